@@ -1,0 +1,60 @@
+import { conflicts, type Conflict } from './claims.ts'
+import { isForwarded, type Standing } from './member.ts'
+import type { TunnelClaim } from './record.ts'
+import { table, type Entry, type Table } from './table.ts'
+import { addressRange, contains, family, type PeerId } from './values.ts'
+import type { View } from './view.ts'
+
+/** Whether a member has an entry, and if not, why not. */
+export type Verdict =
+  | { readonly kind: 'wanted'; readonly entry: Entry }
+  | { readonly kind: 'unwanted'; readonly why: 'gone' | 'elsewhere' }
+  | { readonly kind: 'refused'; readonly reason: string }
+
+export type Desired = {
+  readonly table: Table
+  /** For every member but ourselves, what became of it. */
+  readonly verdicts: ReadonlyMap<PeerId, Verdict>
+  /** Every lost claim on this tunnel, our own included. */
+  readonly conflicts: ReadonlyMap<PeerId, Conflict>
+}
+
+/**
+ * The table that a view calls for on one tunnel: a flood entry for every member that carries the tunnel, is alive,
+ * suspect or restarting, and whose destination may be programmed. `own` is what we claim on that tunnel ourselves.
+ * A member that lost the claim on its own overlay address programs nothing: its broadcasts would take the winner's place.
+ */
+export function desired(view: View, standings: { get(peer: PeerId): Standing | undefined }, self: PeerId, own: TunnelClaim): Desired {
+  const lost = conflicts(view, standings, own.id)
+  const verdicts = new Map<PeerId, Verdict>()
+  for (const [peer, belief] of view) {
+    const standing = standings.get(peer)
+    if (peer === self || standing === undefined) continue
+    const claim = belief.signed.record.tunnels.find((tunnel) => tunnel.id === own.id)
+    verdicts.set(peer, verdict(standing, claim, own, lost.get(peer) ?? lost.get(self)))
+  }
+  const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? [each.entry] : []))
+  return { table: table(entries), verdicts, conflicts: lost }
+}
+
+function verdict(standing: Standing, claim: TunnelClaim | undefined, own: TunnelClaim, conflict: Conflict | undefined): Verdict {
+  if (!isForwarded(standing)) return { kind: 'unwanted', why: 'gone' }
+  if (claim === undefined) return { kind: 'unwanted', why: 'elsewhere' }
+  if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
+  const reason = objection(claim, own)
+  return reason === undefined ? { kind: 'wanted', entry: { kind: 'flood', underlay: claim.underlay } } : { kind: 'refused', reason }
+}
+
+/**
+ * Why a claimed underlay address must not become a destination, or undefined if it may. The kernel takes any address,
+ * multicast, zero and our own included (drivers/net/vxlan/vxlan_core.c checks none of these), so this is the only guard.
+ */
+function objection(claim: TunnelClaim, own: TunnelClaim): string | undefined {
+  if (claim.underlay === own.underlay) return `${claim.underlay} is our own underlay address`
+  if (family(claim.underlay) !== family(own.underlay))
+    return `${claim.underlay} cannot be reached from ${own.underlay}: another address family`
+  const inside = own.overlay.find((network) => contains(network, claim.underlay))
+  if (inside !== undefined) return `${claim.underlay} lies inside the overlay ${inside}`
+  const range = addressRange(claim.underlay)
+  return range === 'usable' || range === addressRange(own.underlay) ? undefined : `${claim.underlay} is a ${range} address`
+}

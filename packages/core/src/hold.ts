@@ -1,0 +1,45 @@
+/**
+ * When removals wait. Additions never do: the cost of an entry too many is a few packets to a host that is not there,
+ * the cost of one too few is an outage.
+ */
+import { elapsed, seconds, type Instant } from './values.ts'
+
+/** At start, how long an adopted entry waits for the first exchange with a peer before it may be judged. */
+export const START_HOLD = seconds(30)
+
+/** More than a quarter of the members dead within this time looks like our own trouble, or a rack that will be back. */
+export const MASS_FAILURE_WINDOW = seconds(5)
+
+/** How long a mass failure holds removals, from the last death that made it one. */
+export const MASS_FAILURE_HOLD = seconds(10)
+
+const MASS_FAILURE_LEAST = 3
+
+export type Surroundings = {
+  readonly now: Instant
+  readonly startedAt: Instant
+  /** Whether a view has been exchanged with some member since the start. */
+  readonly exchanged: boolean
+  /** Whether no member at all is heard: then the silence of all the others is most likely our own. */
+  readonly isolated: boolean
+  /** When members died, of late. Older than the window and the hold together may be forgotten. */
+  readonly deaths: readonly Instant[]
+  /** How many members there are, the dead included. */
+  readonly members: number
+}
+
+/** Why removals must wait, or undefined when they need not. */
+export function removalHold(around: Surroundings): string | undefined {
+  if (around.isolated) return 'isolated: nobody is heard, so nobody is removed'
+  if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) return 'starting: no exchange with a member yet'
+  if (massFailure(around)) return 'many members died at once: their entries are kept for 10 s'
+  return undefined
+}
+
+function massFailure({ deaths, members, now }: Surroundings): boolean {
+  const bar = Math.max(MASS_FAILURE_LEAST, Math.floor(members / 4) + 1)
+  return deaths.some((last) => {
+    const together = deaths.filter((death) => death <= last && elapsed(death, last) <= MASS_FAILURE_WINDOW)
+    return together.length >= bar && elapsed(last, now) < MASS_FAILURE_HOLD
+  })
+}

@@ -1,0 +1,21 @@
+import type { Entry, Slot, Table } from './table.ts'
+
+/** One change to the kernel. */
+export type Operation = { readonly kind: 'add' | 'remove'; readonly entry: Entry }
+
+/** The entries a device has, just read, and which of them are ours to remove. */
+export type Actual = { readonly entries: Table; readonly ours: ReadonlySet<Slot> }
+
+/**
+ * The operations that turn `actual` into `desired`, in the order they must be applied: additions before removals, so
+ * that nobody is unreachable while a member moves. A foreign entry satisfies what is desired and is never removed.
+ * An empty plan means the kernel has converged. With `removals` held, nothing is taken away.
+ */
+export function plan(desired: Table, actual: Actual, removals: 'allowed' | 'held' = 'allowed'): readonly Operation[] {
+  const additions = [...desired].filter(([place]) => !actual.entries.has(place))
+  const surplus = [...actual.entries].filter(([place]) => actual.ours.has(place) && !desired.has(place))
+  return [
+    ...additions.map(([, entry]): Operation => ({ kind: 'add', entry })),
+    ...(removals === 'held' ? [] : surplus.map(([, entry]): Operation => ({ kind: 'remove', entry }))),
+  ]
+}

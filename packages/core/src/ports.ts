@@ -1,0 +1,87 @@
+/** The outside world as the pure code sees it. Every port has a real implementation and a tested fake. */
+import type { Operation } from './plan.ts'
+import type { Slot, Table } from './table.ts'
+import type { Bytes, DeviceName, InterfaceAddress, Instant, IpAddress, MacAddress, PeerId, Port, Result, Vni } from './values.ts'
+
+/** Time. Only the daemon's own clock reads the machine's. */
+export interface Clock {
+  now(): Instant
+}
+
+/** Dice: a number from 0 up to, not including, 1. */
+export type Random = () => number
+
+/** Signs in the name of one key. */
+export interface Signer {
+  readonly peer: PeerId
+  /**
+   * A signed envelope around `payload` (libp2p RFC 0002). The domain is part of what is signed and not part of the
+   * envelope, so that a signature made for one purpose, or one mesh, is worth nothing in another.
+   */
+  seal(domain: string, payload: Bytes): Bytes
+}
+
+/** Opens what others signed. */
+export interface Verifier {
+  /** Who signed the envelope and what is in it; refused when it is malformed, of another kind of key, or not signed for `domain`. */
+  open(domain: string, envelope: Bytes): Result<{ readonly signer: PeerId; readonly payload: Bytes }>
+}
+
+/** The tunnel that the user asked for. */
+export type TunnelSpec = {
+  readonly device: DeviceName
+  readonly mode: 'vxlan'
+  readonly id: Vni
+  /** The underlay address; undefined: the one an adopted device has. */
+  readonly local: IpAddress | undefined
+  /** The UDP port; undefined: the one an existing device has, else 4789 (RFC 7348). */
+  readonly port: Port | undefined
+  /** Addresses the device must have. Others that it has are left alone. */
+  readonly addresses: readonly InterfaceAddress[]
+  /** Written on a device that we make, to know it again: `vxmesh:<mesh>:<id>`. */
+  readonly alias: string
+}
+
+/** A device that carries a tunnel, just read. */
+export type Device = {
+  readonly name: DeviceName
+  readonly id: Vni
+  readonly local: IpAddress
+  readonly port: Port
+  readonly mac: MacAddress
+  readonly mtu: number
+  readonly addresses: readonly InterfaceAddress[]
+  /** Made by a daemon of this mesh, or by somebody else and adopted. */
+  readonly origin: 'made' | 'adopted'
+}
+
+/** A device and the flood entries on it, just read. */
+export type Reading = { readonly device: Device; readonly entries: Table }
+
+/** What came of an operation that the kernel did not take: the command in the tool's words, and its answer. */
+export type Rejection = { readonly operation: Operation; readonly command: string; readonly reason: string }
+
+/** The kernel's forwarding table for one tunnel. */
+export interface Kernel {
+  /**
+   * Makes the device, or takes the one that is there if it is of the same kind and id, and returns what it is.
+   * Brings it up and gives it the addresses it lacks. Never deletes or re-creates one that exists.
+   * Throws `MeshError` `CONFIG_INVALID` when a device of that name cannot serve, `KERNEL_REFUSED` when the kernel does.
+   */
+  establish(spec: TunnelSpec): Promise<Device>
+  /** The device and its entries as they are now; undefined when there is no such device. Throws `KERNEL_UNREADABLE`. */
+  read(spec: TunnelSpec): Promise<Reading | undefined>
+  /** Tries every operation, in order, whatever becomes of the others. Success is not convergence: only reading is. */
+  attempt(device: DeviceName, operations: readonly Operation[]): Promise<readonly Rejection[]>
+  /** Calls `wake` soon after anything may have changed. A hint, never the truth: events get lost. */
+  watch(device: DeviceName, wake: () => void): Watch
+}
+
+export interface Watch {
+  close(): Promise<void>
+}
+
+/** Which of the entries read are ours to remove: all on a device we made, those written down on one we adopted. */
+export function ownEntries(reading: Reading, written: ReadonlySet<Slot>): ReadonlySet<Slot> {
+  return reading.device.origin === 'made' ? new Set(reading.entries.keys()) : written
+}

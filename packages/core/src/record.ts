@@ -1,0 +1,61 @@
+import type {
+  Bytes,
+  ControlAddress,
+  Incarnation,
+  InterfaceAddress,
+  IpAddress,
+  MacAddress,
+  MemberName,
+  PeerId,
+  Port,
+  Vni,
+  WallTime,
+} from './values.ts'
+
+/** One VXLAN id that a member carries, and where packets for it go. */
+export type TunnelClaim = {
+  readonly mode: 'vxlan'
+  readonly id: Vni
+  /** Where the others send the encapsulated packets. */
+  readonly underlay: IpAddress
+  /** The UDP port the member's device really uses, read from its kernel. */
+  readonly port: Port
+  /** The MAC address of the member's device. */
+  readonly mac: MacAddress
+  /** The addresses on the member's device, inside the tunnel. */
+  readonly overlay: readonly InterfaceAddress[]
+  /** When the member first claimed these overlay addresses, by its own clock; decides conflicts, kept across restarts. */
+  readonly claimedAt: WallTime
+  /** Largest packet the member's device takes, in bytes. */
+  readonly mtu: number
+}
+
+/** What a member says about itself. Only its owner signs one; a higher incarnation overrides a lower. */
+export type MemberRecord = {
+  readonly peer: PeerId
+  readonly incarnation: Incarnation
+  /** Drawn anew at every start of the daemon, so that two machines with one key can be told apart. */
+  readonly bootId: string
+  /** The owner's word that it leaves: its entries go at once. */
+  readonly leaving: boolean
+  readonly name: MemberName
+  readonly control: readonly ControlAddress[]
+  readonly tunnels: readonly TunnelClaim[]
+}
+
+/** A record whose signature and admission have been verified, with the bytes to relay it by. */
+export type SignedRecord = {
+  readonly record: MemberRecord
+  /** The signed envelope, byte for byte as its owner made it. */
+  readonly bytes: Bytes
+  /** SHA-256 of the envelope in hexadecimal: breaks the tie between two records of one incarnation. */
+  readonly hash: string
+  /** The certificates that admit the owner, as they stand in the envelope: what was verified once need not be again. */
+  readonly chain: Bytes
+}
+
+/** Positive when `a` overrides `b`: by incarnation, then, should an owner have signed two, by hash, the same everywhere. */
+export function compareRecords(a: SignedRecord, b: SignedRecord): number {
+  if (a.record.incarnation !== b.record.incarnation) return a.record.incarnation - b.record.incarnation
+  return a.hash === b.hash ? 0 : a.hash > b.hash ? 1 : -1
+}

@@ -1,0 +1,56 @@
+/**
+ * What one member believes, as a lattice. A view holds per owner the record of highest incarnation and, for that
+ * incarnation, the accusations by distinct observers. It only grows: merging is a maximum and a union, so that views
+ * agree whatever the order, the repetition or the path of what they heard. What follows from a view (who is alive, who
+ * is dead) is derived in `member.ts` and never travels.
+ *
+ * An accusation without its record is not part of any view and is dropped: whoever sends one sends the record before
+ * it, and anti-entropy repairs what was lost on the way.
+ */
+import { Map } from 'immutable'
+import { graver, type Accusation } from './accusation.ts'
+import { compareRecords, type SignedRecord } from './record.ts'
+import type { PeerId } from './values.ts'
+
+/** What is believed about one member: its newest record, and who accuses it at that incarnation. */
+export type Belief = {
+  readonly signed: SignedRecord
+  readonly accusations: Map<PeerId, Accusation>
+}
+
+export type View = Map<PeerId, Belief>
+
+export const EMPTY_VIEW: View = Map()
+
+/** The view that also knows this record; the same object when that is nothing new. */
+export function withRecord(view: View, signed: SignedRecord): View {
+  return withBelief(view, { signed, accusations: Map() })
+}
+
+/** The view that also knows this accusation; the same object when that is nothing new or does not fit the record held. */
+export function withAccusation(view: View, accusation: Accusation): View {
+  const belief = view.get(accusation.subject)
+  if (belief === undefined || belief.signed.record.incarnation !== accusation.incarnation) return view
+  return withBelief(view, { signed: belief.signed, accusations: Map([[accusation.observer, accusation]]) })
+}
+
+/** The least view that knows all that either knows. Commutative, associative, idempotent. */
+export function merge(a: View, b: View): View {
+  return b.reduce(withBelief, a)
+}
+
+function withBelief(view: View, belief: Belief): View {
+  const peer = belief.signed.record.peer
+  const held = view.get(peer)
+  const joined = held === undefined ? belief : join(held, belief)
+  return joined === held ? view : view.set(peer, joined)
+}
+
+function join(held: Belief, heard: Belief): Belief {
+  const order = heard.signed.record.incarnation - held.signed.record.incarnation
+  if (order > 0) return heard
+  if (order < 0) return held
+  const signed = compareRecords(heard.signed, held.signed) > 0 ? heard.signed : held.signed
+  const accusations = held.accusations.mergeWith(graver, heard.accusations)
+  return signed === held.signed && accusations.equals(held.accusations) ? held : { signed, accusations }
+}

@@ -1,0 +1,143 @@
+/** The command line: what people type, and the exit codes that scripts read. */
+import { Command, CommanderError, Option } from 'commander'
+import { MeshError, unreachable, type Failure } from '@vxmesh/core'
+import { ask } from './client.ts'
+import type { LeaveReport } from './control.ts'
+import { runDaemon } from './daemon.ts'
+import { initMesh } from './identity.ts'
+import { DEFAULTS, parseUpOptions, type RawUpOptions } from './options.ts'
+import { renderStatus } from './report.ts'
+import type { StatusReport } from './status.ts'
+
+/** Exit codes, after sysexits.h where it has one. */
+const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78 } as const
+
+/** Runs one command line, prints what there is to say, and returns the exit code. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(args, { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (!(error instanceof MeshError)) throw error
+    process.stderr.write(`vxmesh: ${error.message}\n`)
+    return exitCode(error.failure)
+  }
+}
+
+function exitCode(failure: Failure): number {
+  switch (failure.code) {
+    case 'USAGE':
+      return EXIT.usage
+    case 'NO_DAEMON':
+      return EXIT.noDaemon
+    case 'ALREADY_RUNNING':
+      return EXIT.taken
+    case 'NOT_PERMITTED':
+      return EXIT.notPermitted
+    case 'CONFIG_INVALID':
+      return EXIT.config
+    case 'KERNEL_REFUSED':
+    case 'KERNEL_UNREADABLE':
+      return EXIT.failed
+    default:
+      return unreachable(failure)
+  }
+}
+
+function program(): Command {
+  const vxmesh = new Command('vxmesh')
+    .description('Multipoint VXLAN tunnels that build and mend themselves.')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`vxmesh: ${text.replace(/^error: /, '').replaceAll(/\n(?=.)/g, ' ')}`) })
+    .showHelpAfterError(false)
+    .helpCommand(false)
+    .addHelpText('after', EXIT_HELP)
+  addInit(vxmesh)
+  addUp(vxmesh)
+  addStatus(vxmesh)
+  addLeave(vxmesh)
+  return vxmesh
+}
+
+const EXIT_HELP = `
+Exit codes: 0 done, 1 the kernel refused, 2 wrong usage, 3 no daemon answers, 75 already running,
+77 not permitted or not installed, 78 wrong configuration. On 2, 75, 77 and 78 nothing was changed.`
+
+const UP_HELP = `
+The device is made if there is none, or adopted if it is of the same kind and id. Stopped by SIGTERM, the daemon leaves
+the device and its entries as they are and tells nobody anything; only "vxmesh leave" ends a membership.
+
+Example, on the first host and on any other:
+  vxmesh up --invite mesh.invite --device provider0 --id 16 --local 192.168.226.4 --address 192.168.234.1/23
+  vxmesh up --invite mesh.invite --device provider0 --id 16 --local 192.168.226.5 --address 192.168.234.2/23 --seed 192.168.226.4`
+
+function addInit(vxmesh: Command): void {
+  vxmesh
+    .command('init')
+    .description('make a mesh: its key, and one invite for all its hosts')
+    .option('--dir <directory>', 'where to put them', '.')
+    .action(async ({ dir }: { readonly dir: string }) => {
+      const { mesh, keyFile, inviteFile } = await initMesh(dir)
+      print(`mesh ${mesh}`)
+      print(`${keyFile}: the key of the mesh; no host needs it, keep it offline`)
+      print(`${inviteFile}: admits hosts; copy it to each, for "vxmesh up --invite ${inviteFile}"`)
+    })
+}
+
+function addUp(vxmesh: Command): void {
+  vxmesh
+    .command('up')
+    .description('be a member: carry one tunnel and keep its entries, until stopped')
+    .option('--invite <file>', 'the invite to the mesh; needed at the first start only')
+    .requiredOption('--device <name>', 'the device of the tunnel')
+    .option('--mode <mode>', 'the kind of tunnel', DEFAULTS.mode)
+    .requiredOption('--id <number>', 'the VXLAN id')
+    .option('--local <address>', 'the underlay address of this host; needed to make the device')
+    .option('--address <cidr>', 'an overlay address for the device; may be repeated', collect, [])
+    .option('--seed <host[:port]>', 'a member to begin with: a host, host:port or multiaddr; may be repeated', collect, [])
+    .option('--name <name>', 'what the others call this member (default: the host name)')
+    .option('--port <port>', 'TCP port for the other members', DEFAULTS.port)
+    .option('--vxlan-port <port>', 'UDP port of the tunnel (default: 4789, or what the device has)')
+    .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
+    .option('--control <path>', 'the control socket', DEFAULTS.control)
+    .option('--log-level <level>', 'error, warn, info or debug', DEFAULTS.logLevel)
+    .addOption(new Option('--kernel <kernel>', 'iproute2, or memory to try it out without touching any kernel').default(DEFAULTS.kernel))
+    .addHelpText('after', UP_HELP)
+    .action(async (raw: RawUpOptions) => {
+      await runDaemon(parseUpOptions(raw))
+    })
+}
+
+function addStatus(vxmesh: Command): void {
+  vxmesh
+    .command('status', { isDefault: true })
+    .description('show the members and the entries in the kernel (the default command)')
+    .option('--control <path>', 'the control socket', DEFAULTS.control)
+    .option('-j, --json', 'print one versioned JSON object')
+    .action(async ({ control, json }: { readonly control: string; readonly json?: true }) => {
+      const report = await ask<StatusReport>(control, 'GET', '/v1/status')
+      print(json === true ? JSON.stringify(report, undefined, 2) : renderStatus(report))
+    })
+}
+
+function addLeave(vxmesh: Command): void {
+  vxmesh
+    .command('leave')
+    .description('leave the mesh: the others remove our entry at once, we remove ours, and the daemon ends')
+    .option('--control <path>', 'the control socket', DEFAULTS.control)
+    .action(async ({ control }: { readonly control: string }) => {
+      const { device, removed } = await ask<LeaveReport>(control, 'POST', '/v1/leave')
+      print(`left the mesh; ${String(removed)} entries removed from ${device}`)
+      print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
+      print('to come back: "vxmesh up" with the same flags')
+    })
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,49 @@
+/** The caller's side of the control socket. */
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { MeshError } from '@vxmesh/core'
+import { reach } from './exclusive.ts'
+
+/** How long a daemon may take to answer, in milliseconds. */
+const PATIENCE = 10_000
+
+/** Asks the daemon. Throws `NO_DAEMON` when none answers. What it answers is its own word, of this version. */
+export async function ask<Answer>(control: string, method: 'GET' | 'POST', path: string): Promise<Answer> {
+  const place = reach(control)
+  if (place === undefined) throw noDaemon(control, 'there is no such directory')
+  try {
+    const { status, body } = await call(place.path, method, path)
+    if (status !== 200) throw noDaemon(control, body)
+    return JSON.parse(body)
+  } catch (error) {
+    if (error instanceof MeshError) throw error
+    throw noDaemon(control, reasonOf(error), error)
+  } finally {
+    place.close()
+  }
+}
+
+async function call(socketPath: string, method: string, path: string): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method, path, timeout: PATIENCE }, (incoming) => {
+      text(incoming).then((body) => {
+        resolve({ status: incoming.statusCode ?? 0, body })
+      }, reject)
+    })
+    outgoing.once('timeout', () => outgoing.destroy(new Error('it does not answer in time')))
+    outgoing.once('error', reject)
+    outgoing.end()
+  })
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ENOENT') return 'there is no such socket; start one with "vxmesh up", or name its socket with --control'
+  if (code === 'ECONNREFUSED') return 'nobody listens on that socket any more'
+  if (code === 'EACCES') return 'permission denied; it belongs to the user that runs the daemon'
+  return error instanceof Error ? error.message : String(error)
+}
+
+function noDaemon(control: string, reason: string, cause?: unknown): MeshError {
+  return new MeshError({ code: 'NO_DAEMON', control, reason }, { cause })
+}

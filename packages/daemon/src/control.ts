@@ -1,0 +1,37 @@
+/** The daemon's side of the control socket: HTTP on a unix socket of mode 0600, so that curl can read it as well. */
+import { rmSync } from 'node:fs'
+import { fastify } from 'fastify'
+import { listenAlone } from './exclusive.ts'
+import type { StatusReport } from './status.ts'
+
+/** What came of a leave. */
+export type LeaveReport = { readonly version: 1; readonly device: string; readonly removed: number }
+
+export type ControlHandlers = {
+  status(): Promise<StatusReport>
+  leave(): Promise<LeaveReport>
+}
+
+export type Control = {
+  /** From now on requests are answered; until then callers are told that the daemon starts. */
+  serve(handlers: ControlHandlers): void
+  close(): Promise<void>
+}
+
+/** Takes the control socket, or throws `ALREADY_RUNNING`. */
+export async function openControl(path: string): Promise<Control> {
+  const server = fastify({ logger: false, bodyLimit: 4096, requestTimeout: 5000, forceCloseConnections: true })
+  let handlers: ControlHandlers | undefined
+  server.get('/v1/status', async (_request, reply) => handlers?.status() ?? reply.code(503).send({ error: 'the daemon is starting' }))
+  server.post('/v1/leave', async (_request, reply) => handlers?.leave() ?? reply.code(503).send({ error: 'the daemon is starting' }))
+  await listenAlone(path, 'the control socket', async (reachable) => server.listen({ path: reachable }))
+  return {
+    serve: (given) => {
+      handlers = given
+    },
+    close: async () => {
+      await server.close()
+      rmSync(path, { force: true })
+    },
+  }
+}

@@ -1,0 +1,228 @@
+/** The composition root: builds the real things, joins them, and ends them in order. */
+import {
+  desired,
+
+  milliseconds,
+  removalHold,
+  type Device,
+  type Kernel,
+  type MemberRecord,
+  type Standing,
+  type TunnelClaim,
+  type TunnelSpec,
+} from '@vxmesh/core'
+import { isIsolated } from '@vxmesh/gossip'
+import { startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
+import { monotonicClock as clock } from './clock.ts'
+import { openControl, type Control } from './control.ts'
+import { loadMembership, readInvite, type Membership } from './identity.ts'
+import { makeLog, type Log } from './log.ts'
+import type { UpOptions } from './options.ts'
+import { checkListening, makeKernel, takeLocks } from './prelude.ts'
+import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
+import { statusReport } from './status.ts'
+import { openStore, wallClock, type Store } from './store.ts'
+
+/** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */
+const SAVE_AFTER = milliseconds(500)
+
+/** How many different things are logged once each; all that is dropped is counted. */
+const ONCE_MOST = 200
+
+/** Runs a member until it is told to stop or to leave. Throws `MeshError` when it cannot start. */
+export async function runDaemon(options: UpOptions): Promise<void> {
+  const log = makeLog(options.logLevel, process.stdout.isTTY)
+  const invite = options.invite === undefined ? undefined : readInvite(options.invite)
+  const kernel = await makeKernel(options)
+  await checkListening(options)
+  const locks = await takeLocks(options)
+  try {
+    const control = await openControl(options.control)
+    try {
+      const membership = await loadMembership(options.stateDir, invite)
+      await run({ options, log, kernel, membership, control })
+    } finally {
+      await control.close()
+    }
+  } finally {
+    for (const taken of locks) await taken.release()
+  }
+}
+
+type Parts = {
+  readonly options: UpOptions
+  readonly log: Log
+  readonly kernel: Kernel
+  readonly membership: Membership
+  readonly control: Control
+}
+
+async function run({ options, log, kernel, membership, control }: Parts): Promise<void> {
+  const { identity, mesh: meshId, chain } = membership
+  const { local, vxlanPort: port, addresses, name, seeds } = options
+  const spec: TunnelSpec = {
+    device: options.device,
+    mode: options.mode,
+    id: options.id,
+    local,
+    port,
+    addresses,
+    alias: `vxmesh:${meshId}:${String(options.id)}`,
+  }
+  const ended = untilSignalled()
+  const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
+  const device = await kernel.establish(spec)
+  const startedAt = clock.now()
+  let claim = claimOf(device, store)
+  const parts: { mesh?: Mesh; reconciler?: Reconciler } = {}
+  const saver = saveLater(store, () => parts.mesh)
+  const warn = once(log)
+
+  const mesh = await startMesh({
+    identity,
+    mesh: meshId,
+    chain,
+    listen: { address: device.local, port: options.port },
+    content: { name, tunnels: [claim] },
+    above: store.highestIncarnation(wallClock()),
+    seeds,
+    seedPort: options.port,
+    saved: store.saved,
+    clock,
+    random: Math.random,
+    listener: listener(log, warn, store, () => {
+      parts.reconciler?.wake()
+      saver.changed()
+    }),
+  })
+  parts.mesh = mesh
+  log.info(
+    { event: 'up', peer: identity.peer, mesh: meshId, device: device.name, port: mesh.listening.port },
+    `${name} is up: ${device.name} (vxlan id ${String(device.id)}, port ${String(device.port)}, mtu ${String(device.mtu)}, ${device.origin}), listening on ${mesh.listening.address} port ${String(mesh.listening.port)}`,
+  )
+
+  /** What follows for the kernel from the view as it is now; a device that changed is announced on the way. */
+  function decide(current: Device): Decision {
+    const claimed = claimOf(current, store)
+    if (!sameClaim(claim, claimed)) {
+      claim = claimed
+      mesh.announce({ name, tunnels: [claim] })
+    }
+    const state = mesh.state()
+    const now = clock.now()
+    const { view, standings, exchanged, deaths } = state
+    const wanted = desired(view, standings, identity.peer, claim)
+    for (const { loser, winner, what } of wanted.conflicts.values()) {
+      warn(`${what} ${loser}`, `${what} is claimed by two members: ${winner} has it, the claim of ${loser} is not programmed`)
+    }
+    for (const { signed } of view.values()) warnOfPort(warn, signed.record, claim)
+    const hold = removalHold({ now, startedAt, exchanged, isolated: isIsolated(state, identity.peer, now), deaths, members: view.size })
+    return { desired: wanted, hold }
+  }
+
+  const reconciler = startReconciler({ kernel, spec, device, store, log, decide })
+  parts.reconciler = reconciler
+  control.serve({
+    status: async () =>
+      statusReport({
+        mesh: meshId,
+        self: identity.peer,
+        state: mesh.state(),
+        picture: await reconciler.look(),
+        tunnel: { device: spec.device, id: spec.id },
+        now: clock.now(),
+      }),
+    leave: async () => {
+      await mesh.leave()
+      const removed = await reconciler.withdraw()
+      log.info({ event: 'left', removed }, `left the mesh; ${String(removed)} entries removed from ${spec.device}`)
+      // The answer is on its way before the daemon ends.
+      setTimeout(ended.stop, 100)
+      return { version: 1, device: spec.device, removed }
+    },
+  })
+
+  const why = await ended.promise
+  log.info({ event: 'down', reason: why }, `stopping (${why}): ${spec.device} and its entries stay as they are`)
+  saver.now()
+  await reconciler.stop()
+  await mesh.stop()
+}
+
+function listener(log: Log, warn: Once, store: Store, changed: () => void): MeshListener {
+  return {
+    persist: (incarnation) => store.setIncarnation(incarnation),
+    changed,
+    member: (record, was, is) => logMember(log, record, was, is),
+    dropped: (peer, reason) => warn(`dropped ${peer} ${reason}`, `something from ${peer} was dropped: ${reason}`),
+    unwelcome: (target) =>
+      warn(`unwelcome ${target}`, `${target} closed the connection before it admitted us: it is of another mesh, or does not accept our certificate`),
+  }
+}
+
+/** What we claim, from the device as it is. */
+function claimOf(device: Device, store: Store): TunnelClaim {
+  const { id, local: underlay, port, mac, mtu, addresses: overlay } = device
+  return { mode: 'vxlan', id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(id, overlay, wallClock()) }
+}
+
+function sameClaim(a: TunnelClaim, b: TunnelClaim): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+function logMember(log: Log, record: MemberRecord, was: Standing | undefined, is: Standing): void {
+  const { peer, name, incarnation, tunnels } = record
+  const underlay = tunnels[0]?.underlay
+  const fields = { event: 'member', peer, name, incarnation, underlay, state: is.state, was: was?.state }
+  log.info(fields, `member ${name} (${underlay ?? 'no tunnel'}) is ${is.state}${was === undefined ? '' : `, was ${was.state}`}`)
+}
+
+function warnOfPort(warn: Once, record: MemberRecord, own: TunnelClaim): void {
+  const claim = record.tunnels.find(({ id }) => id === own.id)
+  if (claim === undefined || claim.port === own.port || record.leaving) return
+  warn(
+    `port ${record.peer} ${String(claim.port)}`,
+    `${record.name} uses port ${String(claim.port)} for this tunnel, this host ${String(own.port)}: no packet passes between them`,
+  )
+}
+
+type Once = (key: string, text: string) => void
+
+/** Warns of each thing once, and of a bounded number of things. */
+function once(log: Log): Once {
+  const said = new Set<string>()
+  return (key, text) => {
+    if (said.has(key) || said.size >= ONCE_MOST) return
+    said.add(key)
+    log.warn({ event: 'warning' }, text)
+  }
+}
+
+/** Saves the view a moment after it changed, so that a storm of changes is one write. */
+function saveLater(store: Store, mesh: () => Mesh | undefined): { changed(): void; now(): void } {
+  let timer: NodeJS.Timeout | undefined
+  function now(): void {
+    clearTimeout(timer)
+    timer = undefined
+    const current = mesh()
+    if (current !== undefined) store.saveView(current.state().view)
+  }
+  return {
+    changed: () => {
+      timer ??= setTimeout(now, SAVE_AFTER)
+    },
+    now,
+  }
+}
+
+/** Resolves with the reason to end: a signal, or `stop` being called. */
+function untilSignalled(): { readonly promise: Promise<string>; stop(): void } {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve(signal))
+  return { promise, stop: () => resolve('left') }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+

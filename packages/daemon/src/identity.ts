@@ -1,0 +1,122 @@
+/** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { MeshError, parseMeshId, type Bytes, type MeshId } from '@vxmesh/core'
+import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite } from '@vxmesh/gossip'
+import { envelopeVerifier, makeIdentity, parseIdentity, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
+import { z } from 'zod'
+import { createFile, makeDirectory, readOptional, replaceFile } from './files.ts'
+
+/** A host's key and the certificates that make it a member of a mesh. */
+export type Membership = { readonly identity: Identity; readonly mesh: MeshId; readonly chain: Bytes }
+
+const KEY_FILE = 'identity.key'
+const CERTIFICATE_FILE = 'member.json'
+const MESH_KEY_FILE = 'mesh.key'
+const INVITE_FILE = 'mesh.invite'
+
+const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64() })
+
+/** Makes a mesh: its key and an invite for all its hosts, in `directory`. Refuses to touch a mesh that is already there. */
+export async function initMesh(directory: string): Promise<{ readonly mesh: MeshId; readonly keyFile: string; readonly inviteFile: string }> {
+  const keyFile = join(directory, MESH_KEY_FILE)
+  const inviteFile = join(directory, INVITE_FILE)
+  const meshKey = await makeIdentity()
+  const invite = await makeIdentity()
+  const mesh = parseMeshId(meshKey.peer)
+  if (!mesh.ok) throw new Error('a peer id that is no mesh id')
+  const line = renderInvite(certifyInvite(meshKey, invite.peer), privateKeyBytes(invite))
+  for (const path of [keyFile, inviteFile]) {
+    if (readable(path, '--dir') !== undefined) throw invalid(path, 'there is a mesh here already; choose another --dir, or move these files away')
+  }
+  try {
+    makeDirectory(directory)
+    createFile(keyFile, `${Buffer.from(privateKeyBytes(meshKey)).toString('base64')}\n`)
+    createFile(inviteFile, `${line}\n`)
+  } catch (error) {
+    throw invalid(directory, `cannot write there: ${message(error)}`, error)
+  }
+  return { mesh: mesh.value, keyFile, inviteFile }
+}
+
+/** Reads an invite from its file. */
+export function readInvite(path: string): ParsedInvite {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw invalid(`--invite ${path}`, `cannot be read: ${message(error)}`, error)
+  }
+  const invite = parseInvite(envelopeVerifier, text)
+  if (!invite.ok) throw invalid(`--invite ${path}`, invite.reason)
+  return invite.value
+}
+
+/**
+ * The membership in a state directory. At the first start it is made from the invite; later starts need none, and one
+ * that is given must be of the same mesh. Nothing is written before everything is known to be good.
+ */
+export async function loadMembership(directory: string, invite: ParsedInvite | undefined): Promise<Membership> {
+  const keyFile = join(directory, KEY_FILE)
+  const certificateFile = join(directory, CERTIFICATE_FILE)
+  const key = readable(keyFile, '--state-dir')
+  const certificate = readable(certificateFile, '--state-dir')
+  const known = key === undefined ? undefined : parseIdentity(Uint8Array.from(Buffer.from(Buffer.from(key).toString('utf8'), 'base64')))
+  if (known?.ok === false) throw invalid(keyFile, `${known.reason}; restore it from a backup, or remove it to become a new member`)
+  if (known !== undefined && certificate !== undefined) return checked(known.value, certificateFile, certificate, invite)
+  if (invite === undefined) throw invalid('--invite', `needed at the first start: there is no membership in ${directory}`)
+  const identity = known?.value ?? (await makeIdentity())
+  const membership = admit(identity, invite)
+  makeDirectory(directory)
+  if (known === undefined) replaceFile(keyFile, `${Buffer.from(privateKeyBytes(identity)).toString('base64')}\n`)
+  const chain = Buffer.from(membership.chain).toString('base64')
+  replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain })}\n`)
+  return membership
+}
+
+/** Signs a member certificate with the invite's key. */
+function admit(identity: Identity, invite: ParsedInvite): Membership {
+  const inviter = parseIdentity(invite.privateKey)
+  if (!inviter.ok) throw invalid('--invite', `damaged: ${inviter.reason}`)
+  const chain = certifyMember(invite.mesh, inviter.value, invite.certificate, identity.peer)
+  const admitted = verifyChain({ mesh: invite.mesh, verifier: envelopeVerifier }, chain)
+  if (!admitted.ok) throw invalid('--invite', `admits nobody: ${admitted.reason}`)
+  return { identity, mesh: invite.mesh, chain }
+}
+
+function checked(identity: Identity, path: string, content: Bytes, invite: ParsedInvite | undefined): Membership {
+  const parsed = certificateFile.safeParse(json(content))
+  const mesh = parsed.success ? parseMeshId(parsed.data.mesh) : undefined
+  if (!parsed.success || mesh?.ok !== true) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
+  const chain = Uint8Array.from(Buffer.from(parsed.data.chain, 'base64'))
+  const admitted = verifyChain({ mesh: mesh.value, verifier: envelopeVerifier }, chain)
+  if (!admitted.ok || admitted.value !== identity.peer) throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
+  if (invite !== undefined && invite.mesh !== mesh.value) {
+    throw invalid('--invite', `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir`)
+  }
+  return { identity, mesh: mesh.value, chain }
+}
+
+function json(content: Bytes): unknown {
+  try {
+    return JSON.parse(Buffer.from(content).toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function readable(path: string, flag: string): Bytes | undefined {
+  try {
+    return readOptional(path)
+  } catch (error) {
+    throw invalid(`${flag}: ${path}`, `cannot be read: ${message(error)}`, error)
+  }
+}
+
+function invalid(where: string, reason: string, cause?: unknown): MeshError {
+  return new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause })
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,3 @@
+export { runCli } from './cli.ts'
+export type { LeaveReport } from './control.ts'
+export type { MemberRow, StatusReport, TunnelRow } from './status.ts'

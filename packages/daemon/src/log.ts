@@ -1,0 +1,27 @@
+/**
+ * The daemon's log. One line an event, with fixed fields: JSON, or readable where a person watches.
+ *
+ * `error`: it cannot do its work. `warn`: somebody should look. `info`: a member or the kernel changed, or the daemon
+ * itself did. `debug`: one link, one dial, one thing dropped. Text from the network is never logged; names and addresses
+ * have passed their parsers, which let no control character through.
+ */
+import { pino, type Logger, type LoggerOptions } from 'pino'
+import { PinoPretty as pretty } from 'pino-pretty'
+
+export type Log = Logger
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
+
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** A log on standard output, JSON or, for a person at a terminal, readable. */
+export function makeLog(level: LogLevel, terminal: boolean): Log {
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  }
+  if (!terminal) return pino(options, pino.destination({ fd: 1, sync: true }))
+  return pino(options, pretty({ sync: true, hideObject: true, translateTime: 'SYS:HH:MM:ss.l' }))
+}

@@ -1,0 +1,130 @@
+/** What `vxmesh up` was asked for: every flag parsed, or refused with one line that names it. */
+import { hostname } from 'node:os'
+import {
+  addressRange,
+  hostOf,
+  MeshError,
+  parseDeviceName,
+  parseInterfaceAddress,
+  parseIp,
+  parseMemberName,
+  parsePort,
+  parseVni,
+  type DeviceName,
+  type InterfaceAddress,
+  type IpAddress,
+  type MemberName,
+  type Port,
+  type Result,
+  type Vni,
+} from '@vxmesh/core'
+import type { Seed } from '@vxmesh/gossip'
+import { parseSeed } from '@vxmesh/gossip/libp2p'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
+
+/** The flags as they were typed. */
+export type RawUpOptions = {
+  readonly invite?: string
+  readonly device: string
+  readonly mode: string
+  readonly id: string
+  readonly local?: string
+  readonly address: readonly string[]
+  readonly seed: readonly string[]
+  readonly stateDir: string
+  readonly control: string
+  readonly name?: string
+  readonly port: string
+  readonly vxlanPort?: string
+  readonly logLevel: string
+  readonly kernel: string
+}
+
+export type UpOptions = {
+  readonly invite: string | undefined
+  readonly device: DeviceName
+  readonly mode: 'vxlan'
+  readonly id: Vni
+  readonly local: IpAddress | undefined
+  readonly addresses: readonly InterfaceAddress[]
+  readonly seeds: readonly Seed[]
+  readonly stateDir: string
+  readonly control: string
+  readonly name: MemberName
+  readonly port: Port
+  readonly vxlanPort: Port | undefined
+  readonly logLevel: LogLevel
+  readonly kernel: 'iproute2' | 'memory'
+}
+
+export const DEFAULTS = {
+  stateDir: '/var/lib/vxmesh',
+  control: '/run/vxmesh/control.sock',
+  mode: 'vxlan',
+  /** TCP, for libp2p: the one before VXLAN's own 4789. */
+  port: '4788',
+  logLevel: 'info',
+  kernel: 'iproute2',
+} as const
+
+export function parseUpOptions(raw: RawUpOptions): UpOptions {
+  const { mode, kernel, local } = raw
+  const logLevel = LOG_LEVELS.find((level) => level === raw.logLevel)
+  if (mode !== 'vxlan') throw usage(`--mode ${mode}`, 'the mode is vxlan (gre is not supported yet)')
+  if (kernel !== 'iproute2' && kernel !== 'memory') throw usage(`--kernel ${kernel}`, 'the kernel is iproute2 or memory')
+  if (logLevel === undefined) throw usage(`--log-level ${raw.logLevel}`, `the level is one of ${LOG_LEVELS.join(', ')}`)
+  if (kernel === 'memory' && local === undefined) throw usage('--local', 'needed with --kernel memory')
+  return {
+    invite: raw.invite,
+    device: flag('--device', raw.device, parseDeviceName),
+    mode,
+    id: flag('--id', raw.id, parseVni),
+    local: local === undefined ? undefined : flag('--local', local, parseUnderlay),
+    addresses: raw.address.map((address) => flag('--address', address, parseOverlay)),
+    seeds: raw.seed.map((seed) => flag('--seed', seed, parseSeed)),
+    stateDir: path('--state-dir', raw.stateDir),
+    control: path('--control', raw.control),
+    name: raw.name === undefined ? ownName() : flag('--name', raw.name, parseMemberName),
+    port: flag('--port', raw.port, parsePort),
+    vxlanPort: raw.vxlanPort === undefined ? undefined : flag('--vxlan-port', raw.vxlanPort, parsePort),
+    logLevel,
+    kernel,
+  }
+}
+
+function flag<Value>(name: string, text: string, parse: (text: string) => Result<Value>): Value {
+  const parsed = parse(text)
+  if (!parsed.ok) throw usage(`${name} ${text}`, parsed.reason)
+  return parsed.value
+}
+
+function path(name: string, text: string): string {
+  if (text === '' || text.includes('\0')) throw usage(name, 'needs a path')
+  return text
+}
+
+function parseUnderlay(text: string): Result<IpAddress> {
+  const address = parseIp(text)
+  if (!address.ok) return address
+  const range = addressRange(address.value)
+  return range === 'usable' || range === 'loopback' ? address : { ok: false, reason: `a ${range} address cannot carry a tunnel` }
+}
+
+function parseOverlay(text: string): Result<InterfaceAddress> {
+  const address = parseInterfaceAddress(text)
+  if (!address.ok) return address
+  const range = addressRange(hostOf(address.value))
+  return range === 'usable' ? address : { ok: false, reason: `a ${range} address cannot be given to a device` }
+}
+
+/** The first label of the host's name, in the letters that a member's name may have. */
+function ownName(): MemberName {
+  const label = hostname().toLowerCase().split('.')[0] ?? ''
+  const name = parseMemberName(label.replaceAll(/[^a-z0-9-]/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 63))
+  if (!name.ok) throw usage('--name', 'needed: this host has no usable name')
+  return name.value
+}
+
+export function usage(where: string, reason: string): MeshError {
+  return new MeshError({ code: 'USAGE', reason: `${where}: ${reason}` })
+}

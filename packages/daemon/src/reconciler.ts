@@ -1,0 +1,212 @@
+/**
+ * Keeps one tunnel's device equal to what the view calls for. Every turn reads the kernel, decides, and attempts; events
+ * of the mesh and of the kernel only wake it, and a full read every minute catches what no event told. Nothing is
+ * remembered between turns but what is reported, so the next turn is the recovery from whatever this one met.
+ */
+import {
+  milliseconds,
+  ownEntries,
+  plan,
+  seconds,
+  slot,
+  type Desired,
+  type Device,
+  type Duration,
+  type Kernel,
+  type Operation,
+  type Reading,
+  type Rejection,
+  type TunnelSpec,
+} from '@vxmesh/core'
+import { describe } from '@vxmesh/kernel-adapter'
+import type { Log } from './log.ts'
+import type { Store } from './store.ts'
+
+/** What should be there, and why nothing may be removed for now if so. */
+export type Decision = { readonly desired: Desired; readonly hold: string | undefined }
+
+export type ReconcilerOptions = {
+  readonly kernel: Kernel
+  readonly spec: TunnelSpec
+  readonly device: Device
+  readonly store: Store
+  readonly log: Log
+  /** Decides what the device should hold, as of now. */
+  decide(device: Device): Decision
+}
+
+/** What status shows of the kernel. */
+export type Picture = {
+  /** Undefined while there is no such device. */
+  readonly reading: Reading | undefined
+  /** Entries on the device that are not ours. */
+  readonly foreign: number
+  readonly decision: Decision
+  readonly rejections: readonly Rejection[]
+  /** How often an entry was put right though the members had not changed. */
+  readonly repairs: number
+}
+
+export type Reconciler = {
+  /** Something may have changed: a turn follows soon. */
+  wake(): void
+  /** The device and its entries, read now, beside what they should be. */
+  look(): Promise<Picture>
+  /** Takes all of our own entries away, and stops. Returns how many there were. */
+  withdraw(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** The floor under all events: a full read at least this often. */
+const FULL_READ = seconds(60)
+
+/** While removals are held, how often it is asked whether they still are. */
+const HELD_PAUSE = seconds(1)
+
+/** Kernel events come in bursts; a turn waits this long for the rest of one. */
+const BURST = milliseconds(10)
+
+const FIRST_RETRY = milliseconds(200)
+const LONGEST_RETRY = seconds(5)
+
+export function startReconciler(options: ReconcilerOptions): Reconciler {
+  const { kernel, spec, log, store } = options
+  let device = options.device
+  let rejections: readonly Rejection[] = []
+  let repairs = 0
+  let failures = 0
+  let lastDesired: Desired['table'] | undefined
+  let stopped = false
+  let missing = false
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> | undefined
+  let awake = false
+
+  const watch = kernel.watch(spec.device, () => later(BURST))
+
+  function later(pause: Duration): void {
+    clearTimeout(timer)
+    if (!stopped) timer = setTimeout(wake, pause)
+  }
+
+  function wake(): void {
+    awake = true
+    running ??= run().finally(() => {
+      running = undefined
+      if (awake && !stopped) wake()
+    })
+  }
+
+  async function run(): Promise<void> {
+    let pause: Duration = FULL_READ
+    while (awake && !stopped) {
+      awake = false
+      pause = await guardedTurn()
+    }
+    later(pause)
+  }
+
+  /** A turn that fails, or that the kernel did not take whole, is followed by another, later and later. */
+  async function guardedTurn(): Promise<Duration> {
+    let pause: Duration = FULL_READ
+    try {
+      pause = await turn()
+      failures = rejections.length > 0 ? failures + 1 : 0
+    } catch (error) {
+      failures++
+      log.error({ event: 'kernel', reason: message(error) }, message(error))
+    }
+    return failures === 0 ? pause : milliseconds(Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(failures - 1, 10)))
+  }
+
+  /** One turn. Returns how long the next may wait. */
+  async function turn(): Promise<Duration> {
+    const reading = (await kernel.read(spec)) ?? (await remake())
+    if (reading === undefined) return FULL_READ
+    missing = false
+    device = reading.device
+    const { desired, hold } = options.decide(device)
+    const written = store.written(spec.device)
+    const operations = plan(desired.table, { entries: reading.entries, ours: ownEntries(reading, written) }, hold === undefined ? 'allowed' : 'held')
+    const drifted = lastDesired !== undefined && sameKeys(lastDesired, desired.table)
+    lastDesired = desired.table
+    await attempt(reading, operations, drifted)
+    return hold === undefined ? FULL_READ : HELD_PAUSE
+  }
+
+  /** A device that we made and that is gone is made again; an adopted one is its maker's to bring back. */
+  async function remake(): Promise<Reading | undefined> {
+    if (device.origin === 'adopted') {
+      if (!missing) log.warn({ event: 'kernel', device: spec.device }, `${spec.device} is gone: adopted, so it is not made again; waiting for it`)
+      missing = true
+      return undefined
+    }
+    log.warn({ event: 'kernel', device: spec.device }, `${spec.device} is gone: making it again`)
+    await kernel.establish(spec)
+    return kernel.read(spec)
+  }
+
+  async function attempt(reading: Reading, operations: readonly Operation[], drifted: boolean): Promise<void> {
+    if (operations.length === 0) {
+      rejections = []
+      return
+    }
+    // On an adopted device the note comes first: an entry that is noted and missing is harmless, the reverse is an orphan.
+    const adopted = reading.device.origin === 'adopted'
+    const added = operations.flatMap((operation) => (operation.kind === 'add' ? [operation.entry] : []))
+    if (adopted) store.noteWritten(spec.device, added)
+    rejections = await kernel.attempt(spec.device, operations)
+    const rejected = new Map(rejections.map((rejection) => [rejection.operation, rejection]))
+    for (const operation of operations) report(operation, rejected.get(operation), drifted)
+    if (!adopted) return
+    const after = await kernel.read(spec)
+    if (after !== undefined) store.keepWritten(spec.device, new Set([...store.written(spec.device)].filter((each) => after.entries.has(each))))
+  }
+
+  function report(operation: Operation, rejection: Rejection | undefined, drifted: boolean): void {
+    const command = describe(operation, spec.device)
+    const fields = { event: 'kernel', operation: operation.kind, entry: slot(operation.entry), device: spec.device }
+    if (rejection !== undefined) {
+      log.error({ ...fields, reason: rejection.reason }, `refused: ${rejection.command}: ${rejection.reason}`)
+    } else if (drifted) {
+      repairs++
+      log.warn({ ...fields, drift: true }, `${command} (repair: it had been changed by somebody else)`)
+    } else log.info(fields, command)
+  }
+
+  async function settle(): Promise<void> {
+    stopped = true
+    clearTimeout(timer)
+    await running
+    await watch.close()
+  }
+
+  wake()
+  return {
+    wake,
+    async look() {
+      const reading = await kernel.read(spec)
+      const own = reading === undefined ? new Set() : ownEntries(reading, store.written(spec.device))
+      const foreign = reading === undefined ? 0 : [...reading.entries.keys()].filter((place) => !own.has(place)).length
+      return { reading, foreign, decision: options.decide(reading?.device ?? device), rejections, repairs }
+    },
+    async withdraw() {
+      await settle()
+      const reading = await kernel.read(spec)
+      if (reading === undefined) return 0
+      const own = ownEntries(reading, store.written(spec.device))
+      const operations = plan(new Map(), { entries: reading.entries, ours: own })
+      await attempt(reading, operations, false)
+      return operations.length - rejections.length
+    },
+    stop: settle,
+  }
+}
+
+function sameKeys(a: Desired['table'], b: Desired['table']): boolean {
+  return a.size === b.size && [...a.keys()].every((key) => b.has(key))
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,42 @@
+/** A status report as text: a table for people, in columns that line up and without a control character. */
+import type { MemberRow, StatusReport, TunnelRow } from './status.ts'
+
+const HEADER = ['NAME', 'OVERLAY', 'UNDERLAY', 'STATE', 'SEEN', 'ENTRY', 'NOTE'] as const
+
+export function renderStatus(report: StatusReport): string {
+  const rows = [HEADER, ...report.members.map(cells)].map((row) => row.map(printable))
+  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const table = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+  const tunnels = report.tunnels.map(tunnelLine)
+  return [...table, '', ...tunnels, ...report.health.map((line) => `! ${line}`)].map(printable).join('\n')
+}
+
+function cells(member: MemberRow): readonly string[] {
+  const overlay = member.overlay.map((address) => address.replace(/\/.*/, '')).join(',')
+  const entry = member.self || member.entry === 'none' ? '-' : member.entry
+  return [member.name, orDash(overlay), orDash(member.underlay), member.self ? 'self' : member.state, age(member.seen_ms), entry, member.note ?? '']
+}
+
+function orDash(text: string | null): string {
+  return text === null || text === '' ? '-' : text
+}
+
+/** An age in its largest whole unit: 0s, 59s, 3m, 7h, 2d. */
+export function age(milliseconds: number | null): string {
+  if (milliseconds === null) return '-'
+  const seconds = Math.floor(milliseconds / 1000)
+  if (seconds < 60) return `${String(seconds)}s`
+  if (seconds < 3600) return `${String(Math.floor(seconds / 60))}m`
+  return seconds < 86_400 ? `${String(Math.floor(seconds / 3600))}h` : `${String(Math.floor(seconds / 86_400))}d`
+}
+
+function tunnelLine({ device, mode, id, port, mtu, entries }: TunnelRow): string {
+  const foreign = entries.foreign === 0 ? '' : `, ${String(entries.foreign)} not ours`
+  const counts = `${String(entries.present)} of ${String(entries.wanted)} entries present${foreign}`
+  return `${device} (${mode} id ${String(id)}, port ${String(port ?? '-')}, mtu ${String(mtu ?? '-')}): ${counts}`
+}
+
+/** Text that cannot move a cursor, ring a bell or turn a line around, wherever it came from. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+}

@@ -1,0 +1,171 @@
+/** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
+import { quorum, slot, type MemberRecord, type PeerId, type Standing, type TunnelClaim, type Vni } from '@vxmesh/core'
+import type { State } from '@vxmesh/gossip'
+import type { Picture } from './reconciler.ts'
+
+/** Version 1 of what `vxmesh status --json` prints. Fields may be added to a version; none changes its meaning. */
+export type StatusReport = {
+  readonly version: 1
+  readonly mesh: string
+  readonly self: { readonly peer: string; readonly name: string; readonly incarnation: number }
+  readonly members: readonly MemberRow[]
+  readonly tunnels: readonly TunnelRow[]
+  /** What an operator should know, most important first; empty when all is well. */
+  readonly health: readonly string[]
+  /** What was received and not believed, by reason. */
+  readonly dropped: Readonly<Record<string, number>>
+}
+
+export type MemberRow = {
+  readonly name: string
+  readonly peer: string
+  readonly self: boolean
+  readonly state: Standing['state']
+  readonly overlay: readonly string[]
+  readonly underlay: string | null
+  readonly port: number | null
+  readonly mtu: number | null
+  readonly incarnation: number
+  /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
+  readonly seen_ms: number | null
+  /** Whether the kernel has the entry for this member: `none` where it should have none. */
+  readonly entry: 'present' | 'missing' | 'none'
+  readonly note: string | null
+}
+
+export type TunnelRow = {
+  readonly device: string
+  readonly mode: 'vxlan'
+  readonly id: number
+  readonly port: number | null
+  readonly mtu: number | null
+  readonly local: string | null
+  readonly addresses: readonly string[]
+  readonly origin: 'made' | 'adopted' | null
+  readonly entries: { readonly wanted: number; readonly present: number; readonly foreign: number }
+  readonly repairs: number
+}
+
+export type StatusInput = {
+  readonly mesh: string
+  readonly self: PeerId
+  readonly state: State
+  readonly picture: Picture
+  readonly tunnel: { readonly device: string; readonly id: Vni }
+  /** Now, on the clock that the state was made with, in milliseconds. */
+  readonly now: number
+}
+
+export function statusReport(input: StatusInput): StatusReport {
+  const { state, self, mesh, picture } = input
+  const { content, incarnation, dropped } = state
+  return {
+    version: 1,
+    mesh,
+    self: { peer: self, name: content.name, incarnation },
+    members: memberRows(input),
+    tunnels: [tunnelRow(input)],
+    health: health(input, picture),
+    dropped: dropped.toObject(),
+  }
+}
+
+function memberRows(input: StatusInput): readonly MemberRow[] {
+  const rows = [...input.state.view.values()].map(({ signed: { record } }) => memberRow(input, record))
+  return rows.sort((a, b) => Number(b.self) - Number(a.self) || order(a.name, b.name) || order(a.peer, b.peer))
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
+  const { state, self, tunnel, now } = input
+  const claim = record.tunnels.find((each) => each.id === tunnel.id)
+  const watch = state.watches.get(record.peer)
+  const notes = record.peer === self ? ownNotes(input) : notesOn(input, record, claim)
+  return {
+    name: record.name,
+    peer: record.peer,
+    self: record.peer === self,
+    state: state.standings.get(record.peer)?.state ?? 'alive',
+    overlay: claim?.overlay ?? [],
+    underlay: claim?.underlay ?? null,
+    port: claim?.port ?? null,
+    mtu: claim?.mtu ?? null,
+    incarnation: record.incarnation,
+    seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
+    entry: entryOf(input, record.peer),
+    note: notes.length === 0 ? null : notes.join('; '),
+  }
+}
+
+function entryOf({ picture }: StatusInput, peer: PeerId): MemberRow['entry'] {
+  const verdict = picture.decision.desired.verdicts.get(peer)
+  if (verdict?.kind !== 'wanted') return 'none'
+  return picture.reading?.entries.has(slot(verdict.entry)) === true ? 'present' : 'missing'
+}
+
+function ownNotes(input: StatusInput): readonly string[] {
+  const lost = input.picture.decision.desired.conflicts.get(input.self)
+  return lost === undefined ? [] : [`${lost.what} belongs to ${nameOf(input, lost.winner)}: change --address here`]
+}
+
+function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | undefined): readonly string[] {
+  const { state, picture, now } = input
+  const { desired } = picture.decision
+  const standing = state.standings.get(record.peer)
+  const verdict = desired.verdicts.get(record.peer)
+  const conflict = desired.conflicts.get(record.peer)
+  const own = picture.reading?.device
+  return [
+    ...(standing?.state === 'suspect' ? [`accused of silence by ${String(standing.accusers)} of the ${String(quorum(state.view))} it takes`] : []),
+    ...(standing?.state === 'restarting' ? [`its host answers, its daemon does not, for ${String(Math.round((now - standing.since) / 1000))}s`] : []),
+    ...(standing?.state === 'dead' ? [`dead by ${standing.because}`] : []),
+    ...(conflict === undefined ? [] : [`${conflict.what} belongs to ${nameOf(input, conflict.winner)}`]),
+    ...(conflict === undefined && verdict?.kind === 'refused' ? [`not programmed: ${verdict.reason}`] : []),
+    ...(verdict?.kind === 'unwanted' && verdict.why === 'elsewhere' ? ['does not carry this tunnel'] : []),
+    ...(claim !== undefined && own !== undefined && claim.port !== own.port ? [`port ${String(claim.port)} there, ${String(own.port)} here: no packet passes`] : []),
+    ...namesakes(input, record),
+  ]
+}
+
+function namesakes({ state }: StatusInput, record: MemberRecord): readonly string[] {
+  const others = state.view.some(({ signed }, peer) => peer !== record.peer && signed.record.name === record.name && !signed.record.leaving)
+  return others && !record.leaving ? ['another member has this name'] : []
+}
+
+function nameOf({ state }: StatusInput, peer: PeerId): string {
+  return state.view.get(peer)?.signed.record.name ?? peer
+}
+
+function tunnelRow({ tunnel, picture }: StatusInput): TunnelRow {
+  const { reading, decision } = picture
+  const wanted = [...decision.desired.table.keys()]
+  return {
+    device: tunnel.device,
+    mode: 'vxlan',
+    id: tunnel.id,
+    port: reading?.device.port ?? null,
+    mtu: reading?.device.mtu ?? null,
+    local: reading?.device.local ?? null,
+    addresses: reading?.device.addresses ?? [],
+    origin: reading?.device.origin ?? null,
+    entries: {
+      wanted: wanted.length,
+      present: wanted.filter((place) => reading?.entries.has(place) === true).length,
+      foreign: picture.foreign,
+    },
+    repairs: picture.repairs,
+  }
+}
+
+function health(input: StatusInput, { reading, decision, rejections }: Picture): readonly string[] {
+  const lost = [...decision.desired.conflicts.values()]
+  return [
+    ...(reading === undefined ? [`${input.tunnel.device} does not exist: whoever made it must make it again`] : []),
+    ...lost.map(({ loser, winner, what }) => `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`),
+    ...(decision.hold === undefined ? [] : [`nothing is removed for now: ${decision.hold}`]),
+    ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
+  ]
+}

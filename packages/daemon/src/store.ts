@@ -1,0 +1,139 @@
+/**
+ * What the daemon remembers across restarts, apart from who it is: its incarnation, since when it claims what, which
+ * entries on adopted devices it wrote, and the view. A file that cannot be read is set aside and the mesh is asked
+ * instead; a disk that takes nothing stops nothing, and is reported.
+ */
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  parseIncarnation,
+  parseWallTime,
+  slot,
+  wallTime,
+  type Bytes,
+  type DeviceName,
+  type Entry,
+  type Incarnation,
+  type InterfaceAddress,
+  type Slot,
+  type View,
+  type Vni,
+  type WallTime,
+} from '@vxmesh/core'
+import type { Saved } from '@vxmesh/gossip'
+import { z } from 'zod'
+import { readOptional, replaceFile } from './files.ts'
+
+const stateFile = z.object({
+  version: z.literal(1),
+  incarnation: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER - 1_000_000),
+  claims: z.record(z.string(), z.object({ overlay: z.array(z.string()), claimedAt: z.number().int().nonnegative() })),
+  written: z.record(z.string(), z.array(z.string())),
+})
+const viewFile = z.object({ version: z.literal(1), records: z.array(z.base64()), accusations: z.array(z.base64()) })
+
+type StateFile = z.infer<typeof stateFile>
+
+/** What goes wrong with the files: told to the owner, who goes on. */
+export type StoreTrouble = (what: string, error: unknown) => void
+
+export type Store = {
+  readonly saved: Saved
+  /** The highest incarnation that was ever written down, or the wall clock if that is higher. */
+  highestIncarnation(now: WallTime): Incarnation
+  setIncarnation(incarnation: Incarnation): void
+  /** Since when these addresses have been claimed on a tunnel: the time written down, or `now` if the claim is new. */
+  claimedAt(id: Vni, overlay: readonly InterfaceAddress[], now: WallTime): WallTime
+  /** The slots that were written on a device that somebody else made. */
+  written(device: DeviceName): ReadonlySet<Slot>
+  /** Notes entries before they are written to an adopted device: known again after a crash in between. */
+  noteWritten(device: DeviceName, entries: readonly Entry[]): void
+  /** Notes which slots of a device are still ours. */
+  keepWritten(device: DeviceName, slots: ReadonlySet<Slot>): void
+  saveView(view: View): void
+}
+
+export function openStore(directory: string, trouble: StoreTrouble): Store {
+  const statePath = join(directory, 'state.json')
+  const viewPath = join(directory, 'view.json')
+  let state: StateFile = load(statePath, stateFile, trouble) ?? { version: 1, incarnation: 0, claims: {}, written: {} }
+  const view = load(viewPath, viewFile, trouble) ?? { version: 1, records: [], accusations: [] }
+
+  function write(path: string, content: object): void {
+    try {
+      replaceFile(path, `${JSON.stringify(content)}\n`)
+    } catch (error) {
+      trouble(`cannot write ${path}`, error)
+    }
+  }
+  function change(parts: Partial<StateFile>): void {
+    state = { ...state, ...parts }
+    write(statePath, state)
+  }
+  function setWritten(device: DeviceName, slots: ReadonlySet<Slot>): void {
+    const before = new Set(state.written[device])
+    if (before.size === slots.size && [...slots].every((each) => before.has(each))) return
+    change({ written: { ...state.written, [device]: [...slots] } })
+  }
+
+  return {
+    saved: { records: view.records.map(fromBase64), accusations: view.accusations.map(fromBase64) },
+    highestIncarnation(now) {
+      const highest = parseIncarnation(Math.max(state.incarnation, now, 1))
+      if (!highest.ok) throw new Error(`${statePath}: ${highest.reason}`)
+      return highest.value
+    },
+    setIncarnation: (incarnation) => change({ incarnation }),
+    claimedAt(id, overlay, now) {
+      const known = state.claims[String(id)]
+      const since = known === undefined ? undefined : parseWallTime(known.claimedAt)
+      const same = known?.overlay.length === overlay.length && overlay.every((each) => known.overlay.includes(each))
+      if (same && since?.ok === true) return since.value
+      change({ claims: { ...state.claims, [String(id)]: { overlay: [...overlay], claimedAt: now } } })
+      return now
+    },
+    written: (device) => new Set(state.written[device]),
+    noteWritten: (device, entries) => setWritten(device, new Set([...(state.written[device] ?? []), ...entries.map(slot)])),
+    keepWritten: setWritten,
+    saveView(current) {
+      const beliefs = [...current.values()]
+      write(viewPath, {
+        version: 1,
+        records: beliefs.map(({ signed }) => toBase64(signed.bytes)),
+        accusations: beliefs.flatMap(({ accusations }) => [...accusations.values()].map(({ bytes }) => toBase64(bytes))),
+      })
+    },
+  }
+}
+
+function load<Content>(path: string, schema: z.ZodType<Content>, trouble: StoreTrouble): Content | undefined {
+  try {
+    const content = readOptional(path)
+    return content === undefined ? undefined : schema.parse(JSON.parse(Buffer.from(content).toString('utf8')))
+  } catch (error) {
+    trouble(`${path} cannot be read: set aside as ${path}.bad, the mesh is asked instead`, error)
+    setAside(path, trouble)
+    return undefined
+  }
+}
+
+function setAside(path: string, trouble: StoreTrouble): void {
+  try {
+    renameSync(path, `${path}.bad`)
+  } catch (error) {
+    trouble(`cannot rename ${path}`, error)
+  }
+}
+
+function toBase64(bytes: Bytes): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function fromBase64(text: string): Bytes {
+  return Uint8Array.from(Buffer.from(text, 'base64'))
+}
+
+/** The wall clock, in milliseconds since 1970. Only for what is compared and never trusted as the time. */
+export function wallClock(): WallTime {
+  return wallTime(Date.now())
+}

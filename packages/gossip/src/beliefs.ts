@@ -1,0 +1,125 @@
+/** Taking in what is said, saying it on, and speaking for ourselves. */
+import {
+  hear,
+  incarnationAbove,
+  withAccusation,
+  withRecord,
+  type Accusation,
+  type Bytes,
+  type Incarnation,
+  type PeerId,
+  type SignedRecord,
+  type Testimony,
+} from '@vxmesh/core'
+import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
+import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
+import { change, draft, draftItems, drop, openLinks } from './turn.ts'
+
+/** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
+export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
+  if (turn.state.seen.has(hashOf(bytes))) return
+  const opened = openRecord(turn.env.trust, bytes, (peer) => turn.state.view.get(peer)?.signed)
+  if (!opened.ok) return drop(turn, from, opened.reason)
+  const signed = opened.value
+  const { record } = signed
+  if (record.peer === turn.env.signer.peer) return meetOurselves(turn, link, signed)
+  if (believe(turn, signed)) {
+    forward(turn, link, record.peer, (items) => (items.record = bytes))
+    if (record.leaving && record.peer === from) draft(turn, link).farewell = record.incarnation
+  } else {
+    // Older than what we hold: whoever sent it learns of the newer one, and an owner that lost its state jumps over it.
+    offer(turn, link, record.peer)
+  }
+}
+
+/** Adds a record to the view; false when it is not news. */
+export function believe(turn: Turn, signed: SignedRecord): boolean {
+  const { view, seen } = turn.state
+  const { peer } = signed.record
+  const held = view.get(peer)
+  const next = withRecord(view, signed)
+  if (next === view) return false
+  const forgotten = held === undefined ? [] : [held.signed.hash, ...held.accusations.valueSeq().map((accusation) => accusation.hash)]
+  change(turn, {
+    view: next,
+    seen: seen.subtract(forgotten).union([signed.hash, ...(next.get(peer)?.accusations.valueSeq().map((each) => each.hash) ?? [])]),
+    heard: hear(turn.state.heard, next, peer, turn.now),
+  })
+  return true
+}
+
+/**
+ * Our own record came back. One that overrides ours was signed by an earlier life of ours whose state was lost, or
+ * restored from a backup: we speak above it.
+ */
+function meetOurselves(turn: Turn, link: LinkId, signed: SignedRecord): void {
+  const { incarnation } = signed.record
+  if (incarnation >= turn.state.incarnation) publish(turn, incarnation)
+  else offer(turn, link, turn.env.signer.peer)
+}
+
+/** Believes an accusation that came over a link, and sends it on in the same turn. */
+export function receiveAccusation(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
+  if (turn.state.seen.has(hashOf(bytes))) return
+  const opened = openAccusation(turn.env.trust, bytes)
+  if (!opened.ok) return drop(turn, from, opened.reason)
+  const accusation = opened.value
+  // An observer that we do not know is not admitted, as far as we know: its record comes first, or comes later by anti-entropy.
+  if (!turn.state.view.has(accusation.observer)) return
+  if (!heed(turn, accusation)) return
+  forward(turn, link, accusation.subject, (items) => items.accusations.push(bytes))
+  if (accusation.subject === turn.env.signer.peer) change(turn, { refutes: true })
+}
+
+/** Adds an accusation to the view; false when it is not news or speaks of another incarnation than the one held. */
+export function heed(turn: Turn, accusation: Accusation): boolean {
+  const { view, seen, heard } = turn.state
+  const next = withAccusation(view, accusation)
+  if (next === view) return false
+  change(turn, { view: next, seen: seen.add(accusation.hash), heard: hear(heard, next, accusation.subject, turn.now) })
+  return true
+}
+
+/** Accuses a member at the incarnation we hold of it, once. The subject hears it too, where a link to it still stands. */
+export function accuse(turn: Turn, subject: PeerId, testimony: Testimony): void {
+  const belief = turn.state.view.get(subject)
+  if (belief === undefined) return
+  const said = belief.accusations.get(turn.env.signer.peer)?.testimony
+  if (said === testimony || said === 'silent') return
+  const { trust, signer } = turn.env
+  const accusation = sealAccusation(trust.mesh, signer, subject, belief.signed.record.incarnation, testimony)
+  if (heed(turn, accusation)) forward(turn, undefined, subject, (items) => items.accusations.push(accusation.bytes))
+}
+
+/** Signs and announces what we are now, above every incarnation of ours that was ever seen. */
+export function publish(turn: Turn, above: Incarnation = turn.state.incarnation): void {
+  const { trust, signer, chain, bootId } = turn.env
+  const { content, leaving } = turn.state
+  const incarnation = incarnationAbove(above, turn.state.incarnation)
+  const record = { ...content, incarnation, bootId, leaving: leaving !== undefined }
+  const signed = sealRecord(trust.mesh, signer, chain, record)
+  change(turn, { incarnation, publishedAt: turn.now, refutes: false })
+  turn.effects.push({ kind: 'persist', incarnation })
+  believe(turn, signed)
+  forward(turn, undefined, signer.peer, (items) => (items.record = signed.bytes))
+}
+
+/** Answers all accusations against us with one new incarnation, but not more often than an accuser should make us. */
+export function refute(turn: Turn): void {
+  const { refutes, publishedAt } = turn.state
+  if (refutes && turn.now - publishedAt >= REFUTE_PAUSE) publish(turn)
+}
+
+/** Puts what we hold about a member into the next frame of a link: its record, then who accuses it. */
+export function offer(turn: Turn, link: LinkId, peer: PeerId): void {
+  const belief = turn.state.view.get(peer)
+  if (belief === undefined) return
+  const items = draftItems(turn, link, peer)
+  items.record = belief.signed.bytes
+  items.accusations.length = 0
+  items.accusations.push(...belief.accusations.valueSeq().map((accusation) => accusation.bytes))
+}
+
+function forward(turn: Turn, except: LinkId | undefined, peer: PeerId, write: (items: ReturnType<typeof draftItems>) => void): void {
+  for (const link of openLinks(turn.state)) if (link.id !== except) write(draftItems(turn, link.id, peer))
+}

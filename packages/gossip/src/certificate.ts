@@ -1,0 +1,91 @@
+/**
+ * Who may be a member. The mesh key seals an invite certificate for an invite's key; with that key a host seals its own
+ * member certificate. Mesh key, invite, member: everybody verifies the chain offline and nobody must be online to issue
+ * anything. A certificate is identified by what is in it, never by its bytes: a signature may be malleable.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { accept, parseMeshId, parsePeerId, refuse, type Bytes, type MeshId, type PeerId, type Result, type Signer, type Verifier } from '@vxmesh/core'
+import { fromString } from 'uint8arrays/from-string'
+import { toString } from 'uint8arrays/to-string'
+import { decode } from './decode.ts'
+import { Chain, Invite, InviteCertificate, MemberCertificate } from './wire.js'
+
+/** What a verifier of records and connections must know: the mesh, and how to open envelopes. */
+export type Trust = { readonly mesh: MeshId; readonly verifier: Verifier }
+
+const INVITE_DOMAIN = 'vxmesh-invite/1'
+
+function memberDomain(mesh: MeshId): string {
+  return `vxmesh-member/1/${mesh}`
+}
+
+/** An invite as read from its file: certificate and private key, both still in bytes. */
+export type ParsedInvite = { readonly mesh: MeshId; readonly certificate: Bytes; readonly privateKey: Bytes }
+
+/** The mesh key's word that whoever holds the private half of `invite` may admit members. */
+export function certifyInvite(meshKey: Signer, invite: PeerId): Bytes {
+  return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh: meshKey.peer, key: invite }))
+}
+
+/** The chain that admits `peer`: its member certificate, sealed by the invite's key, under the invite's own certificate. */
+export function certifyMember(mesh: MeshId, invite: Signer, inviteCertificate: Bytes, peer: PeerId): Bytes {
+  const member = invite.seal(memberDomain(mesh), MemberCertificate.encode({ mesh, peer }))
+  return Chain.encode({ invite: inviteCertificate, member })
+}
+
+/** Whom a chain admits. Refused unless every signature on the way from the mesh key holds and every name on it agrees. */
+export function verifyChain(trust: Trust, bytes: Bytes): Result<PeerId> {
+  const chain = decode(Chain, bytes)
+  if (!chain.ok) return refuse('malformed certificate chain')
+  const invite = openInviteCertificate(trust.verifier, chain.value.invite)
+  if (!invite.ok) return invite
+  if (invite.value.mesh !== trust.mesh) return refuse('certificate of another mesh')
+  const sealed = trust.verifier.open(memberDomain(trust.mesh), chain.value.member)
+  if (!sealed.ok) return refuse('member certificate with a bad signature')
+  if (sealed.value.signer !== invite.value.key) return refuse('member certificate not signed by its invite')
+  const member = decode(MemberCertificate, sealed.value.payload)
+  if (!member.ok || member.value.mesh !== trust.mesh) return refuse('member certificate of another mesh')
+  return parsePeerId(member.value.peer)
+}
+
+function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh: MeshId; key: PeerId }> {
+  const sealed = verifier.open(INVITE_DOMAIN, bytes)
+  if (!sealed.ok) return refuse('invite certificate with a bad signature')
+  const certificate = decode(InviteCertificate, sealed.value.payload)
+  if (!certificate.ok) return refuse('malformed invite certificate')
+  const mesh = parseMeshId(certificate.value.mesh)
+  const key = parsePeerId(certificate.value.key)
+  if (!mesh.ok || !key.ok) return refuse('malformed invite certificate')
+  return mesh.value === sealed.value.signer ? accept({ mesh: mesh.value, key: key.value }) : refuse('invite certificate not signed by its mesh')
+}
+
+const INVITE_PREFIX = 'vxmesh-invite-1-'
+const CHECKSUM_BYTES = 4
+
+/** The invite as one line to paste or to keep in a file: a prefix, then base64url of the protobuf and the start of its SHA-256. */
+export function renderInvite(certificate: Bytes, privateKey: Bytes): string {
+  const body = Invite.encode({ certificate, privateKey })
+  const checked = Uint8Array.from([...body, ...sha256(body).subarray(0, CHECKSUM_BYTES)])
+  return INVITE_PREFIX + toString(checked, 'base64url')
+}
+
+/** Reads what `renderInvite` wrote. The checksum finds a line that was cut or mistyped; the signature is checked as well. */
+export function parseInvite(verifier: Verifier, text: string): Result<ParsedInvite> {
+  const line = text.trim()
+  if (!line.startsWith(INVITE_PREFIX)) return refuse(`not an invite: it does not begin with ${INVITE_PREFIX}`)
+  const encoded = line.slice(INVITE_PREFIX.length)
+  if (!/^[A-Za-z0-9_-]+$/.test(encoded)) return refuse('the invite is damaged: it holds characters that no invite has')
+  const checked = fromString(encoded, 'base64url')
+  if (checked.length <= CHECKSUM_BYTES) return refuse('the invite is damaged: it is cut short')
+  const body = checked.subarray(0, -CHECKSUM_BYTES)
+  const checksum = checked.subarray(-CHECKSUM_BYTES)
+  if (!sha256(body).subarray(0, CHECKSUM_BYTES).every((byte, index) => byte === checksum[index])) {
+    return refuse('the invite is damaged: its checksum does not match, copy it again')
+  }
+  const invite = decode(Invite, body)
+  if (!invite.ok) return refuse('the invite is damaged')
+  const certificate = openInviteCertificate(verifier, invite.value.certificate)
+  return certificate.ok
+    ? accept({ mesh: certificate.value.mesh, certificate: invite.value.certificate, privateKey: invite.value.privateKey })
+    : certificate
+}

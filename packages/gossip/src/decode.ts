@@ -1,0 +1,15 @@
+import { accept, refuse, type Bytes, type Result } from '@vxmesh/core'
+
+/** How many elements of each repeated field a decoder takes before it gives up. */
+type Limits = Readonly<Record<string, number>>
+
+type Codec<Message> = { decode(bytes: Uint8Array, options?: { limits?: Limits }): Message }
+
+/** Decodes a protobuf message that somebody else wrote: malformed or over its limits, it is refused, whatever the codec throws. */
+export function decode<Message>(codec: Codec<Message>, bytes: Bytes, limits: Limits = {}): Result<Message> {
+  try {
+    return accept(codec.decode(bytes, { limits }))
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : 'malformed')
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Who is silent. A member is watched by its observers over their own links; gossip about it is never a sign of life.
+ * Silence is confirmed by another member that speaks to us before anybody is accused, so that one broken link accuses
+ * nobody, and a member that hears from nobody accuses nobody. What it testifies is signed and binds nobody: a quorum
+ * decides, and the subject can refute.
+ */
+import { hearAnew, instant, seconds, type Instant, type PeerId } from '@vxmesh/core'
+import { accuse } from './beliefs.ts'
+import { circle, isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
+import { NEVER, type Answer, type Question } from './message.ts'
+import { FIRST_SILENCE, INQUIRY, BEAT, OWN_LAG, REFUSAL_SILENCE, SILENCE, type LinkId, type Turn, type Watch } from './state.ts'
+import { change, draft, flushLink, openLinks, openLinkTo, unlink } from './turn.ts'
+
+/** How many other members are asked about a silent one. */
+const HELPERS = 2
+
+/** Alone, how long a silent link is kept before it is dialled anew. */
+const ISOLATED_PATIENCE = seconds(2)
+
+/** A member was heard. */
+export function touch(turn: Turn, peer: PeerId): void {
+  setWatch(turn, peer, { spoke: turn.now, refused: undefined, vouched: undefined, heard: true, inquiry: undefined })
+}
+
+/** A member's host refused a connection: it lives, its daemon does not. */
+export function refused(turn: Turn, peer: PeerId): void {
+  if (openLinkTo(turn.state, peer) !== undefined) return
+  const watch = turn.state.watches.get(peer) ?? listening(turn.now)
+  setWatch(turn, peer, { ...watch, refused: turn.now, inquiry: undefined })
+  if (circle(turn.state, turn.env.signer.peer).observed.has(peer)) accuse(turn, peer, 'gone')
+}
+
+/**
+ * Our own timers ran late, so what looks like the silence of others may be ours. We begin to listen anew, every
+ * accusation gets its whole time again, and until views have been exchanged we are as alone as at the start.
+ */
+export function forgiveAfterLag(turn: Turn): void {
+  const { due, watches, heard } = turn.state
+  if (turn.now - due <= OWN_LAG) return
+  change(turn, {
+    watches: watches.map(() => listening(turn.now)),
+    heard: heard.map((times) => hearAnew(times, turn.now)),
+    verdictAt: turn.now,
+  })
+  beAlone(turn)
+}
+
+/** Nobody is heard: what we believe of the others is old by the time we hear them again. */
+function beAlone(turn: Turn): void {
+  change(turn, { aloneUntil: turn.now, exchanged: false })
+}
+
+/** Judges every member that we observe. */
+export function detect(turn: Turn): void {
+  const { observed } = circle(turn.state, turn.env.signer.peer)
+  for (const peer of observed) {
+    const watch = turn.state.watches.get(peer)
+    if (watch === undefined) setWatch(turn, peer, listening(turn.now))
+    else if (turn.now - lastWord(watch) >= patience(watch)) doubt(turn, peer, watch)
+  }
+  const linked = new Set(openLinks(turn.state).map((link) => link.peer))
+  change(turn, { watches: turn.state.watches.filter((_, peer) => observed.has(peer) || linked.has(peer)) })
+  if (isIsolated(turn.state, turn.env.signer.peer, turn.now)) beAlone(turn)
+}
+
+function patience(watch: Watch): number {
+  if (watch.refused !== undefined && watch.refused > watch.spoke) return REFUSAL_SILENCE
+  return watch.heard ? SILENCE : FIRST_SILENCE
+}
+
+function doubt(turn: Turn, subject: PeerId, watch: Watch): void {
+  const self = turn.env.signer.peer
+  if (turn.state.view.get(subject)?.accusations.get(self)?.testimony === 'silent') return
+  const observers = observersAround(turn.state, subject)
+  const helpers = openLinks(turn.state).filter(
+    ({ peer }) => peer !== subject && observers.has(peer) && speaks(turn.state.watches.get(peer), turn.now),
+  )
+  if (helpers.length === 0) {
+    if (turn.now - lastSign(watch) >= ISOLATED_PATIENCE) closeLinkTo(turn, subject, 'silent, and nobody else is heard')
+    return
+  }
+  if (watch.inquiry !== undefined && turn.now - watch.inquiry.asked < INQUIRY) return
+  const nonce = turn.state.nextNonce
+  change(turn, { nextNonce: (nonce + 1) % 2 ** 32 })
+  setWatch(turn, subject, { ...watch, inquiry: { nonce, asked: turn.now } })
+  const from = Math.floor(turn.env.random() * helpers.length)
+  for (let index = 0; index < Math.min(HELPERS, helpers.length); index++) {
+    draft(turn, helpers[(from + index) % helpers.length]!.id).questions.push({ nonce, subject })
+  }
+}
+
+/** Another member asks when we last heard of one. Having listened for a whole silence and never heard it is an answer too. */
+export function receiveQuestion(turn: Turn, link: LinkId, { nonce, subject }: Question): void {
+  const watch = turn.state.watches.get(subject)
+  draft(turn, link).answers.push({ nonce, age: watch === undefined ? undefined : ageOf(turn, watch) })
+}
+
+function ageOf(turn: Turn, watch: Watch): number | undefined {
+  const age = Math.max(0, Math.round(turn.now - lastSign(watch)))
+  if (watch.heard || watch.refused !== undefined) return age
+  return age >= SILENCE ? NEVER : undefined
+}
+
+/** Another member says when it last heard the one we asked about: since us, and our link is broken; not since, and it is silent. */
+export function receiveAnswer(turn: Turn, { nonce, age }: Answer): void {
+  const asked = turn.state.watches.findEntry((watch) => watch.inquiry?.nonce === nonce)
+  if (asked === undefined || age === undefined) return
+  const [subject, watch] = asked
+  const vouched = instant(turn.now - age)
+  if (vouched > lastWord(watch) + 2 * BEAT) {
+    setWatch(turn, subject, { ...watch, vouched, inquiry: undefined })
+    closeLinkTo(turn, subject, 'silent to us, heard by another')
+    return
+  }
+  setWatch(turn, subject, { ...watch, inquiry: undefined })
+  accuse(turn, subject, 'silent')
+  closeLinkTo(turn, subject, 'silent')
+}
+
+function closeLinkTo(turn: Turn, peer: PeerId, reason: string): void {
+  const link = openLinkTo(turn.state, peer)
+  if (link === undefined) return
+  // What we say of it may still reach it, and be refuted, where only its way to us is broken.
+  flushLink(turn, link.id)
+  unlink(turn, link.id, reason)
+}
+
+function listening(now: Instant): Watch {
+  return { spoke: now, refused: undefined, vouched: undefined, heard: false, inquiry: undefined }
+}
+
+function setWatch(turn: Turn, peer: PeerId, watch: Watch): void {
+  change(turn, { watches: turn.state.watches.set(peer, watch) })
+}

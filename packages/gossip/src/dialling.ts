@@ -1,0 +1,105 @@
+/** Who is dialled when. Nobody that ever was a member, and no seed, is given up: the pace slows down, it never stops. */
+import { after, instant, milliseconds, seconds, type Duration, type Instant, type PeerId } from '@vxmesh/core'
+import { circle } from './circle.ts'
+import { isSeed, type Dialling, type Link, type Target, type Turn } from './state.ts'
+import { change, openLinks } from './turn.ts'
+
+const FIRST_PAUSE = milliseconds(250)
+
+/** When two members learn of each other at once the one with the smaller id dials; the other gives it this long. */
+const POLITENESS = milliseconds(500)
+
+/** The longest pause between dials to a member whose host answers and whose daemon is gone: it will be back soon. */
+const RESTARTING_PAUSE = seconds(1)
+
+const LIVING_PAUSE = seconds(2)
+
+/** The longest pause between dials to the dead and to seeds, for ever: a partition heals within it. */
+const LONGEST_PAUSE = seconds(5)
+
+/** A link that lived this long was a good one: losing it is dialled at once. */
+const GOOD_LINK = seconds(2)
+
+/** Asks for every dial that is due. */
+export function dialDue(turn: Turn): void {
+  for (const target of wanted(turn)) {
+    const dialling = turn.state.dials.get(target) ?? first(turn, target)
+    const due = !dialling.underway && turn.now >= dialling.next
+    if (due) turn.effects.push({ kind: 'dial', target, addresses: addressesOf(turn, target) })
+    setDial(turn, target, due ? { ...dialling, underway: true } : dialling)
+  }
+}
+
+/** The next dial that is not yet due. */
+export function nextDial(turn: Turn): Instant {
+  const pauses = wanted(turn).flatMap((target) => {
+    const dialling = turn.state.dials.get(target)
+    return dialling === undefined || dialling.underway ? [] : [dialling.next]
+  })
+  return instant(Math.min(...pauses))
+}
+
+/** Members that we should be linked to and are not, then the dead, then seeds that lead to nobody we are linked to. */
+function wanted(turn: Turn): readonly Target[] {
+  const { state, env } = turn
+  const linked = new Set([...state.links.values()].flatMap((link): Target[] => [link.peer, ...(link.dialled === undefined ? [] : [link.dialled])]))
+  const { links } = circle(state, env.signer.peer)
+  const members = [...state.standings].flatMap(([peer, standing]) => (links.has(peer) || standing.state === 'dead' ? [peer] : []))
+  const seeds = [...state.seeds].flatMap(([seed, peer]) => (!linked.has(seed) && (peer === undefined || seedIsLost(turn, peer)) ? [seed] : []))
+  return [...members.filter((peer) => peer !== env.signer.peer && !linked.has(peer) && !state.shunned.has(peer)), ...seeds]
+}
+
+/** Whether the peer that a seed once led to may no longer be what is there. */
+function seedIsLost(turn: Turn, peer: PeerId): boolean {
+  if (peer === turn.env.signer.peer) return false
+  const standing = turn.state.standings.get(peer)?.state
+  return standing === undefined || standing === 'dead' || standing === 'left' || openLinks(turn.state).length === 0
+}
+
+function addressesOf(turn: Turn, target: Target): Extract<Turn['effects'][number], { kind: 'dial' }>['addresses'] {
+  return isSeed(target) ? undefined : turn.state.view.get(target)?.signed.record.control
+}
+
+function first(turn: Turn, target: Target): Dialling {
+  const ours = isSeed(target) || turn.env.signer.peer < target
+  return { next: ours ? turn.now : after(turn.now, POLITENESS), failures: 0, underway: false }
+}
+
+/** A dial led to a link. Whether it was worth anything is known when the link ends. */
+export function dialled(turn: Turn, target: Target): void {
+  const dialling = turn.state.dials.get(target)
+  if (dialling !== undefined) setDial(turn, target, { ...dialling, underway: false })
+}
+
+/** A dial failed: the next waits longer. */
+export function dialFailed(turn: Turn, target: Target, underway = false): void {
+  const failures = (turn.state.dials.get(target)?.failures ?? 0) + 1
+  setDial(turn, target, { next: after(turn.now, pause(turn, target, failures)), failures, underway })
+}
+
+/**
+ * A link is gone: a good one is dialled anew at once, one that broke at birth like a failed dial. Of a stranger at the
+ * door nothing is kept.
+ */
+export function redial(turn: Turn, link: Link): void {
+  const { seeds, view, dials } = turn.state
+  const targets: readonly Target[] = link.dialled === undefined ? [link.peer] : [link.peer, link.dialled]
+  const good = link.phase === 'open' && turn.now - link.since >= GOOD_LINK
+  for (const target of targets) {
+    if (isSeed(target) ? !seeds.has(target) : !view.has(target)) continue
+    const underway = dials.get(target)?.underway ?? false
+    if (good) setDial(turn, target, { next: turn.now, failures: 0, underway })
+    else dialFailed(turn, target, underway)
+  }
+}
+
+function setDial(turn: Turn, target: Target, dialling: Dialling): void {
+  change(turn, { dials: turn.state.dials.set(target, dialling) })
+}
+
+function pause(turn: Turn, target: Target, failures: number): Duration {
+  const standing = isSeed(target) ? undefined : turn.state.standings.get(target)?.state
+  const longest = standing === 'restarting' ? RESTARTING_PAUSE : standing === 'alive' || standing === 'suspect' ? LIVING_PAUSE : LONGEST_PAUSE
+  const doubled = Math.min(longest, FIRST_PAUSE * 2 ** Math.min(failures - 1, 16))
+  return milliseconds(doubled * (0.75 + turn.env.random() / 2))
+}

@@ -1,0 +1,136 @@
+/** The running protocol: one state, one queue of inputs, one timer, and the effects carried out in order. */
+import { randomBytes } from 'node:crypto'
+import { instant, type Bytes, type Clock, type ControlAddress, type Incarnation, type MeshId, type MemberRecord, type PeerId, type Random, type Standing } from '@vxmesh/core'
+import { begin, step, type Saved, type Step } from '../protocol.ts'
+import type { Content, Effect, Environment, Input, Seed, State, Target } from '../state.ts'
+import { envelopeVerifier, type Identity } from './signer.ts'
+import { startTransport, type Transport } from './transport.ts'
+
+/** What the owner of a mesh is told. */
+export type MeshListener = {
+  /** Must have written the number down, and synced it, when it returns. */
+  persist(incarnation: Incarnation): void
+  /** The view or a standing changed. */
+  changed(): void
+  member(record: MemberRecord, was: Standing | undefined, is: Standing): void
+  dropped(peer: PeerId, reason: string): void
+  unwelcome(target: Target): void
+}
+
+export type MeshOptions = {
+  readonly identity: Identity
+  readonly mesh: MeshId
+  readonly chain: Bytes
+  readonly listen: ControlAddress
+  /** What we say about ourselves, all but where we listen. */
+  readonly content: Omit<Content, 'control'>
+  /** The highest incarnation this member may ever have announced. */
+  readonly above: Incarnation
+  readonly seeds: readonly Seed[]
+  /** The port that a seed without one is dialled at. */
+  readonly seedPort: number
+  readonly saved: Saved
+  readonly clock: Clock
+  readonly random: Random
+  readonly listener: MeshListener
+}
+
+export type Mesh = {
+  readonly listening: ControlAddress
+  /** The protocol's state, immutable: whoever reads it has a picture of one moment. */
+  state(): State
+  announce(content: Omit<Content, 'control'>): void
+  /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
+  leave(): Promise<void>
+  /** Ends every link and tells nobody anything: the others see a member that restarts. */
+  stop(): Promise<void>
+}
+
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const { identity, mesh, chain, listener, clock, random } = options
+  const bootId = randomBytes(8).toString('hex')
+  const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, chain, bootId, random }
+  const departure = Promise.withResolvers<void>()
+  const inputs: Input[] = []
+  let state: State | undefined
+  let busy = false
+  let timer: NodeJS.Timeout | undefined
+
+  const feed = (input: Input): void => {
+    inputs.push(input)
+    if (state !== undefined && !busy) drain()
+  }
+  const transport = await startTransport(identity, options.listen, options.seedPort, {
+    linked: (link, peer, dialled) => feed({ kind: 'linked', link, peer, dialled }),
+    unlinked: (link) => feed({ kind: 'unlinked', link }),
+    frame: (link, bytes) => feed({ kind: 'frame', link, bytes }),
+    congested: (link) => feed({ kind: 'congested', link }),
+    drained: (link) => feed({ kind: 'drained', link }),
+    undialled: (target, failure) => feed({ kind: 'undialled', target, failure }),
+    garbled: (peer, reason) => listener.dropped(peer, reason),
+  })
+
+  function drain(): void {
+    busy = true
+    for (let input = inputs.shift(); input !== undefined && state !== undefined; input = inputs.shift()) {
+      advance(step(state, input, clock.now(), env))
+    }
+    busy = false
+    arm()
+  }
+  function advance(next: Step): void {
+    state = next.state
+    for (const effect of next.effects) perform(effect, transport, listener, departure.resolve)
+  }
+  function arm(): void {
+    clearTimeout(timer)
+    if (state === undefined || state.left) return
+    timer = setTimeout(() => feed({ kind: 'tick' }), Math.max(0, Math.ceil(state.due - clock.now())))
+  }
+
+  const control = (content: Omit<Content, 'control'>): Content => ({ ...content, control: [transport.listening] })
+  busy = true
+  const { above, seeds, saved } = options
+  advance(begin({ content: control(options.content), above, seeds, saved }, clock.now(), env))
+  drain()
+
+  return {
+    listening: transport.listening,
+    state: () => state!,
+    announce: (content) => feed({ kind: 'announce', content: control(content) }),
+    leave: () => {
+      feed({ kind: 'leave' })
+      return departure.promise
+    },
+    stop: async () => {
+      clearTimeout(timer)
+      state = state === undefined ? undefined : { ...state, left: true, due: instant(Infinity) }
+      await transport.stop()
+    },
+  }
+}
+
+function perform(effect: Effect, transport: Transport, listener: MeshListener, left: () => void): void {
+  switch (effect.kind) {
+    case 'persist':
+      return listener.persist(effect.incarnation)
+    case 'send':
+      return transport.send(effect.link, effect.bytes)
+    case 'dial':
+      return transport.dial(effect.target, effect.addresses)
+    case 'unlink':
+      return transport.unlink(effect.link, effect.reason)
+    case 'member':
+      return listener.member(effect.record, effect.was, effect.is)
+    case 'dropped':
+      return listener.dropped(effect.peer, effect.reason)
+    case 'unwelcome':
+      return listener.unwelcome(effect.target)
+    case 'changed':
+      return listener.changed()
+    case 'left':
+      return left()
+    default:
+      return effect satisfies never
+  }
+}

@@ -1,0 +1,50 @@
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { accept, parsePeerId, parsePort, refuse, type Result } from '@vxmesh/core'
+import type { Seed } from '../state.ts'
+
+/** A seed as the user wrote it: `HOST`, `HOST:PORT`, `[IPv6]:PORT` or a multiaddr with tcp. Names are resolved at every dial. */
+export function parseSeed(text: string): Result<Seed> {
+  if (parsePeerId(text).ok) return refuse('a peer id alone says nothing about where it is: give an address')
+  if (text.startsWith('/')) return isDialable(text) ? accept(text as Seed) : refuse('not a multiaddr with tcp, as /ip4/192.0.2.1/tcp/4788')
+  const place = splitHost(text)
+  if (place === undefined) return refuse('not HOST, HOST:PORT or a multiaddr')
+  const port = place.port === undefined ? accept(undefined) : parsePort(place.port)
+  return port.ok ? accept(text as Seed) : port
+}
+
+function isDialable(text: string): boolean {
+  try {
+    multiaddr(text)
+    return /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[0-9]+(\/p2p\/[^/]+)?$/.test(text)
+  } catch {
+    return false
+  }
+}
+
+type Place = { readonly host: string; readonly port: string | undefined }
+
+function splitHost(text: string): Place | undefined {
+  if (isIP(text) !== 0) return { host: text, port: undefined }
+  const bracketed = /^\[([0-9a-fA-F:.]+)\](?::([0-9]+))?$/.exec(text)
+  if (bracketed !== null) return isIP(bracketed[1]!) === 6 ? { host: bracketed[1]!, port: bracketed[2] } : undefined
+  const [, host = '', port] = /^([^:]+)(?::([0-9]+))?$/.exec(text) ?? []
+  const address = isIP(host) === 4
+  // Four numbers with dots that are no address are a mistyped address, not a name.
+  const name = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/.test(host) && !/^[0-9.]+$/.test(host)
+  return address || name ? { host, port } : undefined
+}
+
+/** Where a seed leads now: every address its name has. Empty when it has none, which is a failed dial like any other. */
+export async function seedAddresses(seed: Seed, defaultPort: number): Promise<readonly Multiaddr[]> {
+  if (seed.startsWith('/')) return [multiaddr(seed)]
+  const place = splitHost(seed)
+  if (place === undefined) return []
+  try {
+    const found = await lookup(place.host, { all: true })
+    return found.map(({ address, family }) => multiaddr(`/ip${String(family)}/${address}/tcp/${place.port ?? String(defaultPort)}`))
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * Links over libp2p: TCP, Noise, yamux, and one stream of one protocol a connection. Numbers links, turns bytes into
+ * frames and back, and reports what happens; it decides nothing about members.
+ *
+ * Every limit that libp2p leaves open or sets for a public network is set here. In particular: its connection monitor
+ * is off (it aborts a connection at the first late ping; the protocol has its own detector), half-open handshakes are
+ * many and short (with the default of ten, a dozen idle sockets shut the listener), write buffers end, and no services
+ * run (identify, ping, DHT and relay are surface that a closed mesh does not need).
+ */
+import { noise } from '@chainsafe/libp2p-noise'
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { family, parsePeerId, parsePort, type Bytes, type ControlAddress, type PeerId } from '@vxmesh/core'
+import { FRAME_MOST } from '../message.ts'
+import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
+import { deframer, frame } from './framing.ts'
+import { seedAddresses } from './seed.ts'
+import type { Identity } from './signer.ts'
+
+const PROTOCOL = '/vxmesh/1'
+
+/** How long one dial may take, in milliseconds: connecting, Noise and the stream. A black hole costs this and no more. */
+const DIAL_TIMEOUT = 1500
+
+/** How long an inbound connection may live without opening its stream, in milliseconds. */
+const STREAM_TIMEOUT = 3000
+
+/** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
+const WRITE_BUFFER_MOST = 4 * 1024 * 1024
+
+const REASON = { peer: 'the peer ended it', frame: 'frame too long' } as const
+
+/** What a transport tells its owner. */
+export type TransportEvents = {
+  linked(link: LinkId, peer: PeerId, dialled: Target | undefined): void
+  unlinked(link: LinkId): void
+  frame(link: LinkId, bytes: Bytes): void
+  congested(link: LinkId): void
+  drained(link: LinkId): void
+  undialled(target: Target, failure: DialFailure): void
+  /** Bytes that were no frames: the peer's link is closed. */
+  garbled(peer: PeerId, reason: string): void
+}
+
+export type Transport = {
+  /** Where it listens. */
+  readonly listening: ControlAddress
+  send(link: LinkId, bytes: Bytes): void
+  /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
+  dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
+  unlink(link: LinkId, reason: string): void
+  /** Lets what was sent leave, as long as that takes little, and closes everything. */
+  stop(): Promise<void>
+}
+
+type OpenLink = { readonly stream: Stream; readonly connection: Connection }
+
+export async function startTransport(identity: Identity, listen: ControlAddress, defaultPort: number, events: TransportEvents): Promise<Transport> {
+  const node = await makeNode(identity, listen)
+  const links = new Map<LinkId, OpenLink>()
+  const stopping = new AbortController()
+  let lastLink: LinkId = 0
+
+  function adopt(stream: Stream, connection: Connection, dialled: Target | undefined): void {
+    const peer = parsePeerId(connection.remotePeer.toString())
+    if (!peer.ok || stopping.signal.aborted) return connection.abort(new Error('not for us'))
+    const link = ++lastLink
+    const frames = deframer(FRAME_MOST)
+    links.set(link, { stream, connection })
+    stream.addEventListener('message', ({ data }) => {
+      const whole = frames(data)
+      if (whole === undefined) {
+        events.garbled(peer.value, REASON.frame)
+        return connection.abort(new Error(REASON.frame))
+      }
+      for (const bytes of whole) if (links.has(link)) events.frame(link, bytes)
+    })
+    stream.addEventListener('drain', () => {
+      events.drained(link)
+    })
+    const ended = (): void => {
+      if (!links.delete(link)) return
+      connection.abort(new Error(REASON.peer))
+      events.unlinked(link)
+    }
+    stream.addEventListener('close', ended)
+    stream.addEventListener('remoteCloseWrite', ended)
+    events.linked(link, peer.value, dialled)
+  }
+
+  await node.handle(PROTOCOL, (stream, connection) => adopt(stream, connection, undefined), { maxInboundStreams: 1 })
+  node.addEventListener('connection:open', ({ detail: connection }) => {
+    if (connection.direction === 'inbound') abortWithoutStream(connection)
+  })
+  await node.start()
+
+  async function dialAll(target: Target, addresses: readonly Multiaddr[]): Promise<void> {
+    const failures: DialFailure[] = []
+    for (const address of addresses) {
+      try {
+        const signal = AbortSignal.any([AbortSignal.timeout(DIAL_TIMEOUT), stopping.signal])
+        const connection = await node.dial(address, { signal, force: true })
+        const stream = await openStream(connection, signal)
+        return adopt(stream, connection, target)
+      } catch (error) {
+        failures.push(failureOf(error))
+      }
+    }
+    if (!stopping.signal.aborted) events.undialled(target, worst(failures))
+  }
+
+  return {
+    listening: listeningAddress(node, listen),
+    send(link, bytes) {
+      const open = links.get(link)
+      if (open?.stream.writeStatus !== 'writable') return
+      if (!open.stream.send(frame(bytes))) events.congested(link)
+    },
+    dial(target, addresses) {
+      const places = isSeed(target) ? seedAddresses(target, defaultPort) : memberAddresses(target, addresses ?? [])
+      void places.then((found) => dialAll(target, found))
+    },
+    unlink(link, reason) {
+      const open = links.get(link)
+      links.delete(link)
+      open?.connection.abort(new Error(reason))
+    },
+    async stop() {
+      stopping.abort()
+      const closing = [...links.values()].map(({ stream }) => stream.close({ signal: AbortSignal.timeout(500) }))
+      links.clear()
+      await Promise.allSettled(closing)
+      await node.stop()
+    },
+  }
+}
+
+async function makeNode(identity: Identity, listen: ControlAddress): Promise<Libp2p> {
+  return createLibp2p({
+    start: false,
+    privateKey: identity.privateKey,
+    addresses: { listen: [toMultiaddr(listen)] },
+    transports: [tcp({ inboundSocketInactivityTimeout: 60_000, outboundSocketInactivityTimeout: 60_000 })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        enableKeepAlive: false,
+        maxInboundStreams: 2,
+        maxOutboundStreams: 2,
+        maxEarlyStreams: 2,
+        streamOptions: { maxStreamWindowSize: 1024 * 1024, maxReadBufferLength: FRAME_MOST * 2, maxWriteBufferLength: WRITE_BUFFER_MOST },
+      }),
+    ],
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: 1200,
+      maxIncomingPendingConnections: 256,
+      inboundUpgradeTimeout: 2000,
+      // A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
+      inboundConnectionThreshold: 50,
+      maxParallelDials: 16,
+      maxDialQueueLength: 1024,
+      maxPeerAddrsToDial: 4,
+      dialTimeout: DIAL_TIMEOUT,
+      reconnectRetries: 0,
+    },
+  })
+}
+
+function abortWithoutStream(connection: Connection): void {
+  const timer = setTimeout(() => {
+    if (connection.streams.every((stream) => stream.protocol !== PROTOCOL)) connection.abort(new Error('no stream in time'))
+  }, STREAM_TIMEOUT)
+  timer.unref()
+  connection.addEventListener('close', () => {
+    clearTimeout(timer)
+  })
+}
+
+async function openStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
+  try {
+    return await connection.newStream(PROTOCOL, { signal })
+  } catch (error) {
+    connection.abort(new Error('it does not speak our protocol'))
+    throw error
+  }
+}
+
+async function memberAddresses(peer: PeerId, addresses: readonly ControlAddress[]): Promise<readonly Multiaddr[]> {
+  return addresses.map((address) => multiaddr(`${toMultiaddr(address)}/p2p/${peer}`))
+}
+
+function toMultiaddr({ address, port }: ControlAddress): string {
+  return `/${family(address) === 'ipv4' ? 'ip4' : 'ip6'}/${address}/tcp/${String(port)}`
+}
+
+function listeningAddress(node: Libp2p, wanted: ControlAddress): ControlAddress {
+  const port = parsePort(node.getMultiaddrs()[0]?.toString().match(/\/tcp\/([0-9]+)/)?.[1] ?? '')
+  return port.ok ? { ...wanted, port: port.value } : wanted
+}
+
+/** A refusal proves that the host lives; it is looked for in whatever libp2p wrapped the error in. */
+function failureOf(error: unknown): DialFailure {
+  if (!(error instanceof Error)) return 'unusable'
+  const inner = [...(error instanceof AggregateError ? error.errors : []), error.cause].filter((each) => each instanceof Error)
+  if ('code' in error && error.code === 'ECONNREFUSED') return 'refused'
+  if (/dial self/i.test(error.message)) return 'self'
+  if (inner.length > 0) return worst(inner.map(failureOf))
+  const silent = ['TimeoutError', 'AbortError'].includes(error.name) || ('code' in error && /^E(HOSTUNREACH|NETUNREACH|TIMEDOUT|HOSTDOWN)$/.test(String(error.code)))
+  return silent ? 'unanswered' : 'unusable'
+}
+
+/** Of several addresses, the one that proves most. */
+function worst(failures: readonly DialFailure[]): DialFailure {
+  const order: readonly DialFailure[] = ['self', 'refused', 'unusable']
+  return order.find((failure) => failures.includes(failure)) ?? 'unanswered'
+}

@@ -1,0 +1,134 @@
+/**
+ * The life of a link: greeted, admitted, open, gone. The dialler shows its certificates first; a peer without valid
+ * ones is told nothing, not even that this is a mesh. Of two links to one peer, that of the smaller id's dial stays.
+ */
+import { after, type Bytes, type PeerId } from '@vxmesh/core'
+import { receiveAccusation, receiveRecord, offer } from './beliefs.ts'
+import { verifyChain } from './certificate.ts'
+import { receiveAnswer, receiveQuestion, refused, touch } from './detector.ts'
+import { dialFailed, dialled, redial } from './dialling.ts'
+import { HELLO_MOST, parseFrame, type Frame } from './message.ts'
+import { GREETING, isSeed, SHUN, type DialFailure, type Link, type LinkId, type Target, type Turn } from './state.ts'
+import { receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
+import { change, changeLink, draft, draftRoot, drop, openLinkTo, unlink } from './turn.ts'
+
+/** How many peers may be at the door at once. */
+const GREETINGS_MOST = 64
+
+/** A stream to a peer whose key the Noise handshake has proven. */
+export function linked(turn: Turn, id: LinkId, peer: PeerId, target: Target | undefined): void {
+  if (target !== undefined) dialled(turn, target)
+  const waiting = turn.state.links.count((link) => link.phase === 'greeting' && link.dialled === undefined)
+  const link: Link = {
+    id,
+    peer,
+    dialled: target,
+    phase: 'greeting',
+    since: turn.now,
+    differsSince: undefined,
+    summarisedAt: undefined,
+    congested: false,
+  }
+  change(turn, { links: turn.state.links.set(id, link) })
+  if (turn.state.shunned.has(peer)) return unlink(turn, id, 'broke the protocol of late')
+  if (target === undefined && waiting >= GREETINGS_MOST) return unlink(turn, id, 'too many at the door')
+  if (target !== undefined) draft(turn, id).hello = turn.env.chain
+}
+
+/** The other end, or the network, ended a link. */
+export function unlinked(turn: Turn, id: LinkId): void {
+  const link = turn.state.links.get(id)
+  if (link === undefined) return
+  change(turn, { links: turn.state.links.delete(id) })
+  turn.drafts.delete(id)
+  if (openLinkTo(turn.state, link.peer) !== undefined) return
+  if (link.phase === 'greeting' && link.dialled !== undefined) turn.effects.push({ kind: 'unwelcome', target: link.dialled })
+  redial(turn, link)
+}
+
+/** A dial failed. */
+export function undialled(turn: Turn, target: Target, failure: DialFailure): void {
+  dialFailed(turn, target)
+  if (isSeed(target)) {
+    if (failure === 'self') change(turn, { seeds: turn.state.seeds.set(target, turn.env.signer.peer) })
+  } else if (failure === 'refused') refused(turn, target)
+}
+
+/** Ends greetings that take too long and lets the shunned in again. */
+export function tidyLinks(turn: Turn): void {
+  for (const link of turn.state.links.values()) {
+    if (link.phase !== 'greeting' || turn.now - link.since < GREETING) continue
+    unlink(turn, link.id, 'showed no certificate in time')
+    redial(turn, link)
+  }
+  const shunned = turn.state.shunned.filter((until) => turn.now < until)
+  if (shunned.size !== turn.state.shunned.size) change(turn, { shunned })
+}
+
+/** Bytes of one frame came over a link. */
+export function receive(turn: Turn, id: LinkId, bytes: Bytes): void {
+  const link = turn.state.links.get(id)
+  if (link === undefined) return
+  if (link.phase === 'greeting') return greet(turn, link, bytes)
+  const frame = parseFrame(bytes)
+  if (!frame.ok) return shun(turn, link, frame.reason)
+  touch(turn, link.peer)
+  receiveFrame(turn, link, frame.value)
+}
+
+function greet(turn: Turn, link: Link, bytes: Bytes): void {
+  const frame = bytes.length > HELLO_MOST ? undefined : parseFrame(bytes)
+  const hello = frame?.ok === true ? frame.value.hello : undefined
+  if (hello === undefined) return refuseLink(turn, link, 'spoke before it was admitted')
+  const admitted = verifyChain(turn.env.trust, hello)
+  if (!admitted.ok) return refuseLink(turn, link, `not admitted: ${admitted.reason}`)
+  if (admitted.value !== link.peer) return refuseLink(turn, link, 'not admitted: certificate of another peer')
+  open(turn, link)
+}
+
+function refuseLink(turn: Turn, link: Link, reason: string): void {
+  drop(turn, link.peer, reason)
+  unlink(turn, link.id, reason)
+  redial(turn, link)
+}
+
+function open(turn: Turn, link: Link): void {
+  const rival = openLinkTo(turn.state, link.peer)
+  changeLink(turn, link.id, { phase: 'open' })
+  if (link.dialled !== undefined && isSeed(link.dialled)) change(turn, { seeds: turn.state.seeds.set(link.dialled, link.peer) })
+  touch(turn, link.peer)
+  if (link.dialled === undefined) draft(turn, link.id).hello = turn.env.chain
+  offer(turn, link.id, turn.env.signer.peer)
+  draftRoot(turn, link.id)
+  if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')
+}
+
+/** Both ends know who dialled which link, so both drop the same one. Of two dials by one end the later is the live one. */
+function loser(turn: Turn, link: Link, rival: Link): Link {
+  if ((link.dialled === undefined) === (rival.dialled === undefined)) return rival
+  const weDial = turn.env.signer.peer < link.peer
+  return (link.dialled !== undefined) === weDial ? rival : link
+}
+
+function shun(turn: Turn, link: Link, reason: string): void {
+  drop(turn, link.peer, reason)
+  change(turn, { shunned: turn.state.shunned.set(link.peer, after(turn.now, SHUN)) })
+  unlink(turn, link.id, reason)
+}
+
+function receiveFrame(turn: Turn, link: Link, frame: Frame): void {
+  const { id, peer } = link
+  for (const bytes of frame.records ?? []) receiveRecord(turn, id, peer, bytes)
+  for (const bytes of frame.accusations ?? []) receiveAccusation(turn, id, peer, bytes)
+  if (frame.summaries !== undefined) receiveSummaries(turn, id, frame.summaries)
+  receiveWants(turn, id, frame.wants ?? [])
+  for (const question of frame.questions ?? []) receiveQuestion(turn, id, question)
+  for (const answer of frame.answers ?? []) receiveAnswer(turn, answer)
+  if (frame.farewell === turn.state.incarnation) receiveFarewell(turn, peer)
+  if (frame.root !== undefined && turn.state.links.has(id)) receiveRoot(turn, turn.state.links.get(id)!, frame.root)
+}
+
+function receiveFarewell(turn: Turn, peer: PeerId): void {
+  const { leaving } = turn.state
+  if (leaving !== undefined) change(turn, { leaving: { ...leaving, farewells: leaving.farewells.add(peer) } })
+}

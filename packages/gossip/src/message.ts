@@ -1,0 +1,272 @@
+/**
+ * Records, accusations and frames as bytes. What comes from a peer is limited in length before it is decoded and in
+ * counts while it is, then turned into core's values or refused; nothing past this file looks at bytes again.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import {
+  accept,
+  parseIncarnation,
+  parseInterfaceAddress,
+  parseIp,
+  parseMac,
+  parseMemberName,
+  parsePeerId,
+  parsePort,
+  parseVni,
+  parseWallTime,
+  refuse,
+  type Accusation,
+  type Bytes,
+  type ControlAddress,
+  type Incarnation,
+  type MemberRecord,
+  type MeshId,
+  type PeerId,
+  type Result,
+  type SignedRecord,
+  type Signer,
+  type Testimony,
+  type TunnelClaim,
+} from '@vxmesh/core'
+import { verifyChain, type Trust } from './certificate.ts'
+import { decode } from './decode.ts'
+import { Accusation as AccusationMessage, Frame as FrameMessage, Record as RecordMessage } from './wire.js'
+
+/** Longest record or accusation envelope, in bytes: a dozen tunnels with their addresses fit. */
+export const ENVELOPE_MOST = 4096
+
+/** Longest frame of an admitted peer, in bytes. */
+export const FRAME_MOST = 256 * 1024
+
+/** Longest frame before admission: a certificate chain and no more. */
+export const HELLO_MOST = 4096
+
+const RECORD_LIMITS = { control: 8, tunnels: 16, 'tunnels[].overlay': 8 }
+const FRAME_LIMITS = { records: 256, accusations: 1024, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
+
+/** How many records and accusations we put into one frame, well below what a receiver takes. */
+export const ITEMS_A_FRAME = 48
+
+function recordDomain(mesh: MeshId): string {
+  return `vxmesh-record/1/${mesh}`
+}
+
+function accusationDomain(mesh: MeshId): string {
+  return `vxmesh-accusation/1/${mesh}`
+}
+
+export function hashOf(bytes: Bytes): string {
+  return bytesToHex(sha256(bytes))
+}
+
+/** A record signed by its owner, ready to be announced. */
+export function sealRecord(mesh: MeshId, signer: Signer, chain: Bytes, record: Omit<MemberRecord, 'peer'>): SignedRecord {
+  const payload = RecordMessage.encode({
+    incarnation: BigInt(record.incarnation),
+    bootId: record.bootId,
+    leaving: record.leaving,
+    name: record.name,
+    control: [...record.control],
+    chain,
+    tunnels: record.tunnels.map((tunnel) => ({ ...tunnel, overlay: [...tunnel.overlay], claimedAt: BigInt(tunnel.claimedAt) })),
+  })
+  const bytes = signer.seal(recordDomain(mesh), payload)
+  return { record: { ...record, peer: signer.peer }, bytes, hash: hashOf(bytes), chain }
+}
+
+/**
+ * A record as it came, believed only if its owner signed it and its owner is admitted.
+ * @param held the record already held of a peer, whose certificates need not be verified a second time
+ */
+export function openRecord(trust: Trust, bytes: Bytes, held: (peer: PeerId) => SignedRecord | undefined): Result<SignedRecord> {
+  if (bytes.length > ENVELOPE_MOST) return refuse('record too long')
+  const sealed = trust.verifier.open(recordDomain(trust.mesh), bytes)
+  if (!sealed.ok) return refuse('record with a bad signature')
+  const message = decode(RecordMessage, sealed.value.payload, RECORD_LIMITS)
+  if (!message.ok) return refuse('malformed record')
+  const { signer } = sealed.value
+  const { chain } = message.value
+  if (!sameBytes(chain, held(signer)?.chain)) {
+    const admitted = verifyChain(trust, chain)
+    if (!admitted.ok) return refuse(`record without admission: ${admitted.reason}`)
+    if (admitted.value !== signer) return refuse('record with the certificate of another member')
+  }
+  const record = parseRecord(signer, message.value)
+  // Why exactly is its owner's affair: a reason that quotes what was sent would be another one every time.
+  return record.ok ? accept({ record: record.value, bytes, hash: hashOf(bytes), chain }) : refuse('malformed record')
+}
+
+function sameBytes(a: Bytes, b: Bytes | undefined): boolean {
+  return b !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
+function parseRecord(peer: PeerId, message: RecordMessage): Result<MemberRecord> {
+  const incarnation = parseIncarnation(message.incarnation)
+  const name = parseMemberName(message.name)
+  const control = all(message.control, parseControlAddress)
+  const tunnels = all(message.tunnels, parseTunnelClaim)
+  if (!incarnation.ok) return incarnation
+  if (!name.ok) return name
+  if (!control.ok) return control
+  if (!tunnels.ok) return tunnels
+  if (!/^[0-9a-f]{1,32}$/.test(message.bootId)) return refuse('malformed boot id')
+  const { bootId, leaving } = message
+  return accept({ peer, incarnation: incarnation.value, bootId, leaving, name: name.value, control: control.value, tunnels: tunnels.value })
+}
+
+function parseControlAddress(message: RecordMessage['control'][number]): Result<ControlAddress> {
+  const address = parseIp(message.address)
+  const port = parsePort(message.port)
+  if (!address.ok) return address
+  return port.ok ? accept({ address: address.value, port: port.value }) : port
+}
+
+function parseTunnelClaim(message: RecordMessage['tunnels'][number]): Result<TunnelClaim> {
+  const id = parseVni(message.id)
+  const underlay = parseIp(message.underlay)
+  const port = parsePort(message.port)
+  const mac = parseMac(message.mac)
+  const overlay = all(message.overlay, parseInterfaceAddress)
+  const claimedAt = parseWallTime(message.claimedAt)
+  if (message.mode !== 'vxlan') return refuse('tunnel of an unknown mode')
+  if (!id.ok) return id
+  if (!underlay.ok) return underlay
+  if (!port.ok) return port
+  if (!mac.ok) return mac
+  if (!overlay.ok) return overlay
+  if (!claimedAt.ok) return claimedAt
+  return accept({
+    mode: message.mode,
+    id: id.value,
+    underlay: underlay.value,
+    port: port.value,
+    mac: mac.value,
+    overlay: overlay.value,
+    claimedAt: claimedAt.value,
+    mtu: message.mtu,
+  })
+}
+
+function all<Raw, Value>(raw: readonly Raw[], parse: (each: Raw) => Result<Value>): Result<readonly Value[]> {
+  const values: Value[] = []
+  for (const each of raw) {
+    const parsed = parse(each)
+    if (!parsed.ok) return parsed
+    values.push(parsed.value)
+  }
+  return accept(values)
+}
+
+/** Our signed testimony about a member at one incarnation. */
+export function sealAccusation(
+  mesh: MeshId,
+  signer: Signer,
+  subject: PeerId,
+  incarnation: Incarnation,
+  testimony: Testimony,
+): Accusation {
+  const payload = AccusationMessage.encode({ subject, incarnation: BigInt(incarnation), testimony })
+  const bytes = signer.seal(accusationDomain(mesh), payload)
+  return { subject, incarnation, observer: signer.peer, testimony, bytes, hash: hashOf(bytes) }
+}
+
+/** An accusation as it came. Whether its observer is a member is for the view to know. */
+export function openAccusation(trust: Trust, bytes: Bytes): Result<Accusation> {
+  if (bytes.length > ENVELOPE_MOST) return refuse('accusation too long')
+  const sealed = trust.verifier.open(accusationDomain(trust.mesh), bytes)
+  if (!sealed.ok) return refuse('accusation with a bad signature')
+  const message = decode(AccusationMessage, sealed.value.payload)
+  if (!message.ok) return refuse('malformed accusation')
+  const subject = parsePeerId(message.value.subject)
+  const incarnation = parseIncarnation(message.value.incarnation)
+  const { testimony } = message.value
+  if (!subject.ok || !incarnation.ok) return refuse('malformed accusation')
+  if (testimony !== 'silent' && testimony !== 'gone') return refuse('accusation of an unknown kind')
+  const observer = sealed.value.signer
+  if (observer === subject.value) return refuse('accusation of oneself')
+  return accept({ subject: subject.value, incarnation: incarnation.value, observer, testimony, bytes, hash: hashOf(bytes) })
+}
+
+/** What a view holds of one member, in a few bytes. */
+export type Summary = { readonly peer: PeerId; readonly incarnation: Incarnation; readonly fingerprint: Bytes }
+
+/** Asks whether the answerer hears `subject`. */
+export type Question = { readonly nonce: number; readonly subject: PeerId }
+
+/** The age of what was never heard: the greatest that the wire carries. */
+export const NEVER = 2 ** 32 - 1
+
+/** `age`: milliseconds since the answerer heard the subject; undefined when it cannot tell. */
+export type Answer = { readonly nonce: number; readonly age: number | undefined }
+
+/** Everything a link carries. A frame may hold any of these at once. */
+export type Frame = {
+  /** The sender's certificate chain: the first frame each way, and only that. */
+  readonly hello?: Bytes
+  readonly records?: readonly Bytes[]
+  readonly accusations?: readonly Bytes[]
+  /** The digest of the sender's view. Every frame of an open link is also a heartbeat. */
+  readonly root?: Bytes
+  /** The sender's whole view in summary. */
+  readonly summaries?: readonly Summary[]
+  /** Members of which the sender wants the receiver's record and accusations. */
+  readonly wants?: readonly PeerId[]
+  readonly questions?: readonly Question[]
+  readonly answers?: readonly Answer[]
+  /** The receiver's own leaving record of this incarnation has arrived. */
+  readonly farewell?: Incarnation
+}
+
+export function encodeFrame(frame: Frame): Bytes {
+  return FrameMessage.encode({
+    ...(frame.hello === undefined ? {} : { hello: frame.hello }),
+    ...(frame.root === undefined ? {} : { root: frame.root }),
+    records: [...(frame.records ?? [])],
+    accusations: [...(frame.accusations ?? [])],
+    summaries: (frame.summaries ?? []).map((summary) => ({ ...summary, incarnation: BigInt(summary.incarnation) })),
+    whole: frame.summaries !== undefined,
+    wants: [...(frame.wants ?? [])],
+    questions: [...(frame.questions ?? [])],
+    answers: (frame.answers ?? []).map(({ nonce, age }) => ({ nonce, linked: age !== undefined, age: age ?? 0 })),
+    farewell: BigInt(frame.farewell ?? 0),
+  })
+}
+
+/** A frame as it came. Records and accusations in it are still bytes: each is opened, and refused, on its own. */
+export function parseFrame(bytes: Bytes): Result<Frame> {
+  if (bytes.length > FRAME_MOST) return refuse('frame too long')
+  const message = decode(FrameMessage, bytes, FRAME_LIMITS)
+  if (!message.ok) return refuse('malformed frame')
+  const { hello, root, whole, farewell, records, accusations } = message.value
+  const summaries = all(message.value.summaries, parseSummary)
+  const wants = all(message.value.wants, parsePeerId)
+  const questions = all(message.value.questions, ({ nonce, subject }) => {
+    const peer = parsePeerId(subject)
+    return peer.ok ? accept({ nonce, subject: peer.value }) : peer
+  })
+  const left = farewell === 0n ? accept(undefined) : parseIncarnation(farewell)
+  if (!summaries.ok || !wants.ok || !questions.ok || !left.ok) return refuse('malformed frame')
+  if (root.length !== 0 && root.length !== FINGERPRINT_BYTES) return refuse('malformed digest')
+  return accept({
+    ...(hello.length === 0 ? {} : { hello }),
+    ...(root.length === 0 ? {} : { root }),
+    ...(whole ? { summaries: summaries.value } : {}),
+    ...(left.value === undefined ? {} : { farewell: left.value }),
+    records,
+    accusations,
+    wants: wants.value,
+    questions: questions.value,
+    answers: message.value.answers.map(({ nonce, linked, age }) => ({ nonce, age: linked ? age : undefined })),
+  })
+}
+
+/** Length of a fingerprint, and of a root, in bytes. */
+export const FINGERPRINT_BYTES = 16
+
+function parseSummary(message: FrameMessage['summaries'][number]): Result<Summary> {
+  const peer = parsePeerId(message.peer)
+  const incarnation = parseIncarnation(message.incarnation)
+  if (!peer.ok || !incarnation.ok || message.fingerprint.length !== FINGERPRINT_BYTES) return refuse('malformed summary')
+  return accept({ peer: peer.value, incarnation: incarnation.value, fingerprint: message.fingerprint })
+}

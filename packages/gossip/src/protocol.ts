@@ -1,0 +1,227 @@
+/**
+ * The membership protocol, whole and pure: `step(state, input, now) -> { state, effects }`.
+ *
+ * A member keeps links to others, says on what is new to it in the turn it arrives, compares whole views when digests
+ * differ, watches the members it observes, and derives everybody's standing from records and accusations alone. There
+ * is no gossip tick: the only periodic thing is the heartbeat of a quarter second, and nothing new ever waits for it.
+ */
+import { Map, Set } from 'immutable'
+import {
+  after,
+  elapsed,
+  EMPTY_VIEW,
+  instant,
+  isForwarded,
+  nextVerdict,
+  NOTHING_HEARD,
+  seconds,
+  standings,
+  unreachable,
+  type Bytes,
+  type Incarnation,
+  type Instant,
+  type PeerId,
+  type Standing,
+} from '@vxmesh/core'
+import { believe, heed, publish, refute } from './beliefs.ts'
+import { circle } from './circle.ts'
+import { detect, forgiveAfterLag } from './detector.ts'
+import { dialDue, nextDial } from './dialling.ts'
+import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
+import { openAccusation, openRecord } from './message.ts'
+import {
+  ANTI_ENTROPY,
+  BEAT,
+  LEAVE_WAIT,
+  REFUTE_PAUSE,
+  type Content,
+  type Effect,
+  type Environment,
+  type Input,
+  type Seed,
+  type State,
+  type Turn,
+} from './state.ts'
+import { change, changeLink, draftRoot, flush, openLinks } from './turn.ts'
+
+export type Step = { readonly state: State; readonly effects: readonly Effect[] }
+
+/** The envelopes of a view as they were saved before a restart. */
+export type Saved = { readonly records: readonly Bytes[]; readonly accusations: readonly Bytes[] }
+
+/** What a member starts from. */
+export type Beginning = {
+  readonly content: Content
+  /** The highest incarnation this member may ever have announced, as far as it can know: it begins above it. */
+  readonly above: Incarnation
+  readonly seeds: readonly Seed[]
+  readonly saved: Saved
+}
+
+/** How many others must have heard a leave: each says it on to all the rest. */
+const FAREWELLS = 2
+
+/** How long deaths are remembered for the mass-failure hold. */
+const DEATHS_KEPT = seconds(15)
+
+/** A member at its start: it believes what it believed before, if it still verifies, and announces itself. */
+export function begin(beginning: Beginning, now: Instant, env: Environment): Step {
+  const { content, above, seeds, saved } = beginning
+  const turn = takeTurn(emptyState(content, above, seeds, now), now, env)
+  for (const bytes of saved.records) {
+    const opened = openRecord(env.trust, bytes, (peer) => turn.state.view.get(peer)?.signed)
+    if (opened.ok && opened.value.record.peer !== env.signer.peer) believe(turn, opened.value)
+  }
+  for (const bytes of saved.accusations) {
+    const opened = openAccusation(env.trust, bytes)
+    if (opened.ok && turn.state.view.has(opened.value.observer)) heed(turn, opened.value)
+  }
+  publish(turn)
+  return settle(turn)
+}
+
+function emptyState(content: Content, incarnation: Incarnation, seeds: readonly Seed[], now: Instant): State {
+  return {
+    aloneUntil: now,
+    content,
+    incarnation,
+    publishedAt: now,
+    refutes: false,
+    leaving: undefined,
+    left: false,
+    view: EMPTY_VIEW,
+    heard: NOTHING_HEARD,
+    standings: Map(),
+    judged: EMPTY_VIEW,
+    verdictAt: undefined,
+    links: Map(),
+    watches: Map(),
+    dials: Map(),
+    seeds: Map(seeds.map((seed): [Seed, PeerId | undefined] => [seed, undefined])),
+    seen: Set(),
+    shunned: Map(),
+    exchanged: false,
+    deaths: [],
+    nextBeat: now,
+    due: now,
+    nextNonce: 1,
+    dropped: Map(),
+  }
+}
+
+/** One input, and all that follows from it. */
+export function step(state: State, input: Input, now: Instant, env: Environment): Step {
+  if (state.left) return { state, effects: [] }
+  const turn = takeTurn(state, now, env)
+  forgiveAfterLag(turn)
+  take(turn, input)
+  return settle(turn)
+}
+
+function takeTurn(state: State, now: Instant, env: Environment): Turn {
+  return { env, now, state, effects: [], drafts: new globalThis.Map() }
+}
+
+function take(turn: Turn, input: Input): void {
+  switch (input.kind) {
+    case 'linked':
+      return linked(turn, input.link, input.peer, input.dialled)
+    case 'unlinked':
+      return unlinked(turn, input.link)
+    case 'frame':
+      return receive(turn, input.link, input.bytes)
+    case 'congested':
+      return changeLink(turn, input.link, { congested: true })
+    case 'drained':
+      return drained(turn, input.link)
+    case 'undialled':
+      return undialled(turn, input.target, input.failure)
+    case 'announce':
+      change(turn, { content: input.content })
+      return publish(turn)
+    case 'leave':
+      return leave(turn)
+    case 'tick':
+      return
+    default:
+      return unreachable(input)
+  }
+}
+
+/** A link takes frames again: what was not sent meanwhile is found by comparing. */
+function drained(turn: Turn, link: number): void {
+  changeLink(turn, link, { congested: false })
+  if (turn.state.links.get(link)?.phase === 'open') draftRoot(turn, link)
+}
+
+function leave(turn: Turn): void {
+  if (turn.state.leaving !== undefined) return
+  change(turn, { leaving: { since: turn.now, farewells: Set() } })
+  publish(turn)
+}
+
+/** What every turn ends with: standings, what time has brought, dials, and the frames to send. */
+function settle(turn: Turn): Step {
+  refute(turn)
+  judge(turn)
+  if (turn.now >= turn.state.nextBeat) beat(turn)
+  judge(turn)
+  if (turn.state.leaving === undefined) dialDue(turn)
+  flush(turn)
+  finishLeave(turn)
+  change(turn, { due: nextWake(turn) })
+  return { state: turn.state, effects: turn.effects }
+}
+
+/** Derives all standings again if what they follow from has changed, and tells what became of whom. */
+function judge(turn: Turn): void {
+  const { view, judged, verdictAt } = turn.state
+  if (view === judged && (verdictAt === undefined || turn.now < verdictAt)) return
+  const before = turn.state.standings
+  const derived = standings(view, turn.state.heard, turn.now)
+  const same = derived.size === before.size && derived.every((standing, peer) => sameStanding(standing, before.get(peer)))
+  change(turn, { judged: view, verdictAt: nextVerdict(turn.state.heard, turn.now), standings: same ? before : derived })
+  if (view !== judged || !same) turn.effects.push({ kind: 'changed' })
+  for (const [peer, is] of derived) {
+    const was = before.get(peer)
+    if (peer === turn.env.signer.peer || was?.state === is.state) continue
+    turn.effects.push({ kind: 'member', record: view.get(peer)!.signed.record, was, is })
+    if (is.state === 'dead' && was !== undefined && isForwarded(was)) change(turn, { deaths: [...turn.state.deaths, turn.now] })
+  }
+}
+
+function sameStanding(a: Standing, b: Standing | undefined): boolean {
+  return a.state === b?.state && (a.state !== 'suspect' || b.state !== 'suspect' || a.accusers === b.accusers)
+}
+
+function beat(turn: Turn): void {
+  tidyLinks(turn)
+  detect(turn)
+  const { observed } = circle(turn.state, turn.env.signer.peer)
+  const slow = Math.floor(turn.now / ANTI_ENTROPY) !== Math.floor((turn.state.nextBeat - BEAT) / ANTI_ENTROPY)
+  for (const link of openLinks(turn.state)) if (slow || observed.has(link.peer)) draftRoot(turn, link.id)
+  change(turn, {
+    nextBeat: after(turn.now, BEAT),
+    deaths: turn.state.deaths.filter((death) => elapsed(death, turn.now) < DEATHS_KEPT),
+  })
+}
+
+function nextWake(turn: Turn): Instant {
+  const { nextBeat, refutes, publishedAt, leaving } = turn.state
+  const wakes = [
+    nextBeat,
+    leaving === undefined ? nextDial(turn) : after(leaving.since, LEAVE_WAIT),
+    ...(refutes ? [after(publishedAt, REFUTE_PAUSE)] : []),
+  ]
+  return instant(Math.max(turn.now, Math.min(...wakes)))
+}
+
+/** A leave is over when two others have it, or all that there are, or the wait for them is. */
+function finishLeave(turn: Turn): void {
+  const { leaving } = turn.state
+  if (leaving === undefined) return
+  const enough = Math.min(FAREWELLS, openLinks(turn.state).length)
+  if (leaving.farewells.size < enough && elapsed(leaving.since, turn.now) < LEAVE_WAIT) return
+  change(turn, { left: true })
+  turn.effects.push({ kind: 'left' })
+}

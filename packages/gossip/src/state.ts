@@ -1,0 +1,218 @@
+/**
+ * What the protocol knows, hears and asks for. The protocol is `step(state, input, now) -> { state, effects }`: it
+ * holds no timer, opens no socket and rolls no dice of its own, so that the daemon and the simulator drive the same code.
+ */
+import { Map, Set } from 'immutable'
+import {
+  milliseconds,
+  parsePeerId,
+  seconds,
+  type Bytes,
+  type ControlAddress,
+  type Heard,
+  type Incarnation,
+  type Instant,
+  type MemberRecord,
+  type PeerId,
+  type Random,
+  type Signer,
+  type Standing,
+  type View,
+} from '@vxmesh/core'
+import type { Trust } from './certificate.ts'
+import type { Summary } from './message.ts'
+
+/** One long-lived stream to a peer. The shell numbers them; two links to one peer may exist for a moment. */
+export type LinkId = number
+
+/** A user's word for where some member may be found: host, host:port or multiaddr. */
+export type Seed = string & { readonly seed: true }
+
+/** Where a dial goes: to a member that is known, or to a seed. */
+export type Target = PeerId | Seed
+
+/** Peer ids and seeds share one key space: `parseSeed` refuses what has the form of a peer id. */
+export function isSeed(target: Target): target is Seed {
+  return !parsePeerId(target).ok
+}
+
+/** Why a dial failed. `refused` is a host that answers and a daemon that is not there; `self`, that the seed is this host. */
+export type DialFailure = 'refused' | 'unanswered' | 'unusable' | 'self'
+
+export type Link = {
+  readonly id: LinkId
+  /** The peer that the Noise handshake proved to be at the other end. */
+  readonly peer: PeerId
+  /** The target, where we dialled; undefined where the peer did. */
+  readonly dialled: Target | undefined
+  /** Certificates are exchanged first; an `open` link's peer is admitted. */
+  readonly phase: 'greeting' | 'open'
+  readonly since: Instant
+  /** When its view was first seen to differ from ours; undefined while equal. */
+  readonly differsSince: Instant | undefined
+  readonly summarisedAt: Instant | undefined
+  /** The stream takes no more for now: nothing is queued, what it missed is compared once it drains. */
+  readonly congested: boolean
+}
+
+/** What is heard of a member that we may have to accuse. */
+export type Watch = {
+  /** When its daemon was last heard, or when we began to listen. */
+  readonly spoke: Instant
+  /** When its host last refused a connection. */
+  readonly refused: Instant | undefined
+  /** When another member last said to have heard it. Hearsay: it buys time, and is never passed on. */
+  readonly vouched: Instant | undefined
+  /** Whether its daemon was ever heard by this watch. */
+  readonly heard: boolean
+  /** The question to other members whether they hear it, while one is out. */
+  readonly inquiry: { readonly nonce: number; readonly asked: Instant } | undefined
+}
+
+export type Dialling = {
+  readonly next: Instant
+  readonly failures: number
+  readonly underway: boolean
+}
+
+/** What we say about ourselves, all but what the protocol adds. */
+export type Content = Pick<MemberRecord, 'name' | 'control' | 'tunnels'>
+
+export type State = {
+  /** When this member started, or was last alone: since then it must have exchanged views before it removes anything. */
+  readonly aloneUntil: Instant
+  readonly content: Content
+  readonly incarnation: Incarnation
+  /** When our last record was made, and whether a refutation waits for its turn. */
+  readonly publishedAt: Instant
+  readonly refutes: boolean
+  readonly leaving: { readonly since: Instant; readonly farewells: Set<PeerId> } | undefined
+  readonly left: boolean
+  readonly view: View
+  readonly heard: Heard
+  readonly standings: Map<PeerId, Standing>
+  /** The view that the standings were derived from, and when time alone will change them. */
+  readonly judged: View
+  readonly verdictAt: Instant | undefined
+  readonly links: Map<LinkId, Link>
+  readonly watches: Map<PeerId, Watch>
+  readonly dials: Map<Target, Dialling>
+  /** The seeds, each with the peer it led to once it did. */
+  readonly seeds: Map<Seed, PeerId | undefined>
+  /** Hashes of the envelopes in the view, so that what is known is not verified again. */
+  readonly seen: Set<string>
+  /** Peers that broke the protocol, and until when they are left alone. */
+  readonly shunned: Map<PeerId, Instant>
+  /** Whether a view has been found equal to some member's since then. */
+  readonly exchanged: boolean
+  /** When members died, of late. */
+  readonly deaths: readonly Instant[]
+  readonly nextBeat: Instant
+  /** When the shell was asked to wake us: how late it does tells how far our own deadlines can be trusted. */
+  readonly due: Instant
+  readonly nextNonce: number
+  /** How many received things were dropped, by reason. */
+  readonly dropped: Map<string, number>
+}
+
+/** What never changes while a member lives, and the dice. */
+export type Environment = {
+  readonly trust: Trust
+  readonly signer: Signer
+  /** Our own certificate chain. */
+  readonly chain: Bytes
+  readonly bootId: string
+  readonly random: Random
+}
+
+export type Input =
+  | { readonly kind: 'linked'; readonly link: LinkId; readonly peer: PeerId; readonly dialled: Target | undefined }
+  | { readonly kind: 'unlinked'; readonly link: LinkId }
+  | { readonly kind: 'frame'; readonly link: LinkId; readonly bytes: Bytes }
+  | { readonly kind: 'congested'; readonly link: LinkId }
+  | { readonly kind: 'drained'; readonly link: LinkId }
+  | { readonly kind: 'undialled'; readonly target: Target; readonly failure: DialFailure }
+  /** What we say about ourselves has changed. */
+  | { readonly kind: 'announce'; readonly content: Content }
+  | { readonly kind: 'leave' }
+  | { readonly kind: 'tick' }
+
+export type Effect =
+  /** Write it down, and sync it, before anything after it is carried out. */
+  | { readonly kind: 'persist'; readonly incarnation: Incarnation }
+  | { readonly kind: 'send'; readonly link: LinkId; readonly bytes: Bytes }
+  | { readonly kind: 'dial'; readonly target: Target; readonly addresses: readonly ControlAddress[] | undefined }
+  | { readonly kind: 'unlink'; readonly link: LinkId; readonly reason: string }
+  /** A member's standing changed; `was` is undefined for a new member. */
+  | { readonly kind: 'member'; readonly record: MemberRecord; readonly was: Standing | undefined; readonly is: Standing }
+  /** Something received was not believed. */
+  | { readonly kind: 'dropped'; readonly peer: PeerId; readonly reason: string }
+  /** A peer that we dialled closed the link before it admitted us. */
+  | { readonly kind: 'unwelcome'; readonly target: Target }
+  /** The view or a standing changed: the kernel may have to follow. */
+  | { readonly kind: 'changed' }
+  /** Our leave has reached others, or as many as could be waited for. */
+  | { readonly kind: 'left' }
+
+/** One step under way. Local to the step: what leaves it is a new state and a list of effects. */
+export type Turn = {
+  readonly env: Environment
+  readonly now: Instant
+  state: State
+  readonly effects: Effect[]
+  /** Frames being put together, one for each link: what arises in a turn leaves in one frame. */
+  readonly drafts: globalThis.Map<LinkId, Draft>
+}
+
+export type Draft = {
+  hello?: Bytes
+  root?: Bytes
+  summaries?: readonly Summary[]
+  farewell?: Incarnation
+  readonly items: globalThis.Map<PeerId, PeerItems>
+  readonly wants: PeerId[]
+  readonly questions: { nonce: number; subject: PeerId }[]
+  readonly answers: { nonce: number; age: number | undefined }[]
+}
+
+/** What of one member goes into a frame: a record before the accusations against it. */
+export type PeerItems = { record?: Bytes; readonly accusations: Bytes[] }
+
+/** How often a link between observers carries a frame. */
+export const BEAT = milliseconds(250)
+
+/** Silence on a link for this long, four beats, is worth a question to others. */
+export const SILENCE = milliseconds(1000)
+
+/** A member that this watch never heard gets longer: it may be starting, or we may. */
+export const FIRST_SILENCE = seconds(5)
+
+/** A host that refused connections and no longer does gets several dials before it is called silent. */
+export const REFUSAL_SILENCE = seconds(5)
+
+/** How long others have to answer a question before it is put again. */
+export const INQUIRY = milliseconds(500)
+
+/** How long both ends of a connection have to show certificates. */
+export const GREETING = seconds(3)
+
+/** How long a leave waits for others to have heard it. */
+export const LEAVE_WAIT = milliseconds(200)
+
+/** A refutation answers all accusations at once; one in this time keeps an accuser from making us flood. */
+export const REFUTE_PAUSE = milliseconds(200)
+
+/** Views found different for this long, with news on the way having had its time, are compared. */
+export const COMPARE_AFTER = milliseconds(300)
+
+/** How often one link compares views, at most. */
+export const COMPARE_EVERY = seconds(1)
+
+/** Links that carry no heartbeat carry the root this often. */
+export const ANTI_ENTROPY = seconds(10)
+
+/** Later than this and our own clock is the suspect: all deadlines start anew. */
+export const OWN_LAG = milliseconds(250)
+
+/** How long a peer that broke the protocol is left alone. */
+export const SHUN = seconds(60)

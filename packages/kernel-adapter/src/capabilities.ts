@@ -1,0 +1,38 @@
+/** What this process needs from the machine, asked before anything is touched. */
+import { readFile } from 'node:fs/promises'
+import { MeshError } from '@vxmesh/core'
+import { ask } from './iproute2.ts'
+import { version, type Command } from './render.ts'
+
+/** capabilities(7): bit 12. */
+const CAP_NET_ADMIN = 1n << 12n
+
+/** One sentence that names what is missing and how to get it; undefined when nothing is. */
+export async function missingCapability(): Promise<string | undefined> {
+  return (await missingTool('ip')) ?? (await missingTool('bridge')) ?? missingNetAdmin(await readFile('/proc/self/status', 'utf8'))
+}
+
+async function missingTool(tool: Command['tool']): Promise<string | undefined> {
+  try {
+    const { stdout } = await ask(version(tool))
+    return stdout.startsWith(`${tool} utility`) ? undefined : `${tool} is not the one of iproute2: install it (apt-get install iproute2)`
+  } catch (error) {
+    if (error instanceof MeshError && error.failure.code === 'NOT_PERMITTED') return error.message
+    throw error
+  }
+}
+
+/**
+ * Judges the text of /proc/self/status. It is the children, `ip` and `bridge`, that need the capability: those of root
+ * have it, those of another user only by the ambient set, so `setcap` on the daemon's executable does not do.
+ */
+export function missingNetAdmin(status: string): string | undefined {
+  const root = /^Uid:\s+\d+\s+0\s/m.test(status)
+  if (has(status, 'CapEff') && (root || has(status, 'CapAmb'))) return undefined
+  return 'CAP_NET_ADMIN is missing: run as root, or under systemd with AmbientCapabilities=CAP_NET_ADMIN'
+}
+
+function has(status: string, set: 'CapEff' | 'CapAmb'): boolean {
+  const mask = new RegExp(`^${set}:\\s+([0-9a-f]+)$`, 'm').exec(status)?.[1]
+  return mask !== undefined && (BigInt(`0x${mask}`) & CAP_NET_ADMIN) !== 0n
+}

@@ -1,0 +1,184 @@
+/**
+ * What to do about the device of a tunnel, given what is there. Shared by the real kernel and the fake.
+ *
+ * A device that we make is not bound with `dev`: bound, it would die with the interface; unbound, it survives and its
+ * `local` can follow the host's address with the forwarding table kept. The price is that the kernel does not know the
+ * underlay's MTU and would take 1500, so it is computed here.
+ */
+import {
+  accept,
+  addressRange,
+  family,
+  hostOf,
+  parsePort,
+  refuse,
+  type Device,
+  type InterfaceAddress,
+  type IpAddress,
+  type Port,
+  type Result,
+  type TunnelSpec,
+} from '@vxmesh/core'
+import type { HostInterface, Link, VxlanLink } from './read.ts'
+import { setLocal, words } from './render.ts'
+
+/** A device of the tunnel's name, just read. */
+export type Present = { readonly link: Link; readonly addresses: readonly InterfaceAddress[] }
+
+/** One command's worth of work on the device. `mtu` is in bytes. */
+export type Step =
+  | { readonly kind: 'create'; readonly local: IpAddress; readonly port: Port; readonly mtu: number }
+  | { readonly kind: 'mark' }
+  | { readonly kind: 'move'; readonly local: IpAddress }
+  | { readonly kind: 'address'; readonly address: InterfaceAddress }
+  | { readonly kind: 'raise' }
+
+/** Why the tunnel cannot be had: the flag to look at, and one sentence with what to do. */
+export type Refusal = { readonly where: '--device' | '--local' | '--port'; readonly reason: string }
+
+/** What encapsulation adds: Ethernet 14, VXLAN 8, UDP 8 (RFC 7348 section 5), and IPv4 20 or IPv6 40. */
+const OVERHEAD = { ipv4: 50, ipv6: 70 }
+
+const DEFAULT_PORT = 4789
+
+/** The steps, in order, that make the tunnel's device what the spec asks for; none when it is that already. */
+export function decide(spec: TunnelSpec, present: Present | undefined, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
+  if (present === undefined) return create(spec, host)
+  const link = suitable(spec, present.link)
+  if (!link.ok) return link
+  const move = moved(spec, link.value, host)
+  if (!move.ok) return move
+  const raise: Step[] = link.value.up ? [] : [{ kind: 'raise' }]
+  return accept([...move.value, ...missing(spec, present.addresses), ...raise])
+}
+
+/**
+ * The device of the spec as it was read; refused with the reason when it is not one that can carry the tunnel.
+ * IPv6 link-local addresses are left out unless asked for: the kernel makes them, they mean nothing to others.
+ */
+export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result<Device, Refusal> {
+  const carrier = carries(spec, link)
+  if (!carrier.ok) return carrier
+  const { local, port, mac, mtu } = carrier.value
+  if (local === undefined) return refuse(withoutLocal(spec))
+  return accept({
+    name: spec.device,
+    id: spec.id,
+    local,
+    port,
+    mac,
+    mtu,
+    addresses: addresses.filter((address) => spec.addresses.includes(address) || !isAutomatic(address)),
+    origin: isOurs(spec, carrier.value) ? 'made' : 'adopted',
+  })
+}
+
+function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
+  const { device, local } = spec
+  if (local === undefined) {
+    return refuse({
+      where: '--local',
+      reason: `there is no device ${device}; to make it, give the address of this host to send from${candidates(host)}`,
+    })
+  }
+  const underlay = underlayOf(spec, local, host)
+  if (!underlay.ok) return underlay
+  const mtu = underlay.value - OVERHEAD[family(local)]
+  return accept([
+    { kind: 'create', local, port: spec.port ?? defaultPort(), mtu },
+    { kind: 'mark' },
+    ...missing(spec, []),
+    { kind: 'raise' },
+  ])
+}
+
+function defaultPort(): Port {
+  const port = parsePort(DEFAULT_PORT)
+  if (!port.ok) throw new Error(port.reason)
+  return port.value
+}
+
+/** The MTU of the interface that has `local`, the smallest should several have it. The tunnel's own device does not count. */
+function underlayOf(spec: TunnelSpec, local: IpAddress, host: readonly HostInterface[]): Result<number, Refusal> {
+  const holders = host.filter(({ name, addresses }) => name !== spec.device && addresses.includes(local))
+  if (holders.length > 0) return accept(Math.min(...holders.map(({ mtu }) => mtu)))
+  return refuse({
+    where: '--local',
+    reason: `${local} is not an address of this host${candidates(host.filter(({ name }) => name !== spec.device))}`,
+  })
+}
+
+function candidates(host: readonly HostInterface[]): string {
+  const usable = host.flatMap(({ name, addresses }) =>
+    addresses.filter((address) => addressRange(address) === 'usable').map((address) => `${address} (${name})`),
+  )
+  return usable.length === 0 ? '' : `: it has ${usable.slice(0, 6).join(', ')}${usable.length > 6 ? ' and more' : ''}`
+}
+
+function carries(spec: TunnelSpec, link: Link): Result<VxlanLink, Refusal> {
+  const { device, id } = spec
+  const instead = `choose another device name, or delete it first (ip link delete dev ${device})`
+  if (link.kind === 'other')
+    return refuse({ where: '--device', reason: `${device} is a device of kind ${link.what}, not vxlan; ${instead}` })
+  if (link.kind === 'external') {
+    return refuse({ where: '--device', reason: `${device} is a vxlan device in external mode, without an id of its own; ${instead}` })
+  }
+  if (link.id !== id)
+    return refuse({ where: '--device', reason: `${device} carries VXLAN id ${String(link.id)}, not ${String(id)}; ${instead}` })
+  return accept(link)
+}
+
+function suitable(spec: TunnelSpec, link: Link): Result<VxlanLink, Refusal> {
+  const carrier = carries(spec, link)
+  if (!carrier.ok) return carrier
+  const { port, local } = carrier.value
+  if (spec.port !== undefined && spec.port !== port) {
+    const reason =
+      `${spec.device} uses port ${String(port)}, not ${String(spec.port)}, and a port cannot change on a device that exists; ` +
+      `leave --port out, or delete the device first (ip link delete dev ${spec.device})`
+    return refuse({ where: '--port', reason })
+  }
+  if (isOurs(spec, carrier.value) && spec.local !== undefined) return carrier
+  // Which address packets of such a device leave from is the routing table's choice, so nobody could be told where to send.
+  if (local === undefined) return refuse(withoutLocal(spec))
+  if (spec.local === undefined || spec.local === local) return carrier
+  const reason =
+    `${spec.device} sends from ${local}, not ${spec.local}; ` +
+    `leave --local out, or change the device first (${words(setLocal(spec, spec.local))})`
+  return refuse({ where: '--local', reason })
+}
+
+function withoutLocal(spec: TunnelSpec): Refusal {
+  const remedy = words(setLocal(spec, spec.local ?? 'ADDRESS'))
+  return {
+    where: spec.local === undefined ? '--device' : '--local',
+    reason: `${spec.device} has no local address, so the others cannot know where it sends from; give it one first (${remedy})`,
+  }
+}
+
+/** Only reached with another `local` on a device we made: `suitable` refuses it on any other. */
+function moved(spec: TunnelSpec, link: VxlanLink, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
+  const { local } = spec
+  if (local === undefined || local === link.local) return accept([])
+  if (link.local !== undefined && family(local) !== family(link.local)) {
+    const reason =
+      `${spec.device} sends from ${link.local}, and the address family cannot change on a device that exists; ` +
+      `delete it first (ip link delete dev ${spec.device})`
+    return refuse({ where: '--local', reason })
+  }
+  const underlay = underlayOf(spec, local, host)
+  return underlay.ok ? accept([{ kind: 'move', local }]) : underlay
+}
+
+function missing(spec: TunnelSpec, there: readonly InterfaceAddress[]): readonly Step[] {
+  return [...new Set(spec.addresses)].filter((address) => !there.includes(address)).map((address) => ({ kind: 'address', address }))
+}
+
+function isOurs(spec: TunnelSpec, link: VxlanLink): boolean {
+  return link.alias === spec.alias
+}
+
+function isAutomatic(address: InterfaceAddress): boolean {
+  const host = hostOf(address)
+  return family(host) === 'ipv6' && addressRange(host) === 'link-local'
+}

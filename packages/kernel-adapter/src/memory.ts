@@ -1,0 +1,235 @@
+/**
+ * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast
+ * are accepted, deleting without a destination wipes them all, a device that goes down loses its IPv6 addresses, one
+ * made again has another MAC. Deterministic and without timers. What to do about a device is decided by the same
+ * `decide` as for the real kernel; only the carrying out differs, and one contract test holds for both.
+ */
+import { createHash } from 'node:crypto'
+import {
+  family,
+  hostOf,
+  MeshError,
+  parseMac,
+  table,
+  unreachable,
+  type Device,
+  type DeviceName,
+  type InterfaceAddress,
+  type IpAddress,
+  type Kernel,
+  type MacAddress,
+  type Operation,
+  type Reading,
+  type Rejection,
+  type TunnelSpec,
+} from '@vxmesh/core'
+import { decide, deviceOf, type Present, type Step } from './link.ts'
+import { explain, rejections } from './outcome.ts'
+import type { HostInterface, Link, VxlanLink } from './read.ts'
+import { showLink, stepCommand, words } from './render.ts'
+
+/** An address of the host, on which interface it is, and that interface's MTU in bytes. */
+export type MemoryAddress = { readonly address: IpAddress; readonly interface: string; readonly mtu: number }
+
+/** A device that somebody else makes. */
+export type PlantedLink = Exclude<Link, VxlanLink> | Pick<VxlanLink, 'kind' | 'id' | 'local' | 'port'>
+
+type MemoryDevice = Present & { readonly flood: ReadonlySet<IpAddress> }
+
+/** The kernel of a host, as a promise-making port. */
+export function memoryKernel(host: MemoryHost): Kernel {
+  return {
+    establish: async (spec) => host.establishNow(spec),
+    read: async (spec) => host.readNow(spec),
+    attempt: async (device, operations) => host.attemptNow(device, operations),
+    watch: (_device, wake) => {
+      const unsubscribe = host.onChange(wake)
+      return { close: async () => unsubscribe() }
+    },
+  }
+}
+
+export class MemoryHost {
+  #host: readonly HostInterface[]
+  readonly #devices = new Map<DeviceName, MemoryDevice>()
+  readonly #listeners = new Set<() => void>()
+  #refusals = 0
+  #made = 0
+
+  constructor({ addresses }: { readonly addresses: readonly MemoryAddress[] }) {
+    this.#host = interfaces(addresses)
+  }
+
+  /** `Kernel.establish`, at once. */
+  establishNow(spec: TunnelSpec): Device {
+    const steps = decide(spec, this.#devices.get(spec.device), this.#host)
+    if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
+    for (const [index, step] of steps.value.entries()) {
+      const complaint = this.#refused() ?? this.#perform(spec, step)
+      if (complaint === undefined) continue
+      if (index > 0 && steps.value[0]?.kind === 'create') this.deleteDevice(spec.device)
+      throw new MeshError(explain(stepCommand(spec, step), complaint))
+    }
+    return this.#device(spec, this.#devices.get(spec.device))
+  }
+
+  /** `Kernel.read`, at once. */
+  readNow(spec: TunnelSpec): Reading | undefined {
+    const device = this.#devices.get(spec.device)
+    return device && { device: this.#device(spec, device), entries: flood(device) }
+  }
+
+  /** `Kernel.attempt`, at once. */
+  attemptNow(device: DeviceName, operations: readonly Operation[]): readonly Rejection[] {
+    const reasons = new Map<number, string>()
+    for (const [index, { kind, entry }] of operations.entries()) {
+      const complaint = this.#refused() ?? (kind === 'add' ? this.append(device, entry.underlay) : this.remove(device, entry.underlay))
+      if (complaint !== undefined) reasons.set(index + 1, complaint)
+    }
+    return rejections(operations, device, flood(this.#devices.get(device)), reasons)
+  }
+
+  /** Calls `listener` at once whenever anything changed, by whomever, ourselves included. Returns the way to stop it. */
+  onChange(listener: () => void): () => void {
+    const own = () => listener()
+    this.#listeners.add(own)
+    return () => void this.#listeners.delete(own)
+  }
+
+  /** Somebody's `bridge fdb append`. Returns what the tool would complain of. */
+  append(name: DeviceName, underlay: IpAddress): string | undefined {
+    const device = this.#devices.get(name)
+    if (device === undefined) return `Cannot find device "${name}"`
+    if (device.link.kind !== 'vxlan') return 'RTNETLINK answers: Invalid argument'
+    if (family(underlay) !== familyOf(device.link.local)) return 'RTNETLINK answers: Address family not supported by protocol'
+    if (!device.flood.has(underlay)) this.#put(name, { ...device, flood: new Set([...device.flood, underlay]) })
+    return undefined
+  }
+
+  /** Somebody's `bridge fdb delete`; without a destination it wipes them all. Returns what the tool would complain of. */
+  remove(name: DeviceName, underlay?: IpAddress): string | undefined {
+    const device = this.#devices.get(name)
+    if (device === undefined) return `Cannot find device "${name}"`
+    if (device.flood.size === 0) return 'RTNETLINK answers: No such file or directory'
+    const kept = underlay === undefined ? [] : [...device.flood].filter((destination) => destination !== underlay)
+    if (kept.length < device.flood.size) this.#put(name, { ...device, flood: new Set(kept) })
+    return undefined
+  }
+
+  /** Somebody makes a device, down and without addresses; one of that name is replaced. */
+  plant(name: DeviceName, link: PlantedLink): void {
+    const full: Link =
+      link.kind === 'vxlan' ? { bound: undefined, alias: undefined, mtu: 1500, up: false, mac: this.#mac(name), ...link } : link
+    this.#put(name, { link: full, addresses: [], flood: new Set() })
+  }
+
+  /** Somebody's `ip link delete`. */
+  deleteDevice(name: DeviceName): void {
+    if (this.#devices.delete(name)) this.#wake()
+  }
+
+  /** Somebody's `ip link set … down`, which costs the device its IPv6 addresses and none of its entries. */
+  takeDown(name: DeviceName): void {
+    const device = this.#devices.get(name)
+    if (device?.link.kind !== 'vxlan') return
+    const addresses = device.addresses.filter((address) => family(hostOf(address)) === 'ipv4')
+    this.#put(name, { ...device, link: { ...device.link, up: false }, addresses })
+  }
+
+  /** The host gets other addresses. Devices keep their `local`, as they do. */
+  renumber(addresses: readonly MemoryAddress[]): void {
+    this.#host = interfaces(addresses)
+    this.#wake()
+  }
+
+  /** The next `count` changes asked for through `establishNow` and `attemptNow` are refused, as for want of memory. */
+  refuseWrites(count: number): void {
+    this.#refusals = count
+  }
+
+  /** All there is to know of a device, for a test to compare; undefined when there is none. */
+  inspect(name: DeviceName): (Present & { readonly flood: readonly IpAddress[] }) | undefined {
+    const device = this.#devices.get(name)
+    return device && { ...device, flood: [...device.flood] }
+  }
+
+  #perform(spec: TunnelSpec, step: Step): string | undefined {
+    if (step.kind === 'create') return this.#create(spec, step)
+    const device = this.#devices.get(spec.device)
+    const link = device?.link
+    if (device === undefined || link?.kind !== 'vxlan') return `Cannot find device "${spec.device}"`
+    const change = (changed: Partial<VxlanLink>) => this.#put(spec.device, { ...device, link: { ...link, ...changed } })
+    switch (step.kind) {
+      case 'mark':
+        return change({ alias: spec.alias })
+      case 'move':
+        return change({ local: step.local })
+      case 'raise':
+        return change({ up: true })
+      case 'address':
+        if (device.addresses.some((held) => clash(held, step.address))) return `Error: ${ADDRESS_TAKEN[family(hostOf(step.address))]}`
+        return this.#put(spec.device, { ...device, addresses: [...device.addresses, step.address] })
+      default:
+        return unreachable(step)
+    }
+  }
+
+  #create({ device, id }: TunnelSpec, { local, port, mtu }: Step & { kind: 'create' }): string | undefined {
+    const taken = [...this.#devices.values()].some(
+      ({ link }) => link.kind === 'vxlan' && link.id === id && link.port === port && familyOf(link.local) === family(local),
+    )
+    if (taken) return 'Error: A VXLAN device with the specified VNI already exists.'
+    const link: VxlanLink = { kind: 'vxlan', id, local, port, mtu, mac: this.#mac(device), bound: undefined, alias: undefined, up: false }
+    return this.#put(device, { link, addresses: [], flood: new Set() })
+  }
+
+  #device(spec: TunnelSpec, present: Present | undefined): Device {
+    const device = present && deviceOf(spec, present)
+    if (device?.ok === true) return device.value
+    throw new MeshError({ code: 'KERNEL_UNREADABLE', what: words(showLink(spec.device)), reason: device?.reason.reason ?? 'not there' })
+  }
+
+  #put(name: DeviceName, device: MemoryDevice): undefined {
+    this.#devices.set(name, device)
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  #refused(): string | undefined {
+    if (this.#refusals === 0) return undefined
+    this.#refusals--
+    return 'RTNETLINK answers: Cannot allocate memory'
+  }
+
+  /** Locally administered, different for every host, device and making. */
+  #mac(name: DeviceName): MacAddress {
+    const seed = [...this.#host.flatMap(({ addresses }) => addresses), name, String(this.#made++)].join(' ')
+    const octets = createHash('sha256').update(seed).digest('hex').slice(0, 10).match(/../g) ?? []
+    const mac = parseMac(['02', ...octets].join(':'))
+    if (!mac.ok) throw new Error(mac.reason)
+    return mac.value
+  }
+}
+
+const ADDRESS_TAKEN = { ipv4: 'ipv4: Address already assigned.', ipv6: 'ipv6: address already assigned.' }
+
+/** Whether the kernel refuses one address beside the other: an IPv6 address may be there once, whatever its prefix. */
+function clash(held: InterfaceAddress, wanted: InterfaceAddress): boolean {
+  return held === wanted || (family(hostOf(held)) === 'ipv6' && hostOf(held) === hostOf(wanted))
+}
+
+/** A device without a `local` is an IPv4 one. */
+function familyOf(local: IpAddress | undefined): 'ipv4' | 'ipv6' {
+  return local === undefined ? 'ipv4' : family(local)
+}
+
+function flood(device: MemoryDevice | undefined): Reading['entries'] {
+  return table([...(device?.flood ?? [])].map((underlay) => ({ kind: 'flood', underlay })))
+}
+
+function interfaces(addresses: readonly MemoryAddress[]): readonly HostInterface[] {
+  return addresses.map(({ address, interface: name, mtu }) => ({ name, mtu, addresses: [address] }))
+}

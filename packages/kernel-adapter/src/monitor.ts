@@ -1,0 +1,61 @@
+/**
+ * Wakes the loop when the kernel changes. `bridge monitor fdb` silently loses events under load, so what it says is
+ * never read as a fact; that it says something is enough.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { DeviceName, Watch } from '@vxmesh/core'
+import { follow } from './iproute2.ts'
+import { MONITOR_FDB, MONITOR_LINKS, type Command } from './render.ts'
+
+const FIRST_PAUSE_MS = 100
+/** Also how long a child must have lived for its end to count as the first. */
+const LONGEST_PAUSE_MS = 10_000
+
+/**
+ * Calls `wake` at every sign of change, as often as they come: the caller gathers them. Children that die are started
+ * again, with back-off. After a SIGKILL of this process they end at their next line, when nobody reads it.
+ */
+export function watchKernel(device: DeviceName, wake: () => void): Watch {
+  const stop = new AbortController()
+  const wakeFor = (line: string) => {
+    if (mayConcern(line, device)) wake()
+  }
+  const followers = [followAlways(MONITOR_FDB, wakeFor, wake, stop.signal), followAlways(MONITOR_LINKS, wake, wake, stop.signal)]
+  return {
+    close: async () => {
+      stop.abort()
+      await Promise.all(followers)
+    },
+  }
+}
+
+/** Whether a line of `bridge monitor fdb` may be about the device. A busy bridge beside ours learns and forgets all day. */
+export function mayConcern(line: string, device: DeviceName): boolean {
+  const named = / dev (\S+)/.exec(line)
+  return named === null || named[1] === device
+}
+
+async function followAlways(command: Command, hear: (line: string) => void, restarted: () => void, signal: AbortSignal): Promise<void> {
+  let wait = FIRST_PAUSE_MS
+  while (!signal.aborted) {
+    const settled = setTimeout(() => (wait = FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
+    for await (const line of follow(command, signal)) {
+      if (!signal.aborted) hear(line)
+    }
+    clearTimeout(settled)
+    if (signal.aborted) return
+    restarted()
+    if (!(await slept(wait, signal))) return
+    restarted()
+    wait = Math.min(wait * 2, LONGEST_PAUSE_MS)
+  }
+}
+
+async function slept(milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await pause(milliseconds, undefined, { signal })
+    return true
+  } catch {
+    return false
+  }
+}

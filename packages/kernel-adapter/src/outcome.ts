@@ -1,0 +1,69 @@
+/** What came of a command, from what the tool said and what was read afterwards. */
+import { slot, type DeviceName, type Failure, type Operation, type Rejection, type Table } from '@vxmesh/core'
+import { describe, words, type Command } from './render.ts'
+
+/** Whether the tool says that the device it was asked about is not there: `ip` and `bridge` word it differently. */
+export function saysAbsent(stderr: string): boolean {
+  return /^Device ".*" does not exist\.?$|^Cannot find device ".*"$/m.test(stderr)
+}
+
+/** Why a command that changes something failed, and what to do where that is known. */
+export function explain(command: Command, stderr: string): Failure {
+  const typed = words(command)
+  if (stderr.includes('Operation not permitted')) {
+    const reason = `"${typed}" is not permitted: run as root, or with AmbientCapabilities=CAP_NET_ADMIN under systemd`
+    return { code: 'NOT_PERMITTED', reason }
+  }
+  const creates = command.args[0] === 'link' && command.args[1] === 'add'
+  if (creates && /Unknown device type|Operation not supported/.test(stderr)) {
+    const reason = 'this kernel has no vxlan: load its module (modprobe vxlan; in a container, on the host)'
+    return { code: 'NOT_PERMITTED', reason }
+  }
+  return { code: 'KERNEL_REFUSED', command: typed, reason: spoken(stderr) }
+}
+
+/** What the tool said, on one line. */
+export function spoken(stderr: string): string {
+  const said = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  return said.length === 0 ? 'it failed and did not say why' : said.join('; ')
+}
+
+/** The complaints of a batch, by the number of the line they are about, from 1. */
+export function complaints(stderr: string): ReadonlyMap<number, string> {
+  const reasons = new Map<number, string>()
+  let said: string[] = []
+  for (const line of stderr.split('\n')) {
+    const failed = /^Command failed -:(\d+)$/.exec(line)
+    if (failed === null) {
+      said.push(line)
+    } else {
+      reasons.set(Number(failed[1]), spoken(said.join('\n')))
+      said = []
+    }
+  }
+  return reasons
+}
+
+/**
+ * The operations that the table read afterwards does not bear out; `reasons` by place in `operations`, from 1. The
+ * exit status would be the wrong judge: a second destination can succeed and change nothing, and deleting what is
+ * not there can fail. Of several operations on one slot the last is judged.
+ */
+export function rejections(
+  operations: readonly Operation[],
+  device: DeviceName,
+  after: Table,
+  reasons: ReadonlyMap<number, string>,
+): readonly Rejection[] {
+  const last = new Map(operations.map(({ entry }, index) => [slot(entry), index]))
+  return operations.flatMap((operation, index): Rejection[] => {
+    const place = slot(operation.entry)
+    const there = after.has(place)
+    if (last.get(place) !== index || there === (operation.kind === 'add')) return []
+    const reason = reasons.get(index + 1) ?? `no error was reported, yet the entry is ${there ? 'still' : 'not'} there`
+    return [{ operation, command: describe(operation, device), reason }]
+  })
+}

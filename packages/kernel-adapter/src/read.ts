@@ -1,0 +1,214 @@
+/**
+ * What iproute2 prints, turned into values. Nothing else in this package looks at its output.
+ *
+ * Versions of iproute2 differ in the fields they print and in how they print nothing (no output, `[]`, `[{}]`), so
+ * unknown fields are passed over and empty elements dropped. What is there must be well-formed: a half-understood
+ * table must not become a plan.
+ */
+import {
+  accept,
+  parseInterfaceAddress,
+  parseIp,
+  parseMac,
+  parsePort,
+  refuse,
+  table,
+  ZERO_MAC,
+  type InterfaceAddress,
+  type IpAddress,
+  type MacAddress,
+  type Port,
+  type Result,
+  type Table,
+} from '@vxmesh/core'
+import { z } from 'zod'
+
+/** A VXLAN device as `ip -details link show` describes it. */
+export type VxlanLink = {
+  readonly kind: 'vxlan'
+  /** May be 0, which is no `Vni`: a foreign device can have it. */
+  readonly id: number
+  readonly local: IpAddress | undefined
+  readonly port: Port
+  /** The interface it is bound to with `dev`; undefined when it is not. */
+  readonly bound: string | undefined
+  readonly mac: MacAddress
+  /** Bytes. */
+  readonly mtu: number
+  readonly alias: string | undefined
+  readonly up: boolean
+}
+
+/** A device by its kind; `external` is a VXLAN device without an id of its own (collect-metadata mode). */
+export type Link = VxlanLink | { readonly kind: 'external' } | { readonly kind: 'other'; readonly what: string }
+
+/** An interface of this host with its underlay candidates. */
+export type HostInterface = { readonly name: string; readonly mtu: number; readonly addresses: readonly IpAddress[] }
+
+const ip = z.string().transform(parsedBy(parseIp))
+
+const vxlanData = z.object({
+  id: z.int(),
+  external: z.boolean().optional(),
+  local: ip.optional(),
+  local6: ip.optional(),
+  port: z.int().transform(parsedBy(parsePort)),
+  link: z.string().optional(),
+})
+
+const linkElement = z.object({
+  ifname: z.string().optional(),
+  flags: z.array(z.string()).optional(),
+  mtu: z.int().optional(),
+  address: z.string().optional(),
+  ifalias: z.string().optional(),
+  link_type: z.string().optional(),
+  linkinfo: z.object({ info_kind: z.string().optional(), info_data: z.unknown() }).optional(),
+})
+
+const vxlanElement = z.object({
+  flags: z.array(z.string()),
+  mtu: z.int(),
+  address: z.string().transform(parsedBy(parseMac)),
+  ifalias: z.string().optional(),
+  linkinfo: z.object({ info_data: vxlanData }),
+})
+
+const addressElement = z.object({
+  ifname: z.string().optional(),
+  mtu: z.int().optional(),
+  addr_info: z.array(z.object({ family: z.string().optional(), local: z.string().optional(), prefixlen: z.int().optional() })).optional(),
+})
+
+const fdbElement = z.object({
+  mac: z.string().optional(),
+  dst: z.string().optional(),
+  port: z.int().optional(),
+  vni: z.int().optional(),
+  viaIf: z.string().optional(),
+  viaIfIndex: z.int().optional(),
+  state: z.string().optional(),
+})
+
+/** The one device in the output of `ip -json -details link show dev …`. */
+export function parseLink(text: string): Result<Link> {
+  const elements = decode(z.array(z.unknown()), text)
+  if (!elements.ok) return elements
+  const named = elements.value.flatMap((element) => {
+    const shape = linkElement.safeParse(element)
+    return shape.success && shape.data.ifname !== undefined ? [{ element, shape: shape.data }] : []
+  })
+  const [only, ...others] = named
+  if (only === undefined || others.length > 0) return refuse(`one device expected, ${String(named.length)} found`)
+  const what = only.shape.linkinfo?.info_kind
+  if (what !== 'vxlan') return accept({ kind: 'other', what: what ?? only.shape.link_type ?? 'unknown' })
+  return checked(vxlanElement.transform(toLink), only.element)
+}
+
+function toLink({ flags, mtu, address, ifalias, linkinfo: { info_data: data } }: z.output<typeof vxlanElement>): Link {
+  if (data.external === true) return { kind: 'external' }
+  return {
+    kind: 'vxlan',
+    id: data.id,
+    local: data.local ?? data.local6,
+    port: data.port,
+    bound: data.link,
+    mac: address,
+    mtu,
+    alias: ifalias,
+    up: flags.includes('UP'),
+  }
+}
+
+/** The addresses in the output of `ip -json address show dev …`, in its order. A `/0` cannot be said here and is passed over. */
+export function parseAddresses(text: string): Result<readonly InterfaceAddress[]> {
+  const elements = decode(z.array(addressElement), text)
+  if (!elements.ok) return elements
+  return all(elements.value.flatMap(inetAddresses).map(({ local, prefixlen }) => parseInterfaceAddress(`${local}/${String(prefixlen)}`)))
+}
+
+/** The interfaces in the output of `ip -json address show`, in its order. */
+export function parseHost(text: string): Result<readonly HostInterface[]> {
+  const elements = decode(z.array(addressElement), text)
+  if (!elements.ok) return elements
+  return all(
+    elements.value.flatMap((element): Result<HostInterface>[] => {
+      const { ifname: name, mtu } = element
+      if (name === undefined || mtu === undefined) return []
+      const addresses = all(inetAddresses(element).map(({ local }) => parseIp(local)))
+      return [addresses.ok ? accept({ name, mtu, addresses: addresses.value }) : addresses]
+    }),
+  )
+}
+
+function inetAddresses({ addr_info = [] }: z.output<typeof addressElement>): { local: string; prefixlen: number }[] {
+  return addr_info.flatMap(({ family, local, prefixlen }) =>
+    (family === 'inet' || family === 'inet6') && local !== undefined && prefixlen !== undefined && prefixlen > 0
+      ? [{ local, prefixlen }]
+      : [],
+  )
+}
+
+/**
+ * The flood entries in the output of `bridge -json fdb show dev …`: zero MAC, permanent, with a destination.
+ *
+ * An entry with a port, id or interface of its own is not one that we could have written, nor does a plain one take its
+ * place: it is left out, and since a plan touches nothing that it does not see, it stays as it is. An aging one is left
+ * out as well: appending it again makes it permanent.
+ */
+export function parseFlood(text: string, link: VxlanLink): Result<Table> {
+  const elements = decode(z.array(fdbElement), text)
+  if (!elements.ok) return elements
+  const destinations = all(
+    elements.value.flatMap((element) =>
+      element.mac === ZERO_MAC && element.dst !== undefined && isPlain(element, link) ? [parseIp(element.dst)] : [],
+    ),
+  )
+  return destinations.ok ? accept(table(destinations.value.map((underlay) => ({ kind: 'flood', underlay })))) : destinations
+}
+
+function isPlain({ port, vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>, link: VxlanLink): boolean {
+  return (
+    state === 'permanent' &&
+    (port === undefined || port === link.port) &&
+    (vni === undefined || vni === link.id) &&
+    // The destination given with `type vxlan remote … dev eth0` shows the device's own binding.
+    (viaIf === undefined || viaIf === link.bound) &&
+    viaIfIndex === undefined
+  )
+}
+
+function decode<Schema extends z.ZodType>(schema: Schema, text: string): Result<z.output<Schema>> {
+  let json: unknown
+  try {
+    json = text.trim() === '' ? [] : JSON.parse(text)
+  } catch {
+    return refuse('not JSON')
+  }
+  return checked(schema, json)
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, value: unknown): Result<z.output<Schema>> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return accept(parsed.data)
+  const [issue] = parsed.error.issues
+  return refuse(issue === undefined ? 'malformed' : `${issue.path.join('.')}: ${issue.message}`)
+}
+
+function parsedBy<Input, Output>(parse: (input: Input) => Result<Output>) {
+  return (input: Input, context: z.RefinementCtx): Output => {
+    const parsed = parse(input)
+    if (parsed.ok) return parsed.value
+    context.addIssue({ code: 'custom', message: parsed.reason })
+    return z.NEVER
+  }
+}
+
+function all<Value>(results: readonly Result<Value>[]): Result<readonly Value[]> {
+  const values: Value[] = []
+  for (const result of results) {
+    if (!result.ok) return result
+    values.push(result.value)
+  }
+  return accept(values)
+}

@@ -1,0 +1,50 @@
+import type { DeviceName, IpAddress, Operation } from '@vxmesh/core'
+import { expect, test } from 'vitest'
+import {
+  BATCH,
+  batchLine,
+  deleteLink,
+  describe as inWords,
+  MONITOR_FDB,
+  MONITOR_LINKS,
+  SHOW_HOST,
+  showAddresses,
+  showFdb,
+  showLink,
+  words,
+} from './render.ts'
+
+const device = 'provider0' as DeviceName
+const operation = (kind: Operation['kind'], underlay: string): Operation => ({
+  kind,
+  entry: { kind: 'flood', underlay: underlay as IpAddress },
+})
+
+test.each<[string, string, string]>([
+  ['a link is shown with its details', words(showLink(device)), 'ip -json -details link show dev provider0'],
+  ['addresses are shown', words(showAddresses(device)), 'ip -json address show dev provider0'],
+  ['the host is shown', words(SHOW_HOST), 'ip -json address show'],
+  ['the forwarding table is shown', words(showFdb(device)), 'bridge -json fdb show dev provider0'],
+  ['a link is deleted', words(deleteLink(device)), 'ip link delete dev provider0'],
+  ['a batch goes on after an error', words(BATCH), 'bridge -force -batch -'],
+  ['entries are watched', words(MONITOR_FDB), 'bridge monitor fdb'],
+  ['links and addresses are watched', words(MONITOR_LINKS), 'ip monitor link address'],
+])('%s', (_name, command, typed) => {
+  expect(command).toBe(typed)
+})
+
+test.each<[string, Operation, string]>([
+  [
+    'an addition is an append, which may be repeated',
+    operation('add', '192.168.226.5'),
+    'bridge fdb append 00:00:00:00:00:00 dst 192.168.226.5 dev provider0',
+  ],
+  [
+    'a removal names its destination, lest it wipe them all',
+    operation('remove', 'fd00::5'),
+    'bridge fdb delete 00:00:00:00:00:00 dst fd00::5 dev provider0',
+  ],
+])('%s', (_name, given, typed) => {
+  expect(inWords(given, device)).toBe(typed)
+  expect(`bridge ${batchLine(given, device)}`).toBe(typed)
+})

@@ -1,0 +1,177 @@
+/**
+ * Runs all suites, or those named, and adds up: the last line is `N passed, N failed, N skipped`.
+ *
+ * The namespace tests run in labs: as root once as root and once rootless, else rootless only. Where a lab cannot be had
+ * its tests are skipped, and what is missing is named; where the environment variable VXMESH_PROMISE says `netns`, they fail.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { styleText } from 'node:util'
+
+type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number }
+type Suite = {
+  readonly part: string
+  readonly name: string
+  readonly argv: (report: string) => readonly string[]
+  readonly lab?: readonly string[]
+}
+
+const root = resolve(import.meta.dirname, '..')
+const lab = join(root, 'scripts/lab')
+const config = ['--config', 'test/vitest.config.ts', '--configLoader', 'native'] as const
+const vitest = (command: string, project: string): readonly [string, ...string[]] => ['vitest', command, ...config, '--project', project]
+const reporting = (report: string): readonly string[] => ['--reporter', 'default', '--reporter', 'json', `--outputFile.json=${report}`]
+const tests = (project: string): Suite => ({
+  part: project,
+  name: project,
+  argv: (report) => [...vitest('run', project), ...reporting(report)],
+})
+const namespaces = (name: string, ...lab: readonly string[]): Suite => ({ ...tests('netns'), name, lab })
+
+/** What runs together, on two cores. The namespace tests mostly wait, and keep real time: the busy ones are over by then. */
+const stages: readonly (readonly Suite[])[] = [
+  [{ part: 'check', name: 'check', argv: (report) => ['node', 'scripts/check.ts', '--report', report] }, tests('unit'), tests('sim')],
+  [...(process.getuid?.() === 0 ? [namespaces('netns as root', lab)] : []), namespaces('netns rootless', lab, '--rootless')],
+]
+
+const parts = new Set(stages.flat().map(({ part }) => part))
+const wanted = process.argv.slice(2)
+const unknown = wanted.find((part) => !parts.has(part))
+if (unknown !== undefined) {
+  console.error(`no part is called "${unknown}"; there are: ${[...parts].join(', ')}`)
+  process.exit(2)
+}
+
+const running = new Set<ChildProcess>()
+const reports = mkdtempSync(join(tmpdir(), 'vxmesh-test-'))
+process.on('exit', () => {
+  rmSync(reports, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // Each child leads a process group of its own; with its first process a lab ends altogether.
+    for (const { pid } of running) if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+    process.exit(130)
+  })
+}
+
+const results: { readonly name: string; readonly totals: Totals; readonly took: number }[] = []
+for (const stage of stages) {
+  const suites = stage.filter(({ part }) => wanted.length === 0 || wanted.includes(part))
+  const print = inOrder(suites.length)
+  const done = suites.map(async (suite, place) => {
+    const start = performance.now()
+    print(place, styleText('bold', `\n== ${suite.name}\n`))
+    const totals = await run(suite, (text) => {
+      print(place, text)
+    })
+    print(place, undefined)
+    return { name: suite.name, totals, took: performance.now() - start }
+  })
+  results.push(...(await Promise.all(done)))
+}
+
+console.log()
+for (const { name, totals, took } of results) console.log(`${name.padEnd(16)}${sentence(totals)} (${(took / 1000).toFixed(1)} s)`)
+const total = results.map(({ totals }) => totals).reduce(add, { passed: 0, failed: 0, skipped: 0 })
+console.log(sentence(total))
+process.exitCode = total.failed > 0 || total.passed + total.skipped === 0 ? 1 : 0
+
+async function run(suite: Suite, print: (text: string) => void): Promise<Totals> {
+  const missing = suite.lab === undefined ? undefined : lacks(suite.lab)
+  if (missing !== undefined) {
+    const count = listed(suite.part)
+    const promised = (process.env['VXMESH_PROMISE'] ?? '').split(',').includes(suite.part)
+    print(`${missing}\n${String(count)} tests ${promised ? 'failed: this machine was promised to run them' : 'skipped'}\n`)
+    return promised ? { passed: 0, failed: count, skipped: 0 } : { passed: 0, failed: 0, skipped: count }
+  }
+  const report = join(reports, suite.name)
+  const code = await ended([...(suite.lab ?? []), ...suite.argv(report)], print)
+  const totals = read(report)
+  // A suite that could not even say what failed has failed.
+  return code !== 0 && totals.failed === 0 ? add(totals, { passed: 0, failed: 1, skipped: 0 }) : totals
+}
+
+/** Why there can be no such lab, or undefined when there can. */
+function lacks([command = '', ...args]: readonly string[]): string | undefined {
+  const { status, stdout, stderr } = spawnSync(command, [...args, '--can'], { encoding: 'utf8' })
+  return status === 0 ? undefined : (stdout + stderr).trim()
+}
+
+/** How many tests a project has, without running any. Parsing alone would miss those that a contract makes. */
+function listed(project: string): number {
+  const [command, ...args] = [...vitest('list', project), '--no-staticParse']
+  const { stdout } = spawnSync(command, args, { cwd: root, encoding: 'utf8' })
+  return Math.max(1, stdout.split('\n').filter((line) => line.includes(' > ')).length)
+}
+
+async function ended([command = '', ...args]: readonly string[], print: (text: string) => void): Promise<number> {
+  const env = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env
+  const child = spawn(command, args, { cwd: root, detached: true, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', print)
+  const code = await new Promise<number>((resolve) => {
+    child.once('error', (error) => {
+      print(`${error.message}\n`)
+      resolve(127)
+    })
+    child.once('close', (exit) => {
+      resolve(exit ?? 1)
+    })
+  })
+  running.delete(child)
+  return code
+}
+
+/** The totals of a report, in vitest's words or in check's own. A file that did not load counts as one failure. */
+function read(path: string): Totals {
+  const report = fields(parsed(path))
+  const number = (key: string): number => Number(report.get(key) ?? 0)
+  const files = report.get('testResults')
+  const unloaded = Array.isArray(files)
+    ? files.map(fields).filter((file) => file.get('status') === 'failed' && fields(file.get('assertionResults')).size === 0)
+    : []
+  return {
+    passed: number('passed') + number('numPassedTests'),
+    failed: number('failed') + number('numFailedTests') + unloaded.length,
+    skipped: number('numPendingTests') + number('numTodoTests'),
+  }
+}
+
+function parsed(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function fields(value: unknown): ReadonlyMap<string, unknown> {
+  return new Map<string, unknown>(typeof value === 'object' && value !== null ? Object.entries(value) : [])
+}
+
+function add(a: Totals, b: Totals): Totals {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped }
+}
+
+function sentence({ passed, failed, skipped }: Totals): string {
+  return `${String(passed)} passed, ${String(failed)} failed, ${String(skipped)} skipped`
+}
+
+/** Prints what several write at once as if they had come one after the other: the first live, the rest when it is their turn. */
+function inOrder(count: number): (place: number, text: string | undefined) => void {
+  const held = Array.from({ length: count }, (): string[] => [])
+  const done = new Set<number>()
+  let turn = 0
+  return (place, text) => {
+    if (text === undefined) done.add(place)
+    else held[place]?.push(text)
+    for (;;) {
+      process.stdout.write((held[turn]?.splice(0) ?? []).join(''))
+      if (!done.has(turn)) return
+      turn += 1
+    }
+  }
+}

@@ -1,0 +1,388 @@
+/**
+ * What every kernel must do, the real one and the fake alike: a fake that is kinder than the kernel is a lie.
+ * A test reads as: a host with an underlay, something a person did to it by hand, what vxmesh then does.
+ */
+import {
+  MeshError,
+  parseDeviceName,
+  parseInterfaceAddress,
+  parseIp,
+  parsePort,
+  parseVni,
+  slot,
+  type DeviceName,
+  type Device,
+  type Entry,
+  type IpAddress,
+  type Kernel,
+  type Operation,
+  type Port,
+  type Result,
+  type TunnelSpec,
+  type Vni,
+} from '@vxmesh/core'
+import { beforeEach, describe, expect, test } from 'vitest'
+
+/** A device somebody makes by hand; without `local` when that is undefined, on port 8472 as `dstport 0` makes it. */
+export type ByHand =
+  | { readonly kind: 'bridge' }
+  | { readonly kind: 'external' }
+  | { readonly kind: 'vxlan'; readonly id: Vni; readonly local: IpAddress | undefined }
+
+/**
+ * A host to try a kernel on. It has `UNDERLAY` and `UNDERLAY_6` on an interface of 1500 bytes, `OTHER` on the same,
+ * `NARROW` on one of 1400, and no device of any tunnel. The rest is what a person does to it behind the kernel's back.
+ */
+export type Lab = {
+  readonly kernel: Kernel
+  plant(device: DeviceName, link: ByHand): Promise<void>
+  append(device: DeviceName, underlay: IpAddress): Promise<void>
+  remove(device: DeviceName, underlay: IpAddress): Promise<void>
+  wipe(device: DeviceName): Promise<void>
+  deleteDevice(device: DeviceName): Promise<void>
+  takeDown(device: DeviceName): Promise<void>
+  isUp(device: DeviceName): Promise<boolean>
+  /** Everything that can be seen of the device, to compare before and after; undefined when there is none. */
+  inspect(device: DeviceName): Promise<unknown>
+  readonly close: () => Promise<void>
+}
+
+export function must<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
+export const ip = (text: string): IpAddress => must(parseIp(text))
+export const port = (number: number): Port => must(parsePort(number))
+const vni = (number: number): Vni => must(parseVni(number))
+
+export const UNDERLAY = ip('192.168.226.4')
+export const OTHER = ip('192.168.226.14')
+export const NARROW = ip('10.14.0.4')
+export const UNDERLAY_6 = ip('fd00:226::4')
+const [HOST_00, HOST_01, HOST_02] = [ip('192.168.226.5'), ip('192.168.226.6'), ip('192.168.226.7')]
+const provider0 = must(parseDeviceName('provider0'))
+const provider1 = must(parseDeviceName('provider1'))
+const OVERLAY = must(parseInterfaceAddress('192.168.234.1/23'))
+const OVERLAY_6 = must(parseInterfaceAddress('fd00:234::1/64'))
+
+const SPEC: TunnelSpec = {
+  device: provider0,
+  mode: 'vxlan',
+  id: vni(16),
+  local: UNDERLAY,
+  port: undefined,
+  addresses: [OVERLAY],
+  alias: 'vxmesh:12D3KooWcontract:16',
+}
+
+const to = (underlay: IpAddress): Entry => ({ kind: 'flood', underlay })
+const add = (underlay: IpAddress): Operation => ({ kind: 'add', entry: to(underlay) })
+const drop = (underlay: IpAddress): Operation => ({ kind: 'remove', entry: to(underlay) })
+
+/** Runs the contract against kernels of one make. `make` is asked for a fresh host before every test. */
+export function kernelContract(name: string, make: () => Promise<Lab>): void {
+  describe(`${name} keeps the contract: it`, () => {
+    let lab: Lab
+    // Cleared away only by the host that was made: where `make` refuses, nothing may be touched.
+    beforeEach(async () => {
+      lab = await make()
+      return lab.close
+    })
+    const here = () => lab
+    describe('makes a device', () => {
+      making(here)
+    })
+    describe('takes the device that is there', () => {
+      adopting(here)
+    })
+    describe('leaves a device that cannot serve untouched', () => {
+      refusing(here)
+    })
+    describe('writes entries', () => {
+      writing(here)
+    })
+    describe('shows the traps of the kernel', () => {
+      traps(here)
+    })
+    describe('sees what others do', () => {
+      watching(here)
+    })
+  })
+}
+
+function making(lab: () => Lab): void {
+  test('with what the spec says, port 4789, and up', async () => {
+    const device = await lab().kernel.establish(SPEC)
+    expect(device).toEqual({
+      name: provider0,
+      id: 16,
+      local: UNDERLAY,
+      port: 4789,
+      mac: device.mac,
+      mtu: 1450,
+      addresses: [OVERLAY],
+      origin: 'made',
+    })
+    expect(await lab().isUp(provider0)).toBe(true)
+    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map() })
+  })
+
+  test.each<[string, Partial<TunnelSpec>, Partial<Device>]>([
+    ['50 bytes below an underlay of 1400', { local: NARROW }, { local: NARROW, mtu: 1350 }],
+    ['70 bytes below an IPv6 underlay of 1500', { local: UNDERLAY_6 }, { local: UNDERLAY_6, mtu: 1430 }],
+    ['on the port that was asked for', { port: port(8472) }, { port: port(8472) }],
+    ['with several addresses, once each', { addresses: [OVERLAY, OVERLAY_6, OVERLAY] }, { addresses: [OVERLAY, OVERLAY_6] }],
+  ])('%s', async (_name, asked, expected) => {
+    expect(await lab().kernel.establish({ ...SPEC, ...asked })).toMatchObject(expected)
+  })
+
+  test('once: establishing again changes nothing', async () => {
+    const first = await lab().kernel.establish(SPEC)
+    const before = await lab().inspect(provider0)
+    expect(await lab().kernel.establish(SPEC)).toEqual(first)
+    expect(await lab().inspect(provider0)).toEqual(before)
+  })
+
+  test.each<[string, Partial<TunnelSpec>]>([
+    ['without an underlay address', { local: undefined }],
+    ['for an address that the host does not have', { local: HOST_00 }],
+  ])('not %s', async (_name, asked) => {
+    await expect(lab().kernel.establish({ ...SPEC, ...asked })).rejects.toMatchObject({
+      failure: { code: 'CONFIG_INVALID', where: '--local' },
+    })
+    expect(await lab().inspect(provider0)).toBeUndefined()
+  })
+
+  test('not beside another with the same id and port, and leaves nothing behind', async () => {
+    await lab().kernel.establish(SPEC)
+    const second = lab().kernel.establish({ ...SPEC, device: provider1 })
+    await expect(second).rejects.toMatchObject({ failure: { code: 'KERNEL_REFUSED' } })
+    expect(await lab().inspect(provider1)).toBeUndefined()
+  })
+
+  test('or nothing: one that cannot be finished is deleted again', async () => {
+    const twice = [OVERLAY_6, must(parseInterfaceAddress('fd00:234::1/72'))]
+    const refused = lab().kernel.establish({ ...SPEC, addresses: twice })
+    await expect(refused).rejects.toMatchObject({
+      failure: { code: 'KERNEL_REFUSED', command: 'ip address add fd00:234::1/72 dev provider0' },
+    })
+    expect(await lab().inspect(provider0)).toBeUndefined()
+  })
+
+  test('again, empty, when it was deleted underneath', async () => {
+    await lab().kernel.establish(SPEC)
+    await lab().kernel.attempt(provider0, [add(HOST_00)])
+    await lab().deleteDevice(provider0)
+    expect(await lab().kernel.read(SPEC)).toBeUndefined()
+    expect(await lab().kernel.establish(SPEC)).toMatchObject({ origin: 'made', mtu: 1450 })
+    expect(await destinations(lab())).toEqual([])
+  })
+
+  test('that follows the host to another address and keeps its entries', async () => {
+    const { mac } = await lab().kernel.establish(SPEC)
+    await lab().kernel.attempt(provider0, [add(HOST_00)])
+    expect(await lab().kernel.establish({ ...SPEC, local: OTHER })).toMatchObject({ local: OTHER, mac, port: 4789, origin: 'made' })
+    expect(await destinations(lab())).toEqual([HOST_00])
+  })
+
+  test('that is brought up again and given its addresses back', async () => {
+    const both = { ...SPEC, addresses: [OVERLAY, OVERLAY_6] }
+    await lab().kernel.establish(both)
+    await lab().takeDown(provider0)
+    expect((await lab().kernel.read(both))?.device.addresses).toEqual([OVERLAY])
+    expect(await lab().kernel.establish(both)).toMatchObject({ addresses: [OVERLAY, OVERLAY_6] })
+    expect(await lab().isUp(provider0)).toBe(true)
+  })
+}
+
+function adopting(lab: () => Lab): void {
+  test("the recipe's: port 8472, its MTU and entries as they are; gives it its address, brings it up", async () => {
+    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: UNDERLAY })
+    await lab().append(provider0, HOST_00)
+    const device = await lab().kernel.establish(SPEC)
+    expect(device).toMatchObject({ port: 8472, mtu: 1500, addresses: [OVERLAY], origin: 'adopted' })
+    expect(await lab().isUp(provider0)).toBe(true)
+    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map([[slot(to(HOST_00)), to(HOST_00)]]) })
+  })
+
+  test('with the local address it has, when none was asked for', async () => {
+    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: OTHER })
+    expect(await lab().kernel.establish({ ...SPEC, local: undefined })).toMatchObject({ local: OTHER, origin: 'adopted' })
+  })
+
+  test('and leaves foreign entries alone while it writes its own', async () => {
+    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: UNDERLAY })
+    await lab().kernel.establish(SPEC)
+    await lab().append(provider0, HOST_00)
+    await lab().kernel.attempt(provider0, [add(HOST_01)])
+    await lab().kernel.attempt(provider0, [add(HOST_02), drop(HOST_01)])
+    expect(await destinations(lab())).toEqual([HOST_00, HOST_02])
+  })
+}
+
+function refusing(lab: () => Lab): void {
+  test.each<[string, ByHand, Partial<TunnelSpec>, string]>([
+    ['of another kind', { kind: 'bridge' }, {}, '--device'],
+    ['in external mode', { kind: 'external' }, {}, '--device'],
+    ['with another id', { kind: 'vxlan', id: vni(17), local: UNDERLAY }, {}, '--device'],
+    ['made by somebody else for another local address', { kind: 'vxlan', id: vni(16), local: OTHER }, {}, '--local'],
+    ['without a local address, where one is asked for', { kind: 'vxlan', id: vni(16), local: undefined }, {}, '--local'],
+    [
+      'without a local address, where none is asked for',
+      { kind: 'vxlan', id: vni(16), local: undefined },
+      { local: undefined },
+      '--device',
+    ],
+    ['with another port', { kind: 'vxlan', id: vni(16), local: UNDERLAY }, { port: port(4789) }, '--port'],
+  ])('%s', async (_name, planted, asked, where) => {
+    await lab().plant(provider0, planted)
+    const before = await lab().inspect(provider0)
+    const refused = lab().kernel.establish({ ...SPEC, ...asked })
+    await expect(refused).rejects.toMatchObject({ failure: { code: 'CONFIG_INVALID', where } })
+    await expect(refused).rejects.toBeInstanceOf(MeshError)
+    expect(await lab().inspect(provider0)).toEqual(before)
+  })
+
+  test.each<[string, Partial<TunnelSpec>, string]>([
+    ['that we made, and that uses another port', { port: port(8472) }, '--port'],
+    ['that we made, for an address of another family', { local: UNDERLAY_6 }, '--local'],
+    ['that we made, for an address that the host does not have', { local: HOST_00 }, '--local'],
+  ])('%s', async (_name, asked, where) => {
+    await lab().kernel.establish(SPEC)
+    const before = await lab().inspect(provider0)
+    await expect(lab().kernel.establish({ ...SPEC, ...asked })).rejects.toMatchObject({ failure: { code: 'CONFIG_INVALID', where } })
+    expect(await lab().inspect(provider0)).toEqual(before)
+  })
+
+  test('that took the place of ours: it is not read as ours', async () => {
+    await lab().kernel.establish(SPEC)
+    await lab().deleteDevice(provider0)
+    await lab().plant(provider0, { kind: 'bridge' })
+    await expect(lab().kernel.read(SPEC)).rejects.toMatchObject({ failure: { code: 'KERNEL_UNREADABLE' } })
+  })
+}
+
+function writing(lab: () => Lab): void {
+  beforeEach(async () => {
+    await lab().kernel.establish(SPEC)
+  })
+
+  test('adds and removes in one attempt', async () => {
+    expect(await lab().kernel.attempt(provider0, [add(HOST_00), add(HOST_01)])).toEqual([])
+    expect(await lab().kernel.attempt(provider0, [add(HOST_02), drop(HOST_00)])).toEqual([])
+    expect(await destinations(lab())).toEqual([HOST_01, HOST_02])
+  })
+
+  test('and nothing, when there is nothing to write', async () => {
+    expect(await lab().kernel.attempt(provider0, [])).toEqual([])
+  })
+
+  test('the same one twice without a complaint or a duplicate', async () => {
+    expect(await lab().kernel.attempt(provider0, [add(HOST_00)])).toEqual([])
+    expect(await lab().kernel.attempt(provider0, [add(HOST_00), add(HOST_00)])).toEqual([])
+    expect(await destinations(lab())).toEqual([HOST_00])
+  })
+
+  test('without complaining that one to remove is gone, others left or not', async () => {
+    await lab().kernel.attempt(provider0, [add(HOST_00)])
+    expect(await lab().kernel.attempt(provider0, [drop(HOST_01)])).toEqual([])
+    expect(await lab().kernel.attempt(provider0, [drop(HOST_00)])).toEqual([])
+    expect(await lab().kernel.attempt(provider0, [drop(HOST_00)])).toEqual([])
+    expect(await destinations(lab())).toEqual([])
+  })
+
+  test('all but the one that the kernel refuses, and says which and why', async () => {
+    const refused = add(UNDERLAY_6)
+    expect(await lab().kernel.attempt(provider0, [add(HOST_00), refused, add(HOST_01)])).toEqual([
+      {
+        operation: refused,
+        command: 'bridge fdb append 00:00:00:00:00:00 dst fd00:226::4 dev provider0',
+        reason: 'RTNETLINK answers: Address family not supported by protocol',
+      },
+    ])
+    expect(await destinations(lab())).toEqual([HOST_00, HOST_01])
+  })
+
+  test('IPv6 destinations on a device that sends from IPv6', async () => {
+    await lab().kernel.establish({ ...SPEC, device: provider1, local: UNDERLAY_6, addresses: [] })
+    const there = ip('fd00:226::5')
+    expect(await lab().kernel.attempt(provider1, [add(there)])).toEqual([])
+    expect(await destinations(lab(), provider1)).toEqual([there])
+    expect(await lab().kernel.attempt(provider1, [drop(there)])).toEqual([])
+    expect(await destinations(lab(), provider1)).toEqual([])
+  })
+
+  test('none to a device that is gone, and says so for each addition', async () => {
+    await lab().deleteDevice(provider0)
+    const reason = 'Cannot find device "provider0"'
+    expect(await lab().kernel.attempt(provider0, [add(HOST_00), drop(HOST_01)])).toMatchObject([{ operation: add(HOST_00), reason }])
+  })
+}
+
+function traps(lab: () => Lab): void {
+  beforeEach(async () => {
+    await lab().kernel.establish(SPEC)
+  })
+
+  test.each<[string, IpAddress]>([
+    ['our own address', UNDERLAY],
+    ['the unspecified address', ip('0.0.0.0')],
+    ['multicast', ip('239.1.1.1')],
+    ['broadcast', ip('255.255.255.255')],
+    ['loopback', ip('127.0.0.1')],
+  ])('%s is accepted as a destination, so somebody else must refuse it', async (_name, destination) => {
+    expect(await lab().kernel.attempt(provider0, [add(destination)])).toEqual([])
+    expect(await destinations(lab())).toEqual([destination])
+  })
+
+  test('a delete without a destination wipes them all', async () => {
+    await lab().kernel.attempt(provider0, [add(HOST_00), add(HOST_01)])
+    await lab().wipe(provider0)
+    expect(await destinations(lab())).toEqual([])
+  })
+}
+
+function watching(lab: () => Lab): void {
+  test('wakes at a foreign entry, and no more once closed', async () => {
+    await lab().kernel.establish(SPEC)
+    let wakes = 0
+    const watch = lab().kernel.watch(provider0, () => void wakes++)
+    // A monitor says nothing of when it began to listen, so the change is made until it is heard.
+    await expect
+      .poll(
+        async () => {
+          await lab().append(provider0, HOST_00)
+          await lab().remove(provider0, HOST_00)
+          return wakes
+        },
+        { timeout: 5000 },
+      )
+      .toBeGreaterThan(0)
+    await watch.close()
+    const heard = wakes
+    await lab().append(provider0, HOST_01)
+    expect(wakes).toBe(heard)
+  })
+
+  test('wakes when the device comes and goes, though it has no entries', async () => {
+    let wakes = 0
+    const watch = lab().kernel.watch(provider0, () => void wakes++)
+    await expect
+      .poll(
+        async () => {
+          await lab().kernel.establish(SPEC)
+          await lab().deleteDevice(provider0)
+          return wakes
+        },
+        { timeout: 5000 },
+      )
+      .toBeGreaterThan(0)
+    await watch.close()
+  })
+}
+
+async function destinations(lab: Lab, device: DeviceName = provider0): Promise<readonly IpAddress[]> {
+  const reading = await lab.kernel.read(device === provider0 ? SPEC : { ...SPEC, device })
+  return [...(reading?.entries.values() ?? [])].map(({ underlay }) => underlay).sort()
+}

@@ -1,0 +1,37 @@
+import { MemoryHost, memoryKernel, type PlantedLink } from '@vxmesh/kernel-adapter'
+import { kernelContract, NARROW, OTHER, port, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+
+kernelContract('the fake kernel', async (): Promise<Lab> => {
+  const host = new MemoryHost({
+    addresses: [
+      { address: UNDERLAY, interface: 'under0', mtu: 1500 },
+      { address: OTHER, interface: 'under0', mtu: 1500 },
+      { address: UNDERLAY_6, interface: 'under0', mtu: 1500 },
+      { address: NARROW, interface: 'under1', mtu: 1400 },
+    ],
+  })
+  return {
+    kernel: memoryKernel(host),
+    plant: async (device, link) => host.plant(device, planted(link)),
+    append: async (device, underlay) => succeed(host.append(device, underlay)),
+    remove: async (device, underlay) => succeed(host.remove(device, underlay)),
+    wipe: async (device) => succeed(host.remove(device)),
+    deleteDevice: async (device) => host.deleteDevice(device),
+    takeDown: async (device) => host.takeDown(device),
+    isUp: async (device) => {
+      const link = host.inspect(device)?.link
+      return link?.kind === 'vxlan' && link.up
+    },
+    inspect: async (device) => host.inspect(device),
+    close: async () => {},
+  }
+})
+
+function planted(link: ByHand): PlantedLink {
+  if (link.kind === 'bridge') return { kind: 'other', what: 'bridge' }
+  return link.kind === 'external' ? link : { ...link, port: port(8472) }
+}
+
+function succeed(complaint: string | undefined): void {
+  if (complaint !== undefined) throw new Error(complaint)
+}

@@ -1,0 +1,252 @@
+/**
+ * A whole mesh in one thread and in virtual time. One seed, one history: every choice is a throw of the same dice, and
+ * whatever happens goes through one queue. A scenario speaks in our verbs:
+ *
+ *     const cluster = new Cluster(['a', 'b', 'c'], { seed })
+ *     cluster.run(seconds(5))
+ *     cluster.powerOff('c')
+ *     cluster.run(seconds(2.5))
+ *     expect(cluster.reaches('a')).toEqual(['10.0.0.2'])
+ */
+import { milliseconds, seconds, type Duration, type InterfaceAddress, type IpAddress, type Standing } from '@vxmesh/core'
+import { Dice } from './dice.ts'
+import { Host, type StartOptions } from './host.ts'
+import { Laws } from './laws.ts'
+import type { Lie } from './lies.ts'
+import { CALM, Network, type NetworkOptions } from './network.ts'
+import { Schedule } from './schedule.ts'
+import { peerNamed, Seals } from './seals.ts'
+import { Trace } from './trace.ts'
+import { DEVICE, ip, overlayAddress, seedAt, type World } from './world.ts'
+
+export type ClusterOptions = {
+  readonly seed: number
+  /** Hosts that exist and whose daemon does not run yet. */
+  readonly stopped?: readonly string[]
+  /** Whom each host knows at the start; without it, everybody the first host. */
+  readonly seeds?: Readonly<Record<string, readonly string[]>>
+  /** Hosts whose device was made by somebody else. */
+  readonly adopted?: readonly string[]
+  /** Overlay addresses, where they are not to follow from the order. */
+  readonly overlays?: Readonly<Record<string, string>>
+  readonly network?: Partial<NetworkOptions>
+}
+
+/** How often a liar speaks. */
+const LIE_EVERY = milliseconds(50)
+
+/** How much a liar remembers, in frames. */
+const OVERHEARD_MOST = 500
+
+/**
+ * How long a mesh may take to agree once nothing disturbs it: as long as one member may need to be known again
+ * (`Truth.bound`, 20 s), the lone accuser's wait for what was said just before (10 s), the hold after a mass failure
+ * (10 s), and the hold of a start (30 s), which runs beside all these and ends them.
+ */
+export const QUIET = seconds(45)
+
+/** The seed to replay, where one is given. */
+export const REPLAYED = process.env['VXMESH_SEED'] === undefined ? undefined : Number(process.env['VXMESH_SEED'])
+
+export class Cluster {
+  readonly hosts: Host[] = []
+  readonly laws: Laws
+  readonly trace = new Trace()
+  readonly dice: Dice
+  readonly #seed: number
+  readonly #options: ClusterOptions
+  readonly #schedule = new Schedule()
+  readonly #network: Network
+  readonly #world: World
+
+  constructor(names: readonly string[], options: ClusterOptions) {
+    this.#options = options
+    this.#seed = REPLAYED ?? options.seed
+    this.dice = new Dice(this.#seed)
+    this.#network = new Network(this.#schedule, this.dice, { ...CALM, ...options.network })
+    this.laws = new Laws(this.#seed, this.hosts)
+    const seals = new Seals(`world ${String(this.#seed)}`)
+    this.#world = { schedule: this.#schedule, dice: this.dice, network: this.#network, seals, trace: this.trace, laws: this.laws }
+    this.laws.over(this.#world)
+    for (const name of names) this.#add(name, names)
+    for (const host of this.hosts) if (options.stopped?.includes(host.name) !== true) host.start()
+  }
+
+  get names(): readonly string[] {
+    return this.hosts.map((host) => host.name)
+  }
+
+  host(name: string): Host {
+    const found = this.hosts.find((host) => host.name === name)
+    if (found === undefined) throw new Error(`no host ${name}`)
+    return found
+  }
+
+  run(duration: Duration): void {
+    this.#schedule.run(duration)
+  }
+
+  /** Mends everything that was broken in between, waits, and checks that all have come to agree. */
+  settle(within: Duration = QUIET): void {
+    this.heal()
+    this.run(within)
+    this.laws.converged()
+  }
+
+  start(name: string, options: StartOptions = {}): void {
+    this.#fault(`start ${name}`, () => this.host(name).start(options))
+  }
+
+  /** `kill -9`: its kernel, and the kernel's word to its peers, remain. */
+  kill(name: string): void {
+    this.#fault(`kill ${name}`, () => this.host(name).stop('killed'))
+  }
+
+  powerOff(name: string): void {
+    this.#fault(`power off ${name}`, () => this.host(name).stop('without power'))
+  }
+
+  /** Boots, with an empty kernel, and starts the daemon. */
+  powerOn(name: string): void {
+    this.#fault(`power on ${name}`, () => {
+      this.host(name).powerOn()
+      this.host(name).start()
+    })
+  }
+
+  pause(name: string, duration: Duration): void {
+    this.#fault(`pause ${name} for ${String(duration / 1000)} s`, () => {
+      const host = this.host(name)
+      const { life } = host
+      host.pause()
+      this.#schedule.in(duration, () => {
+        if (host.life === life) this.#fault(`resume ${name}`, () => host.resume())
+      })
+    })
+  }
+
+  leave(name: string): void {
+    this.#fault(`leave ${name}`, () => this.host(name).leave())
+  }
+
+  move(name: string, address: string): void {
+    this.#fault(`move ${name} to ${address}`, () => this.host(name).move(ip(address)))
+  }
+
+  backUp(name: string): void {
+    this.host(name).backUp()
+  }
+
+  /** A host that was not there before; it knows the first. */
+  join(name: string): void {
+    this.#fault(`join ${name}`, () => this.#add(name, this.names).start())
+  }
+
+  partition(...sides: readonly (readonly string[])[]): void {
+    this.#fault(`partition ${sides.map((side) => side.join(' ')).join(' | ')}`, () => {
+      for (const side of sides) for (const other of sides) if (other !== side) this.#cut(side, other)
+    })
+  }
+
+  /** What `from` sends no longer reaches `to`; the other way it does. */
+  cutOneWay(from: readonly string[], to: readonly string[]): void {
+    this.#fault(`cut ${from.join(' ')} > ${to.join(' ')}`, () => this.#cut(from, to))
+  }
+
+  heal(): void {
+    this.#fault('heal', () => this.#network.heal())
+  }
+
+  /** Somebody with `bridge fdb` at hand: adds an entry, or deletes one, or all. */
+  tamper(name: string, how: { readonly add: string } | { readonly remove: string } | 'remove all'): void {
+    this.#fault(`tamper ${name} ${JSON.stringify(how)}`, () => {
+      const { kernel } = this.host(name)
+      if (how === 'remove all') kernel.remove(DEVICE)
+      else if ('add' in how) kernel.append(DEVICE, ip(how.add))
+      else kernel.remove(DEVICE, ip(how.remove))
+    })
+  }
+
+  /** From now on this member says to everybody it is linked to what no honest one would. */
+  corrupt(name: string, lie: Lie): void {
+    const host = this.host(name)
+    const overheard: Uint8Array<ArrayBuffer>[] = []
+    host.overheard = (bytes) => {
+      overheard.push(bytes)
+      if (overheard.length > OVERHEARD_MOST) overheard.splice(this.dice.below(overheard.length), 1)
+    }
+    const speak = () => {
+      const { state, env } = host
+      if (state !== undefined && env !== undefined && host.condition === 'listening') {
+        const frames = lie({ state, env, overheard, dice: this.dice })
+        for (const link of state.links.values()) if (link.phase === 'open') for (const bytes of frames) this.#network.send(host, link.id, bytes)
+      }
+      this.#schedule.in(LIE_EVERY, speak)
+    }
+    speak()
+  }
+
+  /** Peers that nobody admitted connect to a host, say something, and hang on until they are thrown out. */
+  knock(name: string, strangers: number): void {
+    const host = this.host(name)
+    for (let index = 0; index < strangers; index++) {
+      const link = host.nextLink()
+      const peer = peerNamed(`stranger ${String(this.dice.next())}`)
+      host.take({ kind: 'linked', link, peer, dialled: undefined })
+      if (this.dice.chance(0.5)) host.take({ kind: 'frame', link, bytes: this.dice.bytes(this.dice.below(100)) })
+      if (this.dice.chance(0.5)) host.take({ kind: 'unlinked', link })
+    }
+  }
+
+  /** The underlay addresses in a host's kernel, sorted. */
+  reaches(name: string): readonly IpAddress[] {
+    return [...(this.host(name).kernel.inspect(DEVICE)?.flood ?? [])].toSorted(byNumber)
+  }
+
+  /** What a member believes of the others. */
+  sees(name: string): Readonly<Record<string, Standing['state']>> {
+    const host = this.host(name)
+    const seen = [...(host.state?.view ?? [])].flatMap(([peer, { signed }]): [string, Standing['state']][] => {
+      const standing = host.state?.standings.get(peer)
+      return peer === host.peer || standing === undefined ? [] : [[signed.record.name, standing.state]]
+    })
+    return Object.fromEntries(seen.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  /** The underlay addresses that a host's reconciler removed so far, in order. */
+  removed(name: string): readonly IpAddress[] {
+    return this.host(name).removals.map((removal) => removal.underlay)
+  }
+
+  #cut(from: readonly string[], to: readonly string[]): void {
+    for (const one of from) for (const other of to) if (one !== other) this.#network.cut(this.host(one), this.host(other))
+  }
+
+  #fault(what: string, action: () => void): void {
+    this.laws.truth.witness()
+    this.trace.note(this.#schedule.now, `-- ${what}`)
+    action()
+  }
+
+  #add(name: string, among: readonly string[]): Host {
+    const number = this.hosts.length + 1
+    const place = (index: number) => ip(`10.0.${String(index >> 8)}.${String(index & 255)}`)
+    const known = this.#options.seeds?.[name] ?? (number === 1 ? [] : [among[0] ?? name])
+    const overlay: InterfaceAddress = overlayAddress(`${this.#options.overlays?.[name] ?? `192.168.${String(number >> 8)}.${String(number & 255)}`}/16`)
+    const host = new Host(this.#world, {
+      name,
+      identity: `world ${String(this.#seed)} ${name}`,
+      address: place(number),
+      overlay,
+      seeds: known.map((each) => seedAt(place(among.indexOf(each) + 1))),
+      adopted: this.#options.adopted?.includes(name) ?? false,
+    })
+    this.hosts.push(host)
+    this.#network.attach(host)
+    return host
+  }
+}
+
+function byNumber(a: IpAddress, b: IpAddress): number {
+  return a.localeCompare(b, 'en', { numeric: true })
+}

@@ -1,0 +1,191 @@
+/**
+ * The laws of DESIGN section 9, checked after every step of every host against what really is: who signed what, who
+ * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
+ */
+import { isForwarded, plan, slot, type Entry, type Reading } from '@vxmesh/core'
+import { rootOf, type Effect, type State } from '@vxmesh/gossip'
+import type { Host } from './host.ts'
+import type { Turn } from './reconcile.ts'
+import type { World } from './world.ts'
+import { Truth } from './truth.ts'
+
+export class LawBroken extends Error {
+  override readonly name = 'LawBroken'
+}
+
+/** Members left alone at the door, or with one dial each, and what else a member may have to remember of one other. */
+const LINKS_A_PEER = 4
+const LINKS_AT_THE_DOOR = 64
+const REASONS_MOST = 40
+
+export class Laws {
+  readonly #seed: number
+  readonly #hosts: readonly Host[]
+  readonly truth: Truth
+  #world: World | undefined
+
+  constructor(seed: number, hosts: readonly Host[]) {
+    this.#seed = seed
+    this.#hosts = hosts
+    this.truth = new Truth(hosts)
+  }
+
+  over(world: World): void {
+    this.#world = world
+    this.truth.over(world)
+  }
+
+  #of(): World {
+    if (this.#world === undefined) throw new Error('laws without a world')
+    return this.#world
+  }
+
+  /** After every step of the protocol. */
+  stepped(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
+    if (before === undefined || before.view !== state.view) this.#beliefs(host, before, state)
+    this.#sizes(host, state)
+    this.#greetings(host, before, state, effects)
+  }
+
+  /** Law 2: nothing believed goes back, and nobody is believed at what they never signed. */
+  #beliefs(host: Host, before: State | undefined, state: State): void {
+    const { seals } = this.#of()
+    for (const [peer, belief] of state.view) {
+      const held = before?.view.get(peer)
+      if (held === belief) continue
+      const { record, hash } = belief.signed
+      if (record.peer !== peer || !seals.sealed(peer, hash)) this.broken(host, 'law 2', `believes what ${peer} never signed`)
+      if (held !== undefined && record.incarnation < held.signed.record.incarnation) this.broken(host, 'law 2', `went back on ${record.name}`)
+      for (const [observer, accusation] of belief.accusations) {
+        const own = accusation.observer === observer && accusation.subject === peer && accusation.incarnation === record.incarnation
+        if (!own || !seals.sealed(observer, accusation.hash)) this.broken(host, 'law 3', `believes an accusation of ${record.name} that is not one`)
+      }
+    }
+    if (before !== undefined && before.view.some((_, peer) => !state.view.has(peer))) this.broken(host, 'law 2', 'forgot a member')
+    const hashes = state.view.reduce((sum, belief) => sum + 1 + belief.accusations.size, 0)
+    if (state.seen.size > hashes) this.broken(host, 'law 7', `remembers ${String(state.seen.size)} hashes for ${String(hashes)} envelopes`)
+  }
+
+  /** Law 7: what a member remembers is bounded by how many members and seeds there are, whatever it is sent. */
+  #sizes(host: Host, state: State): void {
+    const { links, dials, watches, shunned, dropped, seeds, view, heard } = state
+    const known = view.size + seeds.size
+    const bounds = {
+      links: [links.size, LINKS_A_PEER * known + LINKS_AT_THE_DOOR],
+      dials: [dials.size, known],
+      watches: [watches.size, view.size + links.size],
+      shunned: [shunned.size, view.size],
+      heard: [heard.size, view.size],
+      'dropped reasons': [dropped.size, REASONS_MOST],
+    } as const
+    for (const [what, [size, most]] of Object.entries(bounds)) {
+      if (size > most) this.broken(host, 'law 7', `${String(size)} ${what}, where ${String(most)} are enough`)
+    }
+  }
+
+  /** A peer that is not admitted is told nothing. */
+  #greetings(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
+    const written = new Map<number, number>()
+    for (const effect of effects) {
+      if (effect.kind === 'persist' && written.size > 0) this.broken(host, 'law 2', 'announced before it was written down')
+      if (effect.kind === 'send') written.set(effect.link, (written.get(effect.link) ?? 0) + 1)
+    }
+    for (const [link, frames] of written) {
+      const held = state.links.get(link)
+      const greeting = held?.phase === 'greeting'
+      if (greeting && (held.dialled === undefined || frames > 1 || before?.links.has(link) === true)) this.broken(host, 'admission', 'spoke to a stranger')
+    }
+  }
+
+  /** Before a turn of the reconciler is carried out. */
+  planned(host: Host, { state, operations, reading, ours, hold }: Turn): void {
+    for (const { kind, entry } of operations) {
+      if (kind === 'add') this.#mayAdd(host, state, entry)
+      else {
+        if (hold !== undefined) this.broken(host, 'law 4', `removes ${entry.underlay} although ${hold}`)
+        if (!ours.has(slot(entry)) || !reading.entries.has(slot(entry))) this.broken(host, 'law 4', `removes ${entry.underlay}, which is foreign`)
+        this.#mayRemove(host, state, entry)
+      }
+    }
+  }
+
+  /** Law 1. */
+  #mayAdd(host: Host, state: State, entry: Entry): void {
+    if (host.has(entry.underlay)) this.broken(host, 'law 1', `adds its own address ${entry.underlay}`)
+    const claimed = state.view.some(
+      ({ signed }, peer) =>
+        peer !== host.peer &&
+        this.#of().seals.sealed(peer, signed.hash) &&
+        signed.record.tunnels.some((tunnel) => tunnel.underlay === entry.underlay) &&
+        isForwarded(state.standings.get(peer) ?? { state: 'left' }),
+    )
+    if (!claimed) this.broken(host, 'law 1', `adds ${entry.underlay}, which no living member claims`)
+  }
+
+  /** Law 3: see `truth.ts` for who is blameless. */
+  #mayRemove(host: Host, state: State, entry: Entry): void {
+    for (const [peer, { signed }] of state.view) {
+      const claims = signed.record.tunnels.some((tunnel) => tunnel.underlay === entry.underlay)
+      if (!claims || state.standings.get(peer)?.state !== 'dead') continue
+      const subject = this.#hosts.find((each) => each.peer === peer)
+      if (subject !== undefined && this.truth.isBlameless(subject, host)) {
+        this.broken(host, 'law 3', `removes ${subject.name} (${entry.underlay}), which everybody else could hear for ${String(this.truth.bound / 1000)} s`)
+      }
+    }
+    if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${entry.underlay} though it hears nobody`)
+  }
+
+  /** Laws 4 and 6: after a turn was carried out. */
+  applied(host: Host, { desired, hold, reading, ours }: Turn, after: Reading | undefined): void {
+    if (after === undefined) return this.broken(host, 'law 6', 'lost its device')
+    for (const place of reading.entries.keys()) {
+      if (!ours.has(place) && !after.entries.has(place)) this.broken(host, 'law 4', `removed ${place}, which is foreign`)
+    }
+    const rest = plan(desired.table, { entries: after.entries, ours }, hold === undefined ? 'allowed' : 'held')
+    if (rest.length > 0) this.broken(host, 'law 6', `a second plan of ${String(rest.length)} operations`)
+    for (const place of after.entries.keys()) {
+      const wanted = desired.table.has(place)
+      const kept = !ours.has(place) || hold !== undefined
+      if (!wanted && !kept) this.broken(host, 'law 6', `${place} is there and not desired`)
+    }
+  }
+
+  /** Law 5: once faults have stopped for long enough. */
+  converged(): void {
+    const running = this.#hosts.filter((host) => host.condition === 'listening')
+    const [first] = running
+    for (const host of running) {
+      const { state } = host
+      if (state === undefined || first?.state === undefined) continue
+      if (digest(state) !== digest(first.state)) this.broken(host, 'law 5', `does not see what ${first.name} sees\n${contrast(state, first.state)}`)
+      const turn = host.turn()
+      if (turn !== undefined && turn.operations.length > 0) this.broken(host, 'law 5', `still has ${String(turn.operations.length)} operations to do`)
+      const expected = running.filter((other) => other !== host).map((other) => other.address)
+      const held = new Set([...(turn?.desired.table.values() ?? [])].map((entry) => entry.underlay))
+      const missing = expected.filter((address) => !held.has(address))
+      if (missing.length > 0) this.broken(host, 'law 5', `does not want ${missing.join(', ')}`)
+    }
+  }
+
+  broken(host: Host, law: string, what: string): never {
+    const { schedule, trace } = this.#of()
+    const at = (schedule.now / 1000).toFixed(3)
+    throw new LawBroken(`${law} is broken by ${host.name} at ${at} s: ${what}\nVXMESH_SEED=${String(this.#seed)} replays it. The last lines:\n${trace.tail()}`)
+  }
+}
+
+function digest(state: State): string {
+  return Buffer.from(rootOf(state.view)).toString('hex')
+}
+
+function contrast(one: State, other: State): string {
+  const lines = (state: State) =>
+    new Set(
+      [...state.view.values()].map(({ signed: { record, hash }, accusations }) => {
+        const accusers = [...accusations.values()].map((each) => `${each.observer.slice(8, 14)} ${each.testimony}`).toSorted()
+        return `${record.name} ${String(record.incarnation)} ${hash.slice(0, 8)} accused by ${accusers.join(', ') || 'nobody'}`
+      }),
+    )
+  const [ours, theirs] = [lines(one), lines(other)]
+  return [...[...ours].filter((line) => !theirs.has(line)).map((line) => `- ${line}`), ...[...theirs].filter((line) => !ours.has(line)).map((line) => `+ ${line}`)].join('\n')
+}

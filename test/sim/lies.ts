@@ -1,0 +1,51 @@
+/** What a member that was admitted and lies says to everybody it is linked to, at full speed. */
+import { sealAccusation, sealRecord, encodeFrame, parseFrame, type Environment, type State } from '@vxmesh/gossip'
+import { parseIncarnation, type Bytes } from '@vxmesh/core'
+import type { Dice } from './dice.ts'
+import { trusted } from './world.ts'
+
+/** A liar's surroundings: what it knows, what it overheard, and its dice. */
+export type Liar = { readonly state: State; readonly env: Environment; readonly overheard: readonly Bytes[]; readonly dice: Dice }
+
+/** The frames that go to every link, each time the liar speaks. */
+export type Lie = (liar: Liar) => readonly Bytes[]
+
+/** Calls everybody silent, and sometimes gone, at the incarnation of the moment. */
+export const accuseEverybody: Lie = ({ state, env, dice }) => {
+  const accusations = [...state.view].flatMap(([peer, { signed }]) =>
+    peer === env.signer.peer
+      ? []
+      : [sealAccusation(env.trust.mesh, env.signer, peer, signed.record.incarnation, dice.chance(0.8) ? 'silent' : 'gone').bytes],
+  )
+  return [encodeFrame({ accusations })]
+}
+
+/** Says again, whole, whatever it heard, in any order. */
+export const replayEverything: Lie = ({ overheard, dice }) => (overheard.length === 0 ? [] : Array.from({ length: 3 }, () => dice.pick(overheard)))
+
+/** Speaks for others: their records with a changed byte, with its own signature, or at a higher incarnation. */
+export const forgeRecords: Lie = ({ state, env, dice }) => {
+  const others = [...state.view.values()].filter(({ signed }) => signed.record.peer !== env.signer.peer)
+  if (others.length === 0) return []
+  const { record, bytes, chain } = dice.pick(others).signed
+  const altered = Uint8Array.from(bytes)
+  const at = dice.below(altered.length)
+  altered[at] = (altered[at] ?? 0) ^ (1 + dice.below(255))
+  const incarnation = trusted(parseIncarnation(record.incarnation + 1))
+  const own = sealRecord(env.trust.mesh, env.signer, chain, { ...record, incarnation })
+  const renamed = Uint8Array.from(sealRecord(env.trust.mesh, env.signer, env.chain, { ...record, incarnation, leaving: true }).bytes)
+  renamed.set(bytes.subarray(0, 52))
+  return [encodeFrame({ records: [altered, own.bytes, renamed] })]
+}
+
+/** Records that a replayer may still have, one by one, so that each is tried on its own. */
+export const replayRecords: Lie = ({ overheard, dice }) => {
+  const records = overheard.flatMap((bytes) => {
+    const frame = parseFrame(bytes)
+    return frame.ok ? [...(frame.value.records ?? [])] : []
+  })
+  return records.length === 0 ? [] : [encodeFrame({ records: Array.from({ length: 5 }, () => dice.pick(records)) })]
+}
+
+/** Not a frame at all. */
+export const garbage: Lie = ({ dice }) => [dice.bytes(1 + dice.below(300)).fill(0xff, 0, 1)]

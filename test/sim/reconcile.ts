@@ -1,0 +1,63 @@
+/** The reconciler of a simulated host: the same decision as the daemon's, on a kernel that answers at once. */
+import {
+  desired,
+  ownEntries,
+  plan,
+  removalHold,
+  type Desired,
+  type Instant,
+  type Operation,
+  type Reading,
+  type Slot,
+  type TunnelClaim,
+  type TunnelSpec,
+} from '@vxmesh/core'
+import { isIsolated, type Environment, type State } from '@vxmesh/gossip'
+import type { MemoryHost } from '@vxmesh/kernel-adapter'
+
+/** One turn: what was read, what follows from it, and what will be done. */
+export type Turn = {
+  readonly state: State
+  readonly claim: TunnelClaim
+  readonly desired: Desired
+  readonly hold: string | undefined
+  readonly reading: Reading
+  readonly ours: ReadonlySet<Slot>
+  readonly operations: readonly Operation[]
+}
+
+type Believer = { readonly env: Environment; readonly startedAt: Instant; readonly claim: TunnelClaim; readonly state: State }
+
+/** What a turn would do now; undefined while an adopted device is gone. */
+export function decideTurn(kernel: MemoryHost, spec: TunnelSpec, daemon: Believer, written: ReadonlySet<Slot>, now: Instant): Turn | undefined {
+  const { env, startedAt, claim, state } = daemon
+  if (kernel.readNow(spec) === undefined) kernel.establishNow(spec)
+  const reading = kernel.readNow(spec)
+  if (reading === undefined) return undefined
+  const self = env.signer.peer
+  const { view, standings, exchanged, deaths } = state
+  const wanted = desired(view, standings, self, claim)
+  const hold = removalHold({ now, startedAt, exchanged, isolated: isIsolated(state, self, now), deaths, members: view.size })
+  const ours = ownEntries(reading, written)
+  const operations = plan(wanted.table, { entries: reading.entries, ours }, hold === undefined ? 'allowed' : 'held')
+  return { state, claim, desired: wanted, hold, reading, ours, operations }
+}
+
+/** Does what was planned. Returns what is written down as ours afterwards. */
+export function carryOutTurn(kernel: MemoryHost, spec: TunnelSpec, written: ReadonlySet<Slot>, { reading, operations }: Turn): ReadonlySet<Slot> {
+  if (operations.length === 0) return written
+  const added = operations.flatMap(({ kind, entry }) => (kind === 'add' ? [`${entry.kind} ${entry.underlay}`] : []))
+  kernel.attemptNow(spec.device, operations)
+  if (reading.device.origin === 'made') return written
+  const present = kernel.readNow(spec)?.entries
+  return new Set([...written, ...added].filter((place) => present?.has(place)))
+}
+
+/** Takes our own entries away. Returns which. */
+export function withdraw(kernel: MemoryHost, spec: TunnelSpec, written: ReadonlySet<Slot>): readonly Slot[] {
+  const reading = kernel.readNow(spec)
+  if (reading === undefined) return []
+  const operations = plan(new Map(), { entries: reading.entries, ours: ownEntries(reading, written) })
+  kernel.attemptNow(spec.device, operations)
+  return operations.map(({ entry }) => `${entry.kind} ${entry.underlay}`)
+}

@@ -1,0 +1,88 @@
+/**
+ * Keys and signatures without cryptography: an envelope is the signer, a keyed digest and the payload. As fast as a
+ * simulation needs, and as strict: nobody makes an envelope in the name of a key without its `Signer`, and one altered
+ * byte, or another domain, opens nothing. All envelopes that were ever sealed are on record, for the laws to look up.
+ */
+import { createHash } from 'node:crypto'
+import { accept, parseMeshId, parsePeerId, refuse, type Bytes, type MeshId, type PeerId, type Signer, type Verifier } from '@vxmesh/core'
+import { certifyInvite, certifyMember, type Trust } from '@vxmesh/gossip'
+
+const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+const PEER_LENGTH = 52
+const MAC_LENGTH = 16
+const HEAD_LENGTH = PEER_LENGTH + MAC_LENGTH
+
+/** A peer id that is well-formed and different for every text. */
+export function peerNamed(text: string): PeerId {
+  const digest = createHash('sha512').update(text).digest()
+  const peer = parsePeerId(`12D3KooW${[...digest.subarray(0, 44)].map((byte) => ALPHABET[byte % ALPHABET.length]).join('')}`)
+  if (!peer.ok) throw new Error(peer.reason)
+  return peer.value
+}
+
+/** The keys of one simulated world, and one mesh in it. */
+export class Seals {
+  readonly trust: Trust
+  readonly mesh: MeshId
+  /** SHA-256 of the envelopes that each key sealed, with which nobody in the simulation can argue. */
+  readonly #sealed = new Map<PeerId, Set<string>>()
+  readonly #invite: Signer
+  readonly #inviteCertificate: Bytes
+
+  constructor(world: string) {
+    const meshKey = this.signer(peerNamed(`${world} mesh`))
+    const mesh = parseMeshId(meshKey.peer)
+    if (!mesh.ok) throw new Error(mesh.reason)
+    this.mesh = mesh.value
+    this.#invite = this.signer(peerNamed(`${world} invite`))
+    this.#inviteCertificate = certifyInvite(meshKey, this.#invite.peer)
+    this.trust = { mesh: this.mesh, verifier: VERIFIER }
+  }
+
+  signer(peer: PeerId): Signer {
+    const sealed = new Set<string>()
+    this.#sealed.set(peer, sealed)
+    return {
+      peer,
+      seal: (domain, payload) => {
+        const envelope = Uint8Array.from(Buffer.concat([Buffer.from(peer), Buffer.from(keyedDigest(peer, domain, payload)), payload]))
+        sealed.add(createHash('sha256').update(envelope).digest('hex'))
+        return envelope
+      },
+    }
+  }
+
+  /** The certificate chain that admits a peer. */
+  admit(peer: PeerId): Bytes {
+    return certifyMember(this.mesh, this.#invite, this.#inviteCertificate, peer)
+  }
+
+  /** Whether `peer` really sealed the envelope with this hash. */
+  sealed(peer: PeerId, hash: string): boolean {
+    return this.#sealed.get(peer)?.has(hash) ?? false
+  }
+}
+
+const VERIFIER: Verifier = {
+  open: (domain, envelope) => {
+    const head = Buffer.from(envelope.subarray(0, HEAD_LENGTH)).toString('latin1')
+    const signer = parsePeerId(head.slice(0, PEER_LENGTH))
+    const payload = envelope.slice(HEAD_LENGTH)
+    if (!signer.ok || head.slice(PEER_LENGTH) !== keyedDigest(signer.value, domain, payload)) return refuse('bad signature')
+    return accept({ signer: signer.value, payload })
+  },
+}
+
+/** 64 bits that depend on the key, the domain and every byte. Whoever calls this without being asked to sign is a forger. */
+function keyedDigest(peer: PeerId, domain: string, payload: Bytes): string {
+  let low = 0x811c_9dc5
+  let high = 0xdead_beef
+  const mix = (value: number) => {
+    low = Math.imul(low ^ value, 0x85eb_ca6b)
+    high = Math.imul(high ^ value ^ (low >>> 15), 0xc2b2_ae35)
+  }
+  for (const text of [peer, domain]) for (let at = 0; at < text.length; at++) mix(text.charCodeAt(at))
+  for (const byte of payload) mix(byte)
+  mix(payload.length)
+  return [high ^ (high >>> 13), low ^ (low >>> 16)].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
+}

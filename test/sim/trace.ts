@@ -1,0 +1,87 @@
+/** What happened, in order: a digest of all of it, and the last lines to read when a law broke. */
+import { unreachable, type Instant } from '@vxmesh/core'
+import type { Effect, Input, Target } from '@vxmesh/gossip'
+import { WALL_START } from './world.ts'
+
+const KEPT = 40
+
+export class Trace {
+  readonly #lines: string[] = []
+  #low = 0x811c_9dc5
+  #high = 0x6c62_272e
+
+  /** A line worth reading. */
+  note(now: Instant, line: string): void {
+    this.count(now, line)
+    this.#lines.push(`${(now / 1000).toFixed(3)} ${line}`)
+    if (this.#lines.length > 10 * KEPT) this.#lines.splice(0, 9 * KEPT)
+  }
+
+  /** Something too common to be read, but part of the history. */
+  count(now: Instant, line: string): void {
+    this.#mix(Math.round(now * 1000))
+    for (let at = 0; at < line.length; at++) this.#mix(line.charCodeAt(at))
+  }
+
+  tail(): string {
+    return this.#lines.slice(-KEPT).join('\n')
+  }
+
+  /** Two histories with one digest are one history. */
+  get digest(): string {
+    return [this.#high, this.#low].map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('')
+  }
+
+  #mix(value: number): void {
+    this.#low = Math.imul(this.#low ^ (value & 0xffff), 0x0100_0193)
+    this.#high = Math.imul(this.#high ^ (value >>> 16) ^ this.#low, 0x85eb_ca6b)
+  }
+}
+
+/** An input in a few words. */
+export function describe(input: Input): string {
+  switch (input.kind) {
+    case 'linked':
+      return `linked ${String(input.link)} ${short(input.peer)}${input.dialled === undefined ? '' : ' (our dial)'}`
+    case 'frame':
+      return `frame ${String(input.link)} ${String(input.bytes.length)}`
+    case 'unlinked':
+    case 'congested':
+    case 'drained':
+      return `${input.kind} ${String(input.link)}`
+    case 'undialled':
+      return `undialled ${short(input.target)}: ${input.failure}`
+    case 'announce':
+    case 'leave':
+    case 'tick':
+      return input.kind
+    default:
+      return unreachable(input)
+  }
+}
+
+/** An effect in a few words. */
+export function describeEffect(effect: Exclude<Effect, { kind: 'send' | 'changed' }>): string {
+  switch (effect.kind) {
+    case 'persist':
+      return `persist ${String(effect.incarnation - WALL_START)}`
+    case 'dial':
+      return `dial ${short(effect.target)}`
+    case 'unlink':
+      return `unlink ${String(effect.link)}: ${effect.reason}`
+    case 'member':
+      return `${effect.record.name} was ${effect.was?.state ?? 'unknown'}, is ${effect.is.state}`
+    case 'dropped':
+      return `drop from ${short(effect.peer)}: ${effect.reason}`
+    case 'unwelcome':
+      return `unwelcome at ${short(effect.target)}`
+    case 'left':
+      return 'left'
+    default:
+      return unreachable(effect)
+  }
+}
+
+function short(target: Target): string {
+  return target.startsWith('12D3KooW') ? target.slice(8, 14) : target
+}

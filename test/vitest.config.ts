@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config'
+
+const simulation = 'test/sim/**/*.test.ts'
+const namespaces = 'test/**/*.netns.test.ts'
+
+export default defineConfig({
+  root: `${import.meta.dirname}/..`,
+  test: {
+    // Nothing is written into node_modules: a checkout may belong to another user than the one who tests it.
+    cache: false,
+    fsModuleCache: false,
+    allowOnly: false,
+    retry: 0,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'], exclude: [simulation, namespaces] },
+      },
+      { extends: true, test: { name: 'sim', include: [simulation], testTimeout: 120_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'netns',
+          include: [namespaces],
+          // They share one lab, whose names (the switch, the hosts) are the story's and exist once.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+})
