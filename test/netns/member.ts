@@ -1,12 +1,14 @@
 /** A mesh member on a host of the harness: the real daemon, driven by the command line alone, as an operator would. */
-import { readFile } from 'node:fs/promises'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { seconds, type Duration } from '@vxmesh/core'
-import type { MemberRow, StatusReport } from '@vxmesh/daemon'
+import { statusAnswer, type MemberRow, type StatusReport } from '@vxmesh/daemon'
+import { z } from 'zod'
 import { until, type Host } from './harness.ts'
-import { run, type Outcome, type Process } from './process.ts'
+import { outcome, run, start, type Outcome, type Process } from './process.ts'
 
 /** The command itself, without what `scripts/vxmesh` does to set a machine up. */
 const VXMESH = ['node', join(import.meta.dirname, '../../packages/daemon/src/main.ts')] as const
@@ -14,18 +16,22 @@ const VXMESH = ['node', join(import.meta.dirname, '../../packages/daemon/src/mai
 /** A directory for one test, with the mesh key and the invite in it. */
 export type Mesh = AsyncDisposable & { readonly directory: string; readonly invite: string }
 
-export async function initMesh(): Promise<Mesh> {
-  const directory = await mkdtemp(join(tmpdir(), 'vxmesh-'))
+export async function initMesh(parent = tmpdir()): Promise<Mesh> {
+  const directory = await mkdtemp(join(parent, 'vxmesh-'))
   await run([...VXMESH, 'init', '--dir', directory])
   const dispose = async (): Promise<void> => rm(directory, { recursive: true, force: true })
   return { directory, invite: join(directory, 'mesh.invite'), [Symbol.asyncDispose]: dispose }
 }
 
-export type Member = {
-  readonly host: Host
+/** What of a host a member needs: where its commands run. */
+export type Place = Pick<Host, 'name' | 'underlay' | 'run' | 'outcome' | 'start'>
+
+export type Member<At extends Place = Host> = {
+  readonly host: At
   readonly underlay: string
   readonly stateDirectory: string
   readonly control: string
+  readonly overlayFlags: readonly string[]
   /** `vxmesh up` with what suits this host, and `flags` after that. The device is made, or adopted, as things are. */
   up(...flags: readonly string[]): Process
   /** Any command of the CLI on this host, with its control socket. */
@@ -34,40 +40,39 @@ export type Member = {
   /** The zero-MAC destinations in this host's kernel, sorted. */
   flood(): Promise<readonly string[]>
   /** How this host sees another. */
-  sees(other: Member): Promise<MemberRow | undefined>
+  sees(other: Member<Place>): Promise<MemberRow | undefined>
   pings(address: string): Promise<boolean>
 }
 
 export const DEVICE = 'provider0'
 
-export function member(mesh: Mesh, host: Host, overlay: string | undefined): Member {
+const fdb = z.array(z.object({ mac: z.string(), dst: z.string().optional() }))
+
+export function member<At extends Place>(mesh: Mesh, host: At, overlay: string | undefined): Member<At> {
   const underlay = host.underlay.replace(/\/.*/, '')
   const stateDirectory = join(mesh.directory, host.name)
   const control = join(mesh.directory, `${host.name}.sock`)
-  const address = overlay === undefined ? [] : ['--address', overlay]
+  const overlayFlags = overlay === undefined ? [] : ['--address', overlay]
   const vxmesh = async (...args: readonly string[]): Promise<Outcome> => host.outcome([...VXMESH, ...args, '--control', control])
-  const status = async (): Promise<StatusReport> => {
-    const { code, stdout, stderr } = await vxmesh('status', '--json')
-    if (code !== 0) throw new Error(stderr)
-    return JSON.parse(stdout)
-  }
+  // What `vxmesh status --json` prints, without a process for every look: tests poll it.
+  const status = async (): Promise<StatusReport> => 
+    statusAnswer.parse(JSON.parse((await http(control, 'GET', '/v1/status')).body))
   return {
     host,
     underlay,
     stateDirectory,
     control,
+    overlayFlags,
     vxmesh,
     status,
     up: (...flags) =>
       host.start([
         ...VXMESH,
-        ...['up', '--invite', mesh.invite, '--device', DEVICE, '--mode', 'vxlan', '--id', '16', '--local', underlay, ...address],
+        ...['up', '--invite', mesh.invite, '--device', DEVICE, '--mode', 'vxlan', '--id', '16', '--local', underlay, ...overlayFlags],
         ...['--state-dir', stateDirectory, '--control', control, '--name', host.name, ...flags],
       ]),
     async flood() {
-      const entries: readonly { readonly mac: string; readonly dst?: string }[] = JSON.parse(
-        await host.run(['bridge', '-json', 'fdb', 'show', 'dev', DEVICE]),
-      )
+      const entries = fdb.parse(JSON.parse(await host.run(['bridge', '-json', 'fdb', 'show', 'dev', DEVICE])))
       return entries.flatMap(({ mac, dst }) => (mac === '00:00:00:00:00:00' && dst !== undefined ? [dst] : [])).toSorted()
     },
     async sees(other) {
@@ -75,6 +80,44 @@ export function member(mesh: Mesh, host: Host, overlay: string | undefined): Mem
       return members.find(({ name }) => name === other.host.name)
     },
     pings: async (target) => (await host.outcome(['ping', '-c', '1', '-W', '1', target])).code === 0,
+  }
+}
+
+/** A request to a control socket, as curl would make it. Sockets are files, and files are the same on every host here. */
+export async function http(
+  control: string,
+  method: string,
+  path: string,
+  body = '',
+): Promise<{ readonly code: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = body === '' ? {} : { 'content-type': 'application/json', 'content-length': body.length }
+    const outgoing = request({ socketPath: control, method, path, headers, timeout: 10_000 }, (incoming) => {
+      resolve(text(incoming).then((answer) => ({ code: incoming.statusCode ?? 0, body: answer })))
+    })
+    outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')))
+    outgoing.once('error', reject)
+    outgoing.end(body)
+  })
+}
+
+/** This machine in the place of a host: for daemons whose kernel is in memory. What it started ends with `dispose`. */
+export function localHost(name: string, underlay: string): Place & { dispose(): Promise<void> } {
+  const started: Process[] = []
+  return {
+    name,
+    underlay,
+    run,
+    outcome,
+    start(argv, options) {
+      const made = start(argv, { ...process.env, ...options?.env })
+      started.push(made)
+      return made
+    },
+    async dispose() {
+      for (const each of started) each.signal('SIGTERM')
+      await Promise.all(started.map(async ({ exit }) => exit))
+    },
   }
 }
 
@@ -109,8 +152,4 @@ export function messages(process: Process): readonly string[] {
 
 export async function modeOf(path: string): Promise<string> {
   return (await run(['stat', '--format', '%a', path])).trim()
-}
-
-export async function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8')
 }

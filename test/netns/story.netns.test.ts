@@ -79,8 +79,9 @@ test('three hosts that know one address find each other, and every pair can ping
     health: [],
   })
   expect(await modeOf(bastion.control)).toBe('600')
-  const curl = ['curl', '--silent', '--unix-socket', first.control, 'http://localhost/v1/status']
-  expect(JSON.parse(await first.host.run(curl))).toMatchObject({ version: 1, self: { name: 'host-00' } })
+  const { code, stdout: json } = await first.vxmesh('status', '--json')
+  expect(code).toBe(0)
+  expect(JSON.parse(json)).toMatchObject({ version: 1, self: { name: 'host-00' } })
 })
 
 test.each(['SIGTERM', 'SIGKILL'] as const)(

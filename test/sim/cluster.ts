@@ -170,6 +170,7 @@ export class Cluster {
   /** From now on this member says to everybody it is linked to what no honest one would. */
   corrupt(name: string, lie: Lie): void {
     const host = this.host(name)
+    this.laws.truth.lies(host)
     const overheard: Uint8Array<ArrayBuffer>[] = []
     host.overheard = (bytes) => {
       overheard.push(bytes)
@@ -211,6 +212,11 @@ export class Cluster {
       return peer === host.peer || standing === undefined ? [] : [[signed.record.name, standing.state]]
     })
     return Object.fromEntries(seen.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  /** What a running member says its incarnation is. */
+  incarnation(name: string): number {
+    return this.host(name).state?.incarnation ?? 0
   }
 
   /** The underlay addresses that a host's reconciler removed so far, in order. */

@@ -59,7 +59,6 @@ const EMPTY_DISK: Disk = { incarnation: 0, view: EMPTY_VIEW, written: new Set(),
 
 type Daemon = {
   readonly env: Environment
-  readonly startedAt: Instant
   claim: TunnelClaim
   state: State
   tickAt: Instant | undefined
@@ -152,7 +151,7 @@ export class Host implements Station {
     const above = trusted(parseIncarnation(Math.max(this.#disk.incarnation, wall)))
     const beginning = { content: this.#content(claim), above, seeds: this.#options.seeds, saved: envelopes(this.#disk.view) }
     const first = begin(beginning, schedule.now, env)
-    const daemon = { env, startedAt: schedule.now, claim, state: first.state, tickAt: undefined, woken: false, saving: false }
+    const daemon = { env, claim, state: first.state, tickAt: undefined, woken: false, saving: false }
     this.#daemon = daemon
     this.#stepped(daemon, undefined, first)
     this.#wake()

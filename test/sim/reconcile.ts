@@ -12,7 +12,7 @@ import {
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { isIsolated, type Environment, type State } from '@vxmesh/gossip'
+import { surroundings, type Environment, type State } from '@vxmesh/gossip'
 import type { MemoryHost } from '@vxmesh/kernel-adapter'
 
 /** One turn: what was read, what follows from it, and what will be done. */
@@ -26,18 +26,17 @@ export type Turn = {
   readonly operations: readonly Operation[]
 }
 
-type Believer = { readonly env: Environment; readonly startedAt: Instant; readonly claim: TunnelClaim; readonly state: State }
+type Believer = { readonly env: Environment; readonly claim: TunnelClaim; readonly state: State }
 
 /** What a turn would do now; undefined while an adopted device is gone. */
 export function decideTurn(kernel: MemoryHost, spec: TunnelSpec, daemon: Believer, written: ReadonlySet<Slot>, now: Instant): Turn | undefined {
-  const { env, startedAt, claim, state } = daemon
+  const { env, claim, state } = daemon
   if (kernel.readNow(spec) === undefined) kernel.establishNow(spec)
   const reading = kernel.readNow(spec)
   if (reading === undefined) return undefined
   const self = env.signer.peer
-  const { view, standings, exchanged, deaths } = state
-  const wanted = desired(view, standings, self, claim)
-  const hold = removalHold({ now, startedAt, exchanged, isolated: isIsolated(state, self, now), deaths, members: view.size })
+  const wanted = desired(state.view, state.standings, self, claim)
+  const hold = removalHold(surroundings(state, self, now))
   const ours = ownEntries(reading, written)
   const operations = plan(wanted.table, { entries: reading.entries, ours }, hold === undefined ? 'allowed' : 'held')
   return { state, claim, desired: wanted, hold, reading, ours, operations }

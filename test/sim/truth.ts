@@ -23,6 +23,7 @@ export class Truth {
   readonly #apart = new Map<Host, Map<Host, Instant>>()
   /** When a host could last hear any other, or was not there to listen. */
   readonly #heard = new Map<Host, Instant>()
+  readonly #liars = new Set<Host>()
   #world: World | undefined
 
   constructor(hosts: readonly Host[]) {
@@ -54,8 +55,14 @@ export class Truth {
     }
   }
 
+  /** From now on the laws protect others from this host, and it from nobody. */
+  lies(host: Host): void {
+    this.#liars.add(host)
+  }
+
   isBlameless(subject: Host, observer: Host): boolean {
     this.witness()
+    if (this.#liars.has(subject)) return false
     return [this.#idle.get(subject), ...this.#hosts.map((other) => (other === observer ? undefined : this.#apart.get(subject)?.get(other)))].every(
       (trouble) => this.#since(trouble) >= this.bound,
     )

@@ -17,12 +17,13 @@ const MASS_FAILURE_LEAST = 3
 
 export type Surroundings = {
   readonly now: Instant
+  /** When this process started, or was last alone. */
   readonly startedAt: Instant
-  /** Whether a view has been exchanged with some member since the start. */
+  /** Whether a view has been exchanged with some member since then. */
   readonly exchanged: boolean
   /** Whether no member at all is heard: then the silence of all the others is most likely our own. */
   readonly isolated: boolean
-  /** When members died, of late. Older than the window and the hold together may be forgotten. */
+  /** When members died, or fell silent, of late. Older than the window and the hold together may be forgotten. */
   readonly deaths: readonly Instant[]
   /** How many members there are, the dead included. */
   readonly members: number

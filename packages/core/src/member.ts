@@ -88,10 +88,15 @@ export function hear(heard: Heard, view: View, peer: PeerId, now: Instant): Hear
   return heard.set(peer, { ...times, ...Object.fromEntries(missing.map((testimony) => [testimony, now])) })
 }
 
-/** What was heard of one member, as if it were all heard now. */
-export function hearAnew(times: HeardOf, now: Instant): HeardOf {
-  const { incarnation, silent, gone } = times
-  return { incarnation, ...(silent === undefined ? {} : { silent: now }), ...(gone === undefined ? {} : { gone: now }) }
+/** What was heard, given that nobody listened between two instants: a verdict that was still to come then comes that much later. */
+export function hearLate(heard: Heard, from: Instant, to: Instant): Heard {
+  const later = (start: Instant | undefined, wait: typeof LONE_ACCUSER) =>
+    start === undefined || expired(start, wait, from) ? start : after(start, elapsed(from, to))
+  return heard.map(({ incarnation, silent, gone }) => times(incarnation, later(silent, LONE_ACCUSER), later(gone, RESTART_HOLD)))
+}
+
+function times(incarnation: Incarnation, silent: Instant | undefined, gone: Instant | undefined): HeardOf {
+  return { incarnation, ...(silent === undefined ? {} : { silent }), ...(gone === undefined ? {} : { gone }) }
 }
 
 /** The next instant at which a standing changes by the mere passing of time, if there is one. */

@@ -2,12 +2,11 @@
 import { Command, CommanderError, Option } from 'commander'
 import { MeshError, unreachable, type Failure } from '@vxmesh/core'
 import { ask } from './client.ts'
-import type { LeaveReport } from './control.ts'
+import { leaveAnswer, statusAnswer } from './answers.ts'
 import { runDaemon } from './daemon.ts'
 import { initMesh } from './identity.ts'
 import { DEFAULTS, parseUpOptions, type RawUpOptions } from './options.ts'
 import { renderStatus } from './report.ts'
-import type { StatusReport } from './status.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
 const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78 } as const
@@ -100,9 +99,11 @@ function addUp(vxmesh: Command): void {
     .option('--port <port>', 'TCP port for the other members', DEFAULTS.port)
     .option('--vxlan-port <port>', 'UDP port of the tunnel (default: 4789, or what the device has)')
     .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
-    .option('--control <path>', 'the control socket', DEFAULTS.control)
+    .addOption(controlOption())
     .option('--log-level <level>', 'error, warn, info or debug', DEFAULTS.logLevel)
-    .addOption(new Option('--kernel <kernel>', 'iproute2, or memory to try it out without touching any kernel').default(DEFAULTS.kernel))
+    .addOption(
+      new Option('--kernel <kernel>', 'iproute2, or memory: try it out on loopback, without touching any kernel').default(DEFAULTS.kernel),
+    )
     .addHelpText('after', UP_HELP)
     .action(async (raw: RawUpOptions) => {
       await runDaemon(parseUpOptions(raw))
@@ -113,10 +114,10 @@ function addStatus(vxmesh: Command): void {
   vxmesh
     .command('status', { isDefault: true })
     .description('show the members and the entries in the kernel (the default command)')
-    .option('--control <path>', 'the control socket', DEFAULTS.control)
+    .addOption(controlOption())
     .option('-j, --json', 'print one versioned JSON object')
     .action(async ({ control, json }: { readonly control: string; readonly json?: true }) => {
-      const report = await ask<StatusReport>(control, 'GET', '/v1/status')
+      const report = await ask(control, 'GET', '/v1/status', statusAnswer)
       print(json === true ? JSON.stringify(report, undefined, 2) : renderStatus(report))
     })
 }
@@ -125,13 +126,17 @@ function addLeave(vxmesh: Command): void {
   vxmesh
     .command('leave')
     .description('leave the mesh: the others remove our entry at once, we remove ours, and the daemon ends')
-    .option('--control <path>', 'the control socket', DEFAULTS.control)
+    .addOption(controlOption())
     .action(async ({ control }: { readonly control: string }) => {
-      const { device, removed } = await ask<LeaveReport>(control, 'POST', '/v1/leave')
+      const { device, removed } = await ask(control, 'POST', '/v1/leave', leaveAnswer)
       print(`left the mesh; ${String(removed)} entries removed from ${device}`)
       print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
       print('to come back: "vxmesh up" with the same flags')
     })
+}
+
+function controlOption(): Option {
+  return new Option('--control <path>', 'the control socket').default(DEFAULTS.control).env('VXMESH_CONTROL')
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -2,19 +2,22 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { MeshError } from '@vxmesh/core'
+import type { z } from 'zod'
 import { reach } from './exclusive.ts'
 
 /** How long a daemon may take to answer, in milliseconds. */
 const PATIENCE = 10_000
 
-/** Asks the daemon. Throws `NO_DAEMON` when none answers. What it answers is its own word, of this version. */
-export async function ask<Answer>(control: string, method: 'GET' | 'POST', path: string): Promise<Answer> {
+/** Asks the daemon. Throws `NO_DAEMON` when none answers, or none that speaks this version. */
+export async function ask<Answer>(control: string, method: 'GET' | 'POST', path: string, answer: z.ZodType<Answer>): Promise<Answer> {
   const place = reach(control)
   if (place === undefined) throw noDaemon(control, 'there is no such directory')
   try {
     const { status, body } = await call(place.path, method, path)
     if (status !== 200) throw noDaemon(control, body)
-    return JSON.parse(body)
+    const parsed = answer.safeParse(JSON.parse(body))
+    if (!parsed.success) throw noDaemon(control, 'what answers there is of another version')
+    return parsed.data
   } catch (error) {
     if (error instanceof MeshError) throw error
     throw noDaemon(control, reasonOf(error), error)
@@ -26,9 +29,7 @@ export async function ask<Answer>(control: string, method: 'GET' | 'POST', path:
 async function call(socketPath: string, method: string, path: string): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath, method, path, timeout: PATIENCE }, (incoming) => {
-      text(incoming).then((body) => {
-        resolve({ status: incoming.statusCode ?? 0, body })
-      }, reject)
+      resolve(text(incoming).then((body) => ({ status: incoming.statusCode ?? 0, body })))
     })
     outgoing.once('timeout', () => outgoing.destroy(new Error('it does not answer in time')))
     outgoing.once('error', reject)

@@ -2,10 +2,7 @@
 import { rmSync } from 'node:fs'
 import { fastify } from 'fastify'
 import { listenAlone } from './exclusive.ts'
-import type { StatusReport } from './status.ts'
-
-/** What came of a leave. */
-export type LeaveReport = { readonly version: 1; readonly device: string; readonly removed: number }
+import type { LeaveReport, StatusReport } from './answers.ts'
 
 export type ControlHandlers = {
   status(): Promise<StatusReport>

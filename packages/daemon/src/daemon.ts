@@ -1,7 +1,6 @@
 /** The composition root: builds the real things, joins them, and ends them in order. */
 import {
   desired,
-
   milliseconds,
   removalHold,
   type Device,
@@ -18,7 +17,7 @@ import { openControl, type Control } from './control.ts'
 import { loadMembership, readInvite, type Membership } from './identity.ts'
 import { makeLog, type Log } from './log.ts'
 import type { UpOptions } from './options.ts'
-import { checkListening, makeKernel, takeLocks } from './prelude.ts'
+import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel } from './prelude.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
 import { statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
@@ -35,18 +34,13 @@ export async function runDaemon(options: UpOptions): Promise<void> {
   const invite = options.invite === undefined ? undefined : readInvite(options.invite)
   const kernel = await makeKernel(options)
   await checkListening(options)
-  const locks = await takeLocks(options)
-  try {
-    const control = await openControl(options.control)
-    try {
-      const membership = await loadMembership(options.stateDir, invite)
-      await run({ options, log, kernel, membership, control })
-    } finally {
-      await control.close()
-    }
-  } finally {
-    for (const taken of locks) await taken.release()
-  }
+  // Each is let go of again, in the reverse order, however this ends.
+  await using held = new AsyncDisposableStack()
+  held.adopt(await lockState(options), async (lock) => lock.release())
+  const control = held.adopt(await openControl(options.control), async (open) => open.close())
+  held.adopt(await lockDevice(options), async (lock) => lock.release())
+  const membership = await loadMembership(options.stateDir, invite)
+  await run({ options, log, kernel, membership, control })
 }
 
 type Parts = {
@@ -82,7 +76,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     identity,
     mesh: meshId,
     chain,
-    listen: { address: device.local, port: options.port },
+    listen: { address: options.kernel === 'memory' ? LOOPBACK : device.local, port: options.port },
     content: { name, tunnels: [claim] },
     above: store.highestIncarnation(wallClock()),
     seeds,
@@ -137,7 +131,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
       const removed = await reconciler.withdraw()
       log.info({ event: 'left', removed }, `left the mesh; ${String(removed)} entries removed from ${spec.device}`)
       // The answer is on its way before the daemon ends.
-      setTimeout(ended.stop, 100)
+      setTimeout(() => ended.stop(), 100)
       return { version: 1, device: spec.device, removed }
     },
   })
@@ -156,7 +150,10 @@ function listener(log: Log, warn: Once, store: Store, changed: () => void): Mesh
     member: (record, was, is) => logMember(log, record, was, is),
     dropped: (peer, reason) => warn(`dropped ${peer} ${reason}`, `something from ${peer} was dropped: ${reason}`),
     unwelcome: (target) =>
-      warn(`unwelcome ${target}`, `${target} closed the connection before it admitted us: it is of another mesh, or does not accept our certificate`),
+      warn(
+        `unwelcome ${target}`,
+        `${target} closed the connection before it admitted us: it is of another mesh, or does not accept our certificate`,
+      ),
   }
 }
 
@@ -225,4 +222,3 @@ function untilSignalled(): { readonly promise: Promise<string>; stop(): void } {
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
-

@@ -2,7 +2,7 @@
  * One daemon for one socket, one state directory, one tunnel. A listening unix socket is the lock: the kernel lets go of
  * it however its owner ends, and whether somebody still listens is found out by connecting.
  */
-import { chmodSync, closeSync, constants, openSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { MeshError } from '@vxmesh/core'
@@ -20,6 +20,7 @@ export async function lock(path: string, what: string): Promise<Lock> {
       await new Promise((resolve) => {
         server.close(resolve)
       })
+      rmSync(path, { force: true })
     },
   }
 }
@@ -51,6 +52,9 @@ export async function listenAlone(path: string, what: string, listen: (reachable
   }
 }
 
+/** Where Linux shows a process its open files; elsewhere a path is used as it is. */
+const HANDLES = '/proc/self/fd'
+
 type Place = { readonly path: string; close(): void }
 
 /**
@@ -60,7 +64,11 @@ type Place = { readonly path: string; close(): void }
 export function reach(path: string): Place | undefined {
   try {
     const handle = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY)
-    return { path: join('/proc/self/fd', String(handle), basename(path)), close: () => closeSync(handle) }
+    if (!existsSync(HANDLES)) {
+      closeSync(handle)
+      return { path, close: () => {} }
+    }
+    return { path: join(HANDLES, String(handle), basename(path)), close: () => closeSync(handle) }
   } catch {
     return undefined
   }

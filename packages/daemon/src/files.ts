@@ -44,7 +44,7 @@ function writeAndSync(path: string, flags: 'w' | 'wx', content: string | Bytes):
   const file = openSync(path, flags, 0o600)
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+    for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written)
     fsyncSync(file)
   } finally {
     closeSync(file)

@@ -18,7 +18,9 @@ const INVITE_FILE = 'mesh.invite'
 const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64() })
 
 /** Makes a mesh: its key and an invite for all its hosts, in `directory`. Refuses to touch a mesh that is already there. */
-export async function initMesh(directory: string): Promise<{ readonly mesh: MeshId; readonly keyFile: string; readonly inviteFile: string }> {
+export async function initMesh(
+  directory: string,
+): Promise<{ readonly mesh: MeshId; readonly keyFile: string; readonly inviteFile: string }> {
   const keyFile = join(directory, MESH_KEY_FILE)
   const inviteFile = join(directory, INVITE_FILE)
   const meshKey = await makeIdentity()
@@ -27,7 +29,8 @@ export async function initMesh(directory: string): Promise<{ readonly mesh: Mesh
   if (!mesh.ok) throw new Error('a peer id that is no mesh id')
   const line = renderInvite(certifyInvite(meshKey, invite.peer), privateKeyBytes(invite))
   for (const path of [keyFile, inviteFile]) {
-    if (readable(path, '--dir') !== undefined) throw invalid(path, 'there is a mesh here already; choose another --dir, or move these files away')
+    if (readable(path, '--dir') !== undefined)
+      throw invalid(path, 'there is a mesh here already; choose another --dir, or move these files away')
   }
   try {
     makeDirectory(directory)
@@ -90,7 +93,8 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
   if (!parsed.success || mesh?.ok !== true) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
   const chain = Uint8Array.from(Buffer.from(parsed.data.chain, 'base64'))
   const admitted = verifyChain({ mesh: mesh.value, verifier: envelopeVerifier }, chain)
-  if (!admitted.ok || admitted.value !== identity.peer) throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
+  if (!admitted.ok || admitted.value !== identity.peer)
+    throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
   if (invite !== undefined && invite.mesh !== mesh.value) {
     throw invalid('--invite', `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir`)
   }

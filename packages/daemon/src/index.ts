@@ -1,3 +1,2 @@
 export { runCli } from './cli.ts'
-export type { LeaveReport } from './control.ts'
-export type { MemberRow, StatusReport, TunnelRow } from './status.ts'
+export { statusAnswer, type MemberRow, type StatusReport } from './answers.ts'

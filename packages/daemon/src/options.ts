@@ -120,7 +120,12 @@ function parseOverlay(text: string): Result<InterfaceAddress> {
 /** The first label of the host's name, in the letters that a member's name may have. */
 function ownName(): MemberName {
   const label = hostname().toLowerCase().split('.')[0] ?? ''
-  const name = parseMemberName(label.replaceAll(/[^a-z0-9-]/g, '-').replaceAll(/^-+|-+$/g, '').slice(0, 63))
+  const name = parseMemberName(
+    label
+      .replaceAll(/[^a-z0-9-]/g, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .slice(0, 63),
+  )
   if (!name.ok) throw usage('--name', 'needed: this host has no usable name')
   return name.value
 }

@@ -2,10 +2,19 @@
 import { accessSync, constants, mkdirSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { MeshError, type Kernel } from '@vxmesh/core'
+import { MeshError, parseIp, type IpAddress, type Kernel } from '@vxmesh/core'
 import { iproute2Kernel, MemoryHost, memoryKernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { lock, type Lock } from './exclusive.ts'
 import type { UpOptions } from './options.ts'
+
+/** Where a daemon whose kernel is only in memory listens, and nowhere else: it plays, on one machine. */
+export const LOOPBACK = loopback()
+
+function loopback(): IpAddress {
+  const address = parseIp('127.0.0.1')
+  if (!address.ok) throw new Error(address.reason)
+  return address.value
+}
 
 /** The kernel to work on; throws `NOT_PERMITTED` when this process could not. */
 export async function makeKernel({ kernel, local }: UpOptions): Promise<Kernel> {
@@ -19,18 +28,19 @@ export async function makeKernel({ kernel, local }: UpOptions): Promise<Kernel> 
 }
 
 /** Finds out before anything is changed whether the daemon could listen where it is told to. */
-export async function checkListening({ local, port }: UpOptions): Promise<void> {
-  if (local === undefined) return
+export async function checkListening({ local, kernel, port }: UpOptions): Promise<void> {
+  const address = kernel === 'memory' ? LOOPBACK : local
+  if (address === undefined) return
   const probe = createServer()
   await new Promise<void>((resolve, reject) => {
     probe.once('error', (error) => {
       const code = 'code' in error ? error.code : undefined
       const unavailable = code === 'EADDRNOTAVAIL'
-      const where = unavailable ? `--local ${local}` : `--port ${String(port)}`
-      const reason = unavailable ? 'not an address of this host; see "ip address show"' : `cannot listen on ${local}: ${error.message}`
+      const where = unavailable ? `--local ${address}` : `--port ${String(port)}`
+      const reason = unavailable ? 'not an address of this host; see "ip address show"' : `cannot listen on ${address}: ${error.message}`
       reject(new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause: error }))
     })
-    probe.listen({ host: local, port }, () => {
+    probe.listen({ host: address, port }, () => {
       probe.close(() => {
         resolve()
       })
@@ -38,17 +48,16 @@ export async function checkListening({ local, port }: UpOptions): Promise<void> 
   })
 }
 
-/** One daemon for one state directory, and, as far as the kernel is real, for one device in one network namespace. */
-export async function takeLocks({ stateDir, control, device, kernel }: UpOptions): Promise<readonly Lock[]> {
-  const state = await lock(join(stateDir, 'lock'), `the state directory ${stateDir}`)
-  if (kernel === 'memory') return [state]
+/** One daemon for one state directory: it is one member, and writes its files alone. */
+export async function lockState({ stateDir }: UpOptions): Promise<Lock> {
+  return lock(join(stateDir, 'lock'), `the state directory ${stateDir}`)
+}
+
+/** One daemon for one device in one network namespace, as far as the kernel is real. */
+export async function lockDevice({ control, device, kernel }: UpOptions): Promise<Lock> {
+  if (kernel === 'memory') return { release: async () => {} }
   const namespace = /[0-9]+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? ''
-  try {
-    return [state, await lock(join(runtimeDirectory(control), `${device}-${namespace}.lock`), `the device ${device}`)]
-  } catch (error) {
-    await state.release()
-    throw error
-  }
+  return lock(join(runtimeDirectory(control), `${device}-${namespace}.lock`), `the device ${device}`)
 }
 
 /** Where daemons of one machine find each other's locks: the same place for all that may write there. */

@@ -81,6 +81,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   let awake = false
+  let first = true
 
   const watch = kernel.watch(spec.device, () => later(BURST))
 
@@ -93,17 +94,23 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     awake = true
     running ??= run().finally(() => {
       running = undefined
-      if (awake && !stopped) wake()
+      if (pending()) wake()
     })
+  }
+
+  function pending(): boolean {
+    return awake && !stopped
   }
 
   async function run(): Promise<void> {
     let pause: Duration = FULL_READ
-    while (awake && !stopped) {
+    while (pending()) {
       awake = false
       pause = await guardedTurn()
     }
-    later(pause)
+    // The monitors may have missed what happened while they started: the first turn is followed by another soon.
+    later(first ? HELD_PAUSE : pause)
+    first = false
   }
 
   /** A turn that fails, or that the kernel did not take whole, is followed by another, later and later. */
@@ -127,7 +134,11 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     device = reading.device
     const { desired, hold } = options.decide(device)
     const written = store.written(spec.device)
-    const operations = plan(desired.table, { entries: reading.entries, ours: ownEntries(reading, written) }, hold === undefined ? 'allowed' : 'held')
+    const operations = plan(
+      desired.table,
+      { entries: reading.entries, ours: ownEntries(reading, written) },
+      hold === undefined ? 'allowed' : 'held',
+    )
     const drifted = lastDesired !== undefined && sameKeys(lastDesired, desired.table)
     lastDesired = desired.table
     await attempt(reading, operations, drifted)
@@ -137,7 +148,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   /** A device that we made and that is gone is made again; an adopted one is its maker's to bring back. */
   async function remake(): Promise<Reading | undefined> {
     if (device.origin === 'adopted') {
-      if (!missing) log.warn({ event: 'kernel', device: spec.device }, `${spec.device} is gone: adopted, so it is not made again; waiting for it`)
+      if (!missing)
+        log.warn({ event: 'kernel', device: spec.device }, `${spec.device} is gone: adopted, so it is not made again; waiting for it`)
       missing = true
       return undefined
     }
@@ -160,7 +172,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     for (const operation of operations) report(operation, rejected.get(operation), drifted)
     if (!adopted) return
     const after = await kernel.read(spec)
-    if (after !== undefined) store.keepWritten(spec.device, new Set([...store.written(spec.device)].filter((each) => after.entries.has(each))))
+    if (after !== undefined)
+      store.keepWritten(spec.device, new Set([...store.written(spec.device)].filter((each) => after.entries.has(each))))
   }
 
   function report(operation: Operation, rejection: Rejection | undefined, drifted: boolean): void {

@@ -1,12 +1,17 @@
 /** A status report as text: a table for people, in columns that line up and without a control character. */
-import type { MemberRow, StatusReport, TunnelRow } from './status.ts'
+import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 
 const HEADER = ['NAME', 'OVERLAY', 'UNDERLAY', 'STATE', 'SEEN', 'ENTRY', 'NOTE'] as const
 
 export function renderStatus(report: StatusReport): string {
   const rows = [HEADER, ...report.members.map(cells)].map((row) => row.map(printable))
   const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const table = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+  const table = rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
   const tunnels = report.tunnels.map(tunnelLine)
   return [...table, '', ...tunnels, ...report.health.map((line) => `! ${line}`)].map(printable).join('\n')
 }
@@ -14,7 +19,15 @@ export function renderStatus(report: StatusReport): string {
 function cells(member: MemberRow): readonly string[] {
   const overlay = member.overlay.map((address) => address.replace(/\/.*/, '')).join(',')
   const entry = member.self || member.entry === 'none' ? '-' : member.entry
-  return [member.name, orDash(overlay), orDash(member.underlay), member.self ? 'self' : member.state, age(member.seen_ms), entry, member.note ?? '']
+  return [
+    member.name,
+    orDash(overlay),
+    orDash(member.underlay),
+    member.self ? 'self' : member.state,
+    age(member.seen_ms),
+    entry,
+    member.note ?? '',
+  ]
 }
 
 function orDash(text: string | null): string {

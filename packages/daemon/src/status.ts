@@ -1,50 +1,8 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { quorum, slot, type MemberRecord, type PeerId, type Standing, type TunnelClaim, type Vni } from '@vxmesh/core'
+import { quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
 import type { State } from '@vxmesh/gossip'
+import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
-
-/** Version 1 of what `vxmesh status --json` prints. Fields may be added to a version; none changes its meaning. */
-export type StatusReport = {
-  readonly version: 1
-  readonly mesh: string
-  readonly self: { readonly peer: string; readonly name: string; readonly incarnation: number }
-  readonly members: readonly MemberRow[]
-  readonly tunnels: readonly TunnelRow[]
-  /** What an operator should know, most important first; empty when all is well. */
-  readonly health: readonly string[]
-  /** What was received and not believed, by reason. */
-  readonly dropped: Readonly<Record<string, number>>
-}
-
-export type MemberRow = {
-  readonly name: string
-  readonly peer: string
-  readonly self: boolean
-  readonly state: Standing['state']
-  readonly overlay: readonly string[]
-  readonly underlay: string | null
-  readonly port: number | null
-  readonly mtu: number | null
-  readonly incarnation: number
-  /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
-  readonly seen_ms: number | null
-  /** Whether the kernel has the entry for this member: `none` where it should have none. */
-  readonly entry: 'present' | 'missing' | 'none'
-  readonly note: string | null
-}
-
-export type TunnelRow = {
-  readonly device: string
-  readonly mode: 'vxlan'
-  readonly id: number
-  readonly port: number | null
-  readonly mtu: number | null
-  readonly local: string | null
-  readonly addresses: readonly string[]
-  readonly origin: 'made' | 'adopted' | null
-  readonly entries: { readonly wanted: number; readonly present: number; readonly foreign: number }
-  readonly repairs: number
-}
 
 export type StatusInput = {
   readonly mesh: string
@@ -119,13 +77,19 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
   const conflict = desired.conflicts.get(record.peer)
   const own = picture.reading?.device
   return [
-    ...(standing?.state === 'suspect' ? [`accused of silence by ${String(standing.accusers)} of the ${String(quorum(state.view))} it takes`] : []),
-    ...(standing?.state === 'restarting' ? [`its host answers, its daemon does not, for ${String(Math.round((now - standing.since) / 1000))}s`] : []),
+    ...(standing?.state === 'suspect'
+      ? [`accused of silence by ${String(standing.accusers)} of the ${String(quorum(state.view))} it takes`]
+      : []),
+    ...(standing?.state === 'restarting'
+      ? [`its host answers, its daemon does not, for ${String(Math.round((now - standing.since) / 1000))}s`]
+      : []),
     ...(standing?.state === 'dead' ? [`dead by ${standing.because}`] : []),
     ...(conflict === undefined ? [] : [`${conflict.what} belongs to ${nameOf(input, conflict.winner)}`]),
     ...(conflict === undefined && verdict?.kind === 'refused' ? [`not programmed: ${verdict.reason}`] : []),
     ...(verdict?.kind === 'unwanted' && verdict.why === 'elsewhere' ? ['does not carry this tunnel'] : []),
-    ...(claim !== undefined && own !== undefined && claim.port !== own.port ? [`port ${String(claim.port)} there, ${String(own.port)} here: no packet passes`] : []),
+    ...(claim !== undefined && own !== undefined && claim.port !== own.port
+      ? [`port ${String(claim.port)} there, ${String(own.port)} here: no packet passes`]
+      : []),
     ...namesakes(input, record),
   ]
 }
@@ -164,7 +128,10 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
   const lost = [...decision.desired.conflicts.values()]
   return [
     ...(reading === undefined ? [`${input.tunnel.device} does not exist: whoever made it must make it again`] : []),
-    ...lost.map(({ loser, winner, what }) => `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`),
+    ...lost.map(
+      ({ loser, winner, what }) =>
+        `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
+    ),
     ...(decision.hold === undefined ? [] : [`nothing is removed for now: ${decision.hold}`]),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]

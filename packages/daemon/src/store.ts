@@ -26,7 +26,11 @@ import { readOptional, replaceFile } from './files.ts'
 
 const stateFile = z.object({
   version: z.literal(1),
-  incarnation: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER - 1_000_000),
+  incarnation: z
+    .number()
+    .int()
+    .nonnegative()
+    .max(Number.MAX_SAFE_INTEGER - 1_000_000),
   claims: z.record(z.string(), z.object({ overlay: z.array(z.string()), claimedAt: z.number().int().nonnegative() })),
   written: z.record(z.string(), z.array(z.string())),
 })

@@ -6,7 +6,6 @@ import {
   withRecord,
   type Accusation,
   type Bytes,
-  type Incarnation,
   type PeerId,
   type SignedRecord,
   type Testimony,
@@ -54,7 +53,8 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
  */
 function meetOurselves(turn: Turn, link: LinkId, signed: SignedRecord): void {
   const { incarnation } = signed.record
-  if (incarnation >= turn.state.incarnation) publish(turn, incarnation)
+  // At the pace of refutations: two machines that run with one key would otherwise outbid each other as fast as they can.
+  if (incarnation >= turn.state.incarnation) change(turn, { incarnation, refutes: true })
   else offer(turn, link, turn.env.signer.peer)
 }
 
@@ -76,7 +76,12 @@ export function heed(turn: Turn, accusation: Accusation): boolean {
   const { view, seen, heard } = turn.state
   const next = withAccusation(view, accusation)
   if (next === view) return false
-  change(turn, { view: next, seen: seen.add(accusation.hash), heard: hear(heard, next, accusation.subject, turn.now) })
+  const replaced = view.get(accusation.subject)?.accusations.get(accusation.observer)
+  change(turn, {
+    view: next,
+    seen: (replaced === undefined ? seen : seen.remove(replaced.hash)).add(accusation.hash),
+    heard: hear(heard, next, accusation.subject, turn.now),
+  })
   return true
 }
 
@@ -92,10 +97,10 @@ export function accuse(turn: Turn, subject: PeerId, testimony: Testimony): void 
 }
 
 /** Signs and announces what we are now, above every incarnation of ours that was ever seen. */
-export function publish(turn: Turn, above: Incarnation = turn.state.incarnation): void {
+export function publish(turn: Turn): void {
   const { trust, signer, chain, bootId } = turn.env
   const { content, leaving } = turn.state
-  const incarnation = incarnationAbove(above, turn.state.incarnation)
+  const incarnation = incarnationAbove(turn.state.incarnation)
   const record = { ...content, incarnation, bootId, leaving: leaving !== undefined }
   const signed = sealRecord(trust.mesh, signer, chain, record)
   change(turn, { incarnation, publishedAt: turn.now, refutes: false })
@@ -104,7 +109,7 @@ export function publish(turn: Turn, above: Incarnation = turn.state.incarnation)
   forward(turn, undefined, signer.peer, (items) => (items.record = signed.bytes))
 }
 
-/** Answers all accusations against us with one new incarnation, but not more often than an accuser should make us. */
+/** Answers all accusations against us, and what an earlier life of ours said, with one new incarnation, but not more often than others should make us. */
 export function refute(turn: Turn): void {
   const { refutes, publishedAt } = turn.state
   if (refutes && turn.now - publishedAt >= REFUTE_PAUSE) publish(turn)

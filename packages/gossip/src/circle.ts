@@ -41,18 +41,23 @@ export function speaks(watch: Watch | undefined, now: Instant): boolean {
 
 /**
  * Whether there are other members and none of them gives a sign: then it is we who are cut off. A refused connection is
- * a sign, since a host sent it.
+ * a sign, since a host sent it. Who knows of no other member at all, not even of one that left, has lost everybody too.
  */
 export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
   const others = state.standings.some((standing, peer) => peer !== self && standing.state !== 'left')
   const heard = state.watches.some(
     (watch) => (watch.heard && now - watch.spoke < SILENCE + BEAT) || (watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE)),
   )
-  return others && !heard
+  return (others || state.standings.size <= 1) && !heard
 }
 
-/** What decides whether removals must wait. */
+/**
+ * What decides whether removals must wait. When many die at once the first is dead a moment before the rest are, so
+ * those that we do not hear at this moment count as well; by our own ears only, since anybody can accuse.
+ */
 export function surroundings(state: State, self: PeerId, now: Instant): Surroundings {
-  const { aloneUntil, exchanged, deaths, view } = state
+  const { aloneUntil, exchanged, view, watches, standings } = state
+  const silent = [...watches].filter(([peer, watch]) => watch.heard && now - lastSign(watch) > 2 * BEAT && standings.get(peer)?.state !== 'dead')
+  const deaths = [...state.deaths, ...silent.map(() => now)]
   return { now, startedAt: aloneUntil, exchanged, isolated: isIsolated(state, self, now), deaths, members: view.size }
 }

@@ -4,7 +4,7 @@
  * nobody, and a member that hears from nobody accuses nobody. What it testifies is signed and binds nobody: a quorum
  * decides, and the subject can refute.
  */
-import { hearAnew, instant, seconds, type Instant, type PeerId } from '@vxmesh/core'
+import { hearLate, instant, seconds, type Instant, type PeerId } from '@vxmesh/core'
 import { accuse } from './beliefs.ts'
 import { circle, isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
 import { NEVER, type Answer, type Question } from './message.ts'
@@ -31,16 +31,15 @@ export function refused(turn: Turn, peer: PeerId): void {
 }
 
 /**
- * Our own timers ran late, so what looks like the silence of others may be ours. We begin to listen anew, every
- * accusation gets its whole time again, and until views have been exchanged we are as alone as at the start.
+ * Our own timers ran late, so what looks like the silence of others may be ours. We begin to listen anew, the
+ * time does not count for any accusation that waits, and until views have been exchanged we are as alone as at the start.
  */
 export function forgiveAfterLag(turn: Turn): void {
   const { due, watches, heard } = turn.state
   if (turn.now - due <= OWN_LAG) return
   change(turn, {
     watches: watches.map(() => listening(turn.now)),
-    heard: heard.map((times) => hearAnew(times, turn.now)),
-    verdictAt: turn.now,
+    heard: hearLate(heard, due, turn.now),
   })
   beAlone(turn)
 }

@@ -1,7 +1,7 @@
 /** Who is dialled when. Nobody that ever was a member, and no seed, is given up: the pace slows down, it never stops. */
 import { after, instant, milliseconds, seconds, type Duration, type Instant, type PeerId } from '@vxmesh/core'
 import { circle } from './circle.ts'
-import { isSeed, type Dialling, type Link, type Target, type Turn } from './state.ts'
+import { isSeed, type Dialling, type Link, type State, type Target, type Turn } from './state.ts'
 import { change, openLinks } from './turn.ts'
 
 const FIRST_PAUSE = milliseconds(250)
@@ -20,23 +20,27 @@ const LONGEST_PAUSE = seconds(5)
 /** A link that lived this long was a good one: losing it is dialled at once. */
 const GOOD_LINK = seconds(2)
 
-/** Asks for every dial that is due. */
-export function dialDue(turn: Turn): void {
+/** What the dials follow from, and when the next is due. Nearly every turn is a heartbeat that changes none of it. */
+const considered = new WeakMap<State['links'], Pick<State, 'standings' | 'seeds' | 'shunned' | 'dials'> & { readonly next: Instant }>()
+
+/** Asks for every dial that is due. Returns when the next one is. */
+export function dialDue(turn: Turn): Instant {
+  const before = turn.state
+  const known = considered.get(before.links)
+  const same = known !== undefined && (['standings', 'seeds', 'shunned', 'dials'] as const).every((part) => known[part] === before[part])
+  if (same && turn.now < known.next) return known.next
+  let next = instant(Infinity)
   for (const target of wanted(turn)) {
-    const dialling = turn.state.dials.get(target) ?? first(turn, target)
+    const held = turn.state.dials.get(target)
+    const dialling = held ?? first(turn, target)
     const due = !dialling.underway && turn.now >= dialling.next
     if (due) turn.effects.push({ kind: 'dial', target, addresses: addressesOf(turn, target) })
-    setDial(turn, target, due ? { ...dialling, underway: true } : dialling)
+    else if (!dialling.underway) next = instant(Math.min(next, dialling.next))
+    if (due || held === undefined) setDial(turn, target, due ? { ...dialling, underway: true } : dialling)
   }
-}
-
-/** The next dial that is not yet due. */
-export function nextDial(turn: Turn): Instant {
-  const pauses = wanted(turn).flatMap((target) => {
-    const dialling = turn.state.dials.get(target)
-    return dialling === undefined || dialling.underway ? [] : [dialling.next]
-  })
-  return instant(Math.min(...pauses))
+  const { links, standings, seeds, shunned, dials } = turn.state
+  considered.set(links, { standings, seeds, shunned, dials, next })
+  return next
 }
 
 /** Members that we should be linked to and are not, then the dead, then seeds that lead to nobody we are linked to. */

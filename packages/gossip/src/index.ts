@@ -1,6 +1,6 @@
 export { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite, type Trust } from './certificate.ts'
 export { rootOf } from './digest.ts'
-export { isIsolated } from './circle.ts'
+export { isIsolated, surroundings } from './circle.ts'
 export { encodeFrame, parseFrame, sealAccusation, sealRecord } from './message.ts'
 export { begin, step, type Beginning, type Saved, type Step } from './protocol.ts'
 export type { Content, DialFailure, Effect, Environment, Input, Link, LinkId, Seed, State, Target } from './state.ts'

@@ -103,9 +103,13 @@ function open(turn: Turn, link: Link): void {
   if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')
 }
 
-/** Both ends know who dialled which link, so both drop the same one. Of two dials by one end the later is the live one. */
+/**
+ * Both ends know who dialled which link, so both drop the same one. Of two dials by one end the later is the live one,
+ * and a link that has stood for a while was no dial of the same moment: whoever dials anew has lost it.
+ */
 function loser(turn: Turn, link: Link, rival: Link): Link {
-  if ((link.dialled === undefined) === (rival.dialled === undefined)) return rival
+  const sameSide = (link.dialled === undefined) === (rival.dialled === undefined)
+  if (sameSide || turn.now - rival.since >= GREETING) return rival
   const weDial = turn.env.signer.peer < link.peer
   return (link.dialled !== undefined) === weDial ? rival : link
 }

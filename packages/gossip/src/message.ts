@@ -45,8 +45,9 @@ export const HELLO_MOST = 4096
 const RECORD_LIMITS = { control: 8, tunnels: 16, 'tunnels[].overlay': 8 }
 const FRAME_LIMITS = { records: 256, accusations: 1024, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
 
-/** How many records and accusations we put into one frame, well below what a receiver takes. */
-export const ITEMS_A_FRAME = 48
+/** How many records and accusations we put into one frame, and how long they may be together: well below what a receiver takes. */
+export const ITEMS_A_FRAME = 256
+export const ITEM_BYTES_A_FRAME = FRAME_MOST / 2
 
 function recordDomain(mesh: MeshId): string {
   return `vxmesh-record/1/${mesh}`

@@ -26,7 +26,7 @@ import {
 import { believe, heed, publish, refute } from './beliefs.ts'
 import { circle } from './circle.ts'
 import { detect, forgiveAfterLag } from './detector.ts'
-import { dialDue, nextDial } from './dialling.ts'
+import { dialDue } from './dialling.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
 import { openAccusation, openRecord } from './message.ts'
 import {
@@ -166,10 +166,10 @@ function settle(turn: Turn): Step {
   judge(turn)
   if (turn.now >= turn.state.nextBeat) beat(turn)
   judge(turn)
-  if (turn.state.leaving === undefined) dialDue(turn)
+  const dialAt = turn.state.leaving === undefined ? dialDue(turn) : instant(Infinity)
   flush(turn)
   finishLeave(turn)
-  change(turn, { due: nextWake(turn) })
+  change(turn, { due: nextWake(turn.state, turn.now, dialAt) })
   return { state: turn.state, effects: turn.effects }
 }
 
@@ -206,14 +206,14 @@ function beat(turn: Turn): void {
   })
 }
 
-function nextWake(turn: Turn): Instant {
-  const { nextBeat, refutes, publishedAt, leaving } = turn.state
+function nextWake({ nextBeat, refutes, publishedAt, leaving }: State, now: Instant, dialAt: Instant): Instant {
   const wakes = [
     nextBeat,
-    leaving === undefined ? nextDial(turn) : after(leaving.since, LEAVE_WAIT),
+    dialAt,
+    ...(leaving === undefined ? [] : [after(leaving.since, LEAVE_WAIT)]),
     ...(refutes ? [after(publishedAt, REFUTE_PAUSE)] : []),
   ]
-  return instant(Math.max(turn.now, Math.min(...wakes)))
+  return instant(Math.max(now, Math.min(...wakes)))
 }
 
 /** A leave is over when two others have it, or all that there are, or the wait for them is. */

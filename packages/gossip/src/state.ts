@@ -82,6 +82,7 @@ export type State = {
   /** When this member started, or was last alone: since then it must have exchanged views before it removes anything. */
   readonly aloneUntil: Instant
   readonly content: Content
+  /** The highest of ours that was ever seen: that of our record, unless `refutes`. */
   readonly incarnation: Incarnation
   /** When our last record was made, and whether a refutation waits for its turn. */
   readonly publishedAt: Instant

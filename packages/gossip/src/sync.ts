@@ -9,12 +9,12 @@ import { change, changeLink, draft, draftRoot } from './turn.ts'
 /** The peer's view has this root. */
 export function receiveRoot(turn: Turn, link: Link, root: Bytes): void {
   if (sameDigest(root, rootOf(turn.state.view))) {
-    changeLink(turn, link.id, { differsSince: undefined })
+    if (link.differsSince !== undefined) changeLink(turn, link.id, { differsSince: undefined })
     if (!turn.state.exchanged) change(turn, { exchanged: true })
     return
   }
   const differsSince = link.differsSince ?? turn.now
-  changeLink(turn, link.id, { differsSince })
+  if (link.differsSince === undefined) changeLink(turn, link.id, { differsSince })
   // One side asks: the dialler on a new link, then the one with the smaller id; the other only if that one does not.
   const opening = link.summarisedAt === undefined && link.dialled !== undefined
   const patience = turn.env.signer.peer < link.peer ? COMPARE_AFTER : 3 * COMPARE_AFTER

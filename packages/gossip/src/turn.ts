@@ -1,5 +1,5 @@
 import { rootOf } from './digest.ts'
-import { encodeFrame, ITEMS_A_FRAME } from './message.ts'
+import { encodeFrame, ITEM_BYTES_A_FRAME, ITEMS_A_FRAME } from './message.ts'
 import type { Bytes, PeerId } from '@vxmesh/core'
 import type { Draft, Link, LinkId, PeerItems, State, Turn } from './state.ts'
 
@@ -71,9 +71,23 @@ export function flushLink(turn: Turn, id: LinkId): void {
   for (const bytes of frames(made)) turn.effects.push({ kind: 'send', link: id, bytes })
 }
 
-/** Items in the order they were drafted, in as many frames as their length asks for: a record before what accuses its owner. */
-function chunksOf(items: Iterable<PeerItems>): readonly PeerItems[] {
-  const chunks: PeerItems[] = [{ records: [], accusations: [] }]
+type Chunk = { readonly records: Bytes[]; readonly accusations: Bytes[]; bytes: number }
+
+/** Items in the order they were drafted, spread over as many frames as they need: a record never comes after what accuses its owner. */
+function chunksOf(items: Iterable<PeerItems>): readonly Chunk[] {
+  const chunks: Chunk[] = [{ records: [], accusations: [], bytes: 0 }]
+  const put = (kind: 'records' | 'accusations', item: Bytes): void => {
+    const last = chunks.at(-1)!
+    const full = last.records.length + last.accusations.length === ITEMS_A_FRAME || last.bytes + item.length > ITEM_BYTES_A_FRAME
+    const chunk = full ? { records: [], accusations: [], bytes: 0 } : last
+    if (full) chunks.push(chunk)
+    chunk[kind].push(item)
+    chunk.bytes += item.length
+  }
+  for (const { record, accusations } of items) {
+    if (record !== undefined) put('records', record)
+    for (const accusation of accusations) put('accusations', accusation)
+  }
   return chunks
 }
 
@@ -84,13 +98,7 @@ function frames(made: Draft): readonly Bytes[] {
   const greeting = hello === undefined ? [] : [encodeFrame({ hello })]
   const only = items.size === 0 && hello !== undefined && isEmpty(rest)
   if (only) return greeting
-  const bodies = chunks.map((chunk, index) =>
-    encodeFrame({
-      records: chunk.flatMap((item) => (item.record === undefined ? [] : [item.record])),
-      accusations: chunk.flatMap((item) => item.accusations),
-      ...(index === 0 ? rest : {}),
-    }),
-  )
+  const bodies = chunks.map(({ records, accusations }, index) => encodeFrame({ records, accusations, ...(index === 0 ? rest : {}) }))
   return [...greeting, ...bodies]
 }
 

@@ -1,6 +1,17 @@
 /** The running protocol: one state, one queue of inputs, one timer, and the effects carried out in order. */
 import { randomBytes } from 'node:crypto'
-import { instant, type Bytes, type Clock, type ControlAddress, type Incarnation, type MeshId, type MemberRecord, type PeerId, type Random, type Standing } from '@vxmesh/core'
+import {
+  instant,
+  type Bytes,
+  type Clock,
+  type ControlAddress,
+  type Incarnation,
+  type MeshId,
+  type MemberRecord,
+  type PeerId,
+  type Random,
+  type Standing,
+} from '@vxmesh/core'
 import { begin, step, type Saved, type Step } from '../protocol.ts'
 import type { Content, Effect, Environment, Input, Seed, State, Target } from '../state.ts'
 import { envelopeVerifier, type Identity } from './signer.ts'
@@ -50,7 +61,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { identity, mesh, chain, listener, clock, random } = options
   const bootId = randomBytes(8).toString('hex')
   const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, chain, bootId, random }
-  const departure = Promise.withResolvers<void>()
+  const departure = Promise.withResolvers<undefined>()
   const inputs: Input[] = []
   let state: State | undefined
   let busy = false
@@ -80,7 +91,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   }
   function advance(next: Step): void {
     state = next.state
-    for (const effect of next.effects) perform(effect, transport, listener, departure.resolve)
+    for (const effect of next.effects) perform(effect, transport, listener, () => departure.resolve(undefined))
   }
   function arm(): void {
     clearTimeout(timer)
@@ -98,9 +109,9 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     listening: transport.listening,
     state: () => state!,
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
-    leave: () => {
+    leave: async () => {
       feed({ kind: 'leave' })
-      return departure.promise
+      await departure.promise
     },
     stop: async () => {
       clearTimeout(timer)

@@ -2,7 +2,13 @@
  * Signed envelopes as libp2p defines them (RFC 0002): the signature covers the domain, the payload type and the payload,
  * each preceded by its length. Ed25519 only, and synchronous, so that a record is verified in the turn it arrives.
  */
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf, publicKeyFromProtobuf, publicKeyToProtobuf } from '@libp2p/crypto/keys'
+import {
+  generateKeyPair,
+  privateKeyFromProtobuf,
+  privateKeyToProtobuf,
+  publicKeyFromProtobuf,
+  publicKeyToProtobuf,
+} from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { encode } from 'uint8-varint'

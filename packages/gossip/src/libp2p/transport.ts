@@ -58,7 +58,12 @@ export type Transport = {
 
 type OpenLink = { readonly stream: Stream; readonly connection: Connection }
 
-export async function startTransport(identity: Identity, listen: ControlAddress, defaultPort: number, events: TransportEvents): Promise<Transport> {
+export async function startTransport(
+  identity: Identity,
+  listen: ControlAddress,
+  defaultPort: number,
+  events: TransportEvents,
+): Promise<Transport> {
   const node = await makeNode(identity, listen)
   const links = new Map<LinkId, OpenLink>()
   const stopping = new AbortController()
@@ -121,7 +126,7 @@ export async function startTransport(identity: Identity, listen: ControlAddress,
     },
     dial(target, addresses) {
       const places = isSeed(target) ? seedAddresses(target, defaultPort) : memberAddresses(target, addresses ?? [])
-      void places.then((found) => dialAll(target, found))
+      void places.then(async (found) => dialAll(target, found))
     },
     unlink(link, reason) {
       const open = links.get(link)
@@ -130,7 +135,7 @@ export async function startTransport(identity: Identity, listen: ControlAddress,
     },
     async stop() {
       stopping.abort()
-      const closing = [...links.values()].map(({ stream }) => stream.close({ signal: AbortSignal.timeout(500) }))
+      const closing = [...links.values()].map(async ({ stream }) => stream.close({ signal: AbortSignal.timeout(500) }))
       links.clear()
       await Promise.allSettled(closing)
       await node.stop()
@@ -198,18 +203,26 @@ function toMultiaddr({ address, port }: ControlAddress): string {
 }
 
 function listeningAddress(node: Libp2p, wanted: ControlAddress): ControlAddress {
-  const port = parsePort(node.getMultiaddrs()[0]?.toString().match(/\/tcp\/([0-9]+)/)?.[1] ?? '')
+  const port = parsePort(
+    node
+      .getMultiaddrs()[0]
+      ?.toString()
+      .match(/\/tcp\/([0-9]+)/)?.[1] ?? '',
+  )
   return port.ok ? { ...wanted, port: port.value } : wanted
 }
 
 /** A refusal proves that the host lives; it is looked for in whatever libp2p wrapped the error in. */
 function failureOf(error: unknown): DialFailure {
   if (!(error instanceof Error)) return 'unusable'
-  const inner = [...(error instanceof AggregateError ? error.errors : []), error.cause].filter((each) => each instanceof Error)
+  const wrapped: readonly unknown[] = error instanceof AggregateError ? error.errors : [error.cause]
+  const inner = wrapped.filter((each) => each instanceof Error)
   if ('code' in error && error.code === 'ECONNREFUSED') return 'refused'
   if (/dial self/i.test(error.message)) return 'self'
   if (inner.length > 0) return worst(inner.map(failureOf))
-  const silent = ['TimeoutError', 'AbortError'].includes(error.name) || ('code' in error && /^E(HOSTUNREACH|NETUNREACH|TIMEDOUT|HOSTDOWN)$/.test(String(error.code)))
+  const silent =
+    ['TimeoutError', 'AbortError'].includes(error.name) ||
+    ('code' in error && /^E(HOSTUNREACH|NETUNREACH|TIMEDOUT|HOSTDOWN)$/.test(String(error.code)))
   return silent ? 'unanswered' : 'unusable'
 }
 

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { accusation, peer, signed, viewOf } from './samples.ts'
+import { hear, hearLate, LONE_ACCUSER, nextVerdict, NOTHING_HEARD, quorum, RESTART_HOLD, standings, type Heard, type Standing } from './member.ts'
+import type { Accusation } from './accusation.ts'
+import { instant, seconds } from './values.ts'
+import { withRecord, type View } from './view.ts'
+
+/** Members a, b, c …, all at incarnation 1. */
+function mesh(size: number): readonly ReturnType<typeof signed>[] {
+  return Array.from('abcdefgh').slice(0, size).map((letter) => signed(letter, 1))
+}
+
+/** What is heard of a view whose accusations all came at instant 0. */
+function heardAtOnce(view: View): Heard {
+  return [...view.keys()].reduce((heard, each) => hear(heard, view, each, instant(0)), NOTHING_HEARD)
+}
+
+function standingOf(size: number, accusations: readonly Accusation[], after: number): Standing | undefined {
+  const view = viewOf(mesh(size), accusations)
+  return standings(view, heardAtOnce(view), instant(after)).get(peer('b'))
+}
+
+const by = (...observers: readonly string[]) => observers.map((observer) => accusation(observer, 'b', 1))
+const gone = (...observers: readonly string[]) => observers.map((observer) => accusation(observer, 'b', 1, 'gone'))
+
+test.each<[string, number, readonly Accusation[], number, Standing]>([
+  ['nobody says anything: alive', 5, [], 0, { state: 'alive' }],
+  ['one of five calls it silent: suspect', 5, by('a'), 0, { state: 'suspect', accusers: 1 }],
+  ['two of five: still suspect', 5, by('a', 'c'), 0, { state: 'suspect', accusers: 2 }],
+  ['three of five: dead', 5, by('a', 'c', 'd'), 0, { state: 'dead', because: 'quorum' }],
+  ['three of eight: dead', 8, by('a', 'c', 'd'), 0, { state: 'dead', because: 'quorum' }],
+  ['one of three: suspect', 3, by('a'), 0, { state: 'suspect', accusers: 1 }],
+  ['two of three: dead', 3, by('a', 'c'), 0, { state: 'dead', because: 'quorum' }],
+  ['the other of two: dead', 2, by('a'), 0, { state: 'dead', because: 'quorum' }],
+  ['one accuser, just before its word has stood long enough: suspect', 5, by('a'), LONE_ACCUSER - 1, { state: 'suspect', accusers: 1 }],
+  ['one accuser whose word stood unrefuted: dead', 5, by('a'), LONE_ACCUSER, { state: 'dead', because: 'lone accuser' }],
+  ['a host that refuses connections: restarting', 5, gone('a'), 0, { state: 'restarting', since: instant(0) }],
+  ['however many say so', 5, gone('a', 'c', 'd', 'e'), 0, { state: 'restarting', since: instant(0) }],
+  ['restarting for too long: dead', 5, gone('a'), RESTART_HOLD, { state: 'dead', because: 'restart hold' }],
+  ['restarting for nearly too long: restarting', 5, gone('a'), RESTART_HOLD - 1, { state: 'restarting', since: instant(0) }],
+  ['refusing to some and silent to one: restarting', 5, [...gone('a', 'c'), ...by('d')], 0, { state: 'restarting', since: instant(0) }],
+  ['refusing to some and silent to one for long: dead', 5, [...gone('a', 'c'), ...by('d')], LONE_ACCUSER, { state: 'dead', because: 'lone accuser' }],
+  ['accused by who is dead itself: alive', 5, [...by('a'), ...['c', 'd', 'e'].map((each) => accusation(each, 'a', 1))], 0, { state: 'alive' }],
+  ['accused by strangers only: alive', 5, by('x', 'y', 'z'), 0, { state: 'alive' }],
+  [
+    'two halves that accuse each other: neither believes the accused',
+    4,
+    [...by('c', 'd'), ...['c', 'd'].map((each) => accusation(each, 'a', 1)), ...['a', 'b'].flatMap((each) => ['c', 'd'].map((subject) => accusation(each, subject, 1)))],
+    0,
+    { state: 'alive' },
+  ],
+])('%s', (_name, size, accusations, after, expected) => {
+  expect(standingOf(size, accusations, after)).toEqual(expected)
+})
+
+test('a member that says it leaves has left, whoever accuses it', () => {
+  const view = viewOf([...mesh(5), signed('b', 2, { leaving: true })], ['a', 'c', 'd'].map((each) => accusation(each, 'b', 2)))
+  expect(standings(view, heardAtOnce(view), instant(0)).get(peer('b'))).toEqual({ state: 'left' })
+})
+
+test('a member that has left accuses nobody', () => {
+  const view = viewOf([...mesh(5), signed('a', 2, { leaving: true })], by('a'))
+  expect(standings(view, heardAtOnce(view), instant(60_000)).get(peer('b'))).toEqual({ state: 'alive' })
+})
+
+test('a member refutes everybody by raising its incarnation', () => {
+  const view = withRecord(viewOf(mesh(5), by('a', 'c', 'd')), signed('b', 2))
+  expect(standings(view, heardAtOnce(view), instant(60_000)).get(peer('b'))).toEqual({ state: 'alive' })
+})
+
+test.each([[1, 1], [2, 1], [3, 2], [4, 2], [5, 3], [8, 3]])('of %i members, %i must agree', (size, expected) => {
+  expect(quorum(viewOf(mesh(size)))).toBe(expected)
+})
+
+test('the dead count as members and those who left do not', () => {
+  expect(quorum(viewOf(mesh(5), ['a', 'c', 'd'].map((each) => accusation(each, 'b', 1))))).toBe(3)
+  expect(quorum(viewOf([...mesh(5), signed('b', 2, { leaving: true })]))).toBe(2)
+})
+
+describe('what is heard', () => {
+  const view = viewOf(mesh(5), [...by('a'), ...gone('c')])
+
+  test('keeps the first time of each testimony', () => {
+    const first = hear(NOTHING_HEARD, viewOf(mesh(5), by('a')), peer('b'), instant(10))
+    const then = hear(first, view, peer('b'), instant(20))
+    expect(then.get(peer('b'))).toEqual({ incarnation: 1, silent: 10, gone: 20 })
+    expect(hear(then, view, peer('b'), instant(30))).toBe(then)
+  })
+
+  test('is forgotten when it is refuted', () => {
+    const first = hear(NOTHING_HEARD, view, peer('b'), instant(10))
+    expect(hear(first, withRecord(view, signed('b', 2)), peer('b'), instant(20)).has(peer('b'))).toBe(false)
+    const accusedAnew = viewOf([...mesh(5), signed('b', 2)], [accusation('a', 'b', 2)])
+    expect(hear(first, accusedAnew, peer('b'), instant(30)).get(peer('b'))).toEqual({ incarnation: 2, silent: 30 })
+  })
+
+  test('says when time alone will change a standing', () => {
+    const heard = hear(NOTHING_HEARD, view, peer('b'), instant(10))
+    expect(nextVerdict(heard, instant(20))).toBe(10 + LONE_ACCUSER)
+    expect(nextVerdict(heard, instant(10 + LONE_ACCUSER))).toBe(10 + RESTART_HOLD)
+    expect(nextVerdict(heard, instant(10 + RESTART_HOLD))).toBeUndefined()
+  })
+
+  test('waits out a time in which nobody listened, and does not take back what was decided before', () => {
+    const heard = hear(NOTHING_HEARD, view, peer('b'), instant(0))
+    expect(hearLate(heard, instant(4000), instant(64_000)).get(peer('b'))).toEqual({ incarnation: 1, silent: 60_000, gone: 60_000 })
+    const decided = instant(seconds(20))
+    expect(hearLate(heard, decided, instant(80_000)).get(peer('b'))).toEqual({ incarnation: 1, silent: 0, gone: 60_000 })
+  })
+})

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { plan, type Operation } from './plan.ts'
+import { ip } from './samples.ts'
+import { slot, table, type Entry, type Slot, type Table } from './table.ts'
+
+const entries = [1, 2, 3].map((number): Entry => ({ kind: 'flood', underlay: ip(`10.0.0.${String(number)}`) }))
+const [one, two] = entries
+const tableOf = (some: readonly (Entry | undefined)[]): Table => table(some.filter((entry) => entry !== undefined))
+
+function show(operations: readonly Operation[]): readonly string[] {
+  return operations.map(({ kind, entry }) => `${kind} ${entry.underlay}`)
+}
+
+test.each<[string, readonly (Entry | undefined)[], readonly (Entry | undefined)[], readonly string[]]>([
+  ['nothing wanted, nothing there', [], [], []],
+  ['a new member is added', [one], [], ['add 10.0.0.1']],
+  ['a departed member is removed', [], [one], ['remove 10.0.0.1']],
+  ['converged means an empty plan', [one, two], [two, one], []],
+  ['additions come before removals, as when a member moves', [one], [two], ['add 10.0.0.1', 'remove 10.0.0.2']],
+])('%s', (_name, desired, actual, expected) => {
+  const present = tableOf(actual)
+  expect(show(plan(tableOf(desired), { entries: present, ours: new Set(present.keys()) }))).toEqual(expected)
+})
+
+test('while removals are held only additions are planned', () => {
+  const present = tableOf([two])
+  expect(show(plan(tableOf([one]), { entries: present, ours: new Set(present.keys()) }, 'held'))).toEqual(['add 10.0.0.1'])
+})
+
+test('a foreign entry satisfies what is desired and is never removed', () => {
+  const present = tableOf([one, two])
+  expect(plan(tableOf([one]), { entries: present, ours: new Set() })).toEqual([])
+})
+
+test('an entry written down as ours and gone is not removed again', () => {
+  expect(plan(tableOf([]), { entries: tableOf([]), ours: new Set(['flood 10.0.0.1']) })).toEqual([])
+})
+
+function subsets<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
+  return items.reduce<readonly (readonly Item[])[]>((some, item) => [...some, ...some.map((each) => [...each, item])], [[]])
+}
+
+function apply(actual: Table, operations: readonly Operation[]): Table {
+  const after = new Map(actual)
+  for (const { kind, entry } of operations) {
+    if (kind === 'add') after.set(slot(entry), entry)
+    else after.delete(slot(entry))
+  }
+  return after
+}
+
+describe('for every pair of small tables, whichever entries are ours', () => {
+  const tables = subsets(entries).map(tableOf)
+  const owned: readonly ReadonlySet<Slot>[] = subsets(entries.map(slot)).map((slots) => new Set(slots))
+  const cases = tables.flatMap((desired) => tables.flatMap((actual) => owned.map((ours) => ({ desired, actual: { entries: actual, ours } }))))
+
+  test('the plan leads to what is desired and what is foreign, and a second plan is empty', () => {
+    expect(cases).toHaveLength(512)
+    for (const { desired, actual } of cases) {
+      const after = apply(actual.entries, plan(desired, actual))
+      const foreign = [...actual.entries.keys()].filter((place) => !actual.ours.has(place))
+      expect(new Set(after.keys())).toEqual(new Set([...desired.keys(), ...foreign]))
+      expect(plan(desired, { entries: after, ours: actual.ours })).toEqual([])
+    }
+  })
+
+  test('no desired entry is missing at any moment of it that was there before', () => {
+    for (const { desired, actual } of cases) {
+      const operations = plan(desired, actual)
+      for (let done = 0; done <= operations.length; done++) {
+        const during = apply(actual.entries, operations.slice(0, done))
+        for (const place of desired.keys()) if (actual.entries.has(place)) expect(during.has(place)).toBe(true)
+      }
+    }
+  })
+})

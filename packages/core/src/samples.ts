@@ -1,0 +1,97 @@
+/** Members to test with: named by one letter, at addresses that follow from it. */
+import { EMPTY_VIEW, withAccusation, withRecord, type View } from './view.ts'
+import type { Accusation, Testimony } from './accusation.ts'
+import type { MemberRecord, SignedRecord, TunnelClaim } from './record.ts'
+import {
+  parseIncarnation,
+  parseInterfaceAddress,
+  parseIp,
+  parseMac,
+  parseMemberName,
+  parsePeerId,
+  parsePort,
+  parseVni,
+  parseWallTime,
+  type Bytes,
+  type Incarnation,
+  type IpAddress,
+  type PeerId,
+  type Result,
+} from './values.ts'
+
+/** The value of a result that is known to be good. */
+export function sure<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
+export function peer(letter: string): PeerId {
+  return sure(parsePeerId(`12D3KooW${letter.repeat(44)}`))
+}
+
+/** The letter of a peer. */
+export function letter(of: PeerId): string {
+  return of.slice(-1)
+}
+
+export function incarnation(number: number): Incarnation {
+  return sure(parseIncarnation(number))
+}
+
+export function ip(text: string): IpAddress {
+  return sure(parseIp(text))
+}
+
+export const VNI = sure(parseVni(16))
+
+const NO_BYTES: Bytes = new Uint8Array(0)
+
+/** `a` is at 10.0.0.97 and 192.168.234.97, `b` at .98 and so on. */
+export function claim(of: string, parts: Partial<TunnelClaim> = {}): TunnelClaim {
+  const number = String(of.charCodeAt(0))
+  return {
+    mode: 'vxlan',
+    id: VNI,
+    underlay: ip(`10.0.0.${number}`),
+    port: sure(parsePort(4789)),
+    mac: sure(parseMac(`02:00:00:00:00:${of.charCodeAt(0).toString(16)}`)),
+    overlay: [sure(parseInterfaceAddress(`192.168.234.${number}/23`))],
+    claimedAt: sure(parseWallTime(1000)),
+    mtu: 1450,
+    ...parts,
+  }
+}
+
+export function signed(of: string, number: number, parts: Partial<MemberRecord> & { readonly hash?: string } = {}): SignedRecord {
+  const { hash = `${of}${String(number)}`, ...rest } = parts
+  const record: MemberRecord = {
+    peer: peer(of),
+    incarnation: incarnation(number),
+    bootId: '1',
+    leaving: false,
+    name: sure(parseMemberName(of.toLowerCase())),
+    control: [],
+    tunnels: [claim(of)],
+    ...rest,
+  }
+  return { record, bytes: NO_BYTES, hash, chain: NO_BYTES }
+}
+
+export function accusation(observer: string, subject: string, number: number, testimony: Testimony = 'silent'): Accusation {
+  const hash = `${observer} ${subject} ${String(number)} ${testimony}`
+  return { subject: peer(subject), incarnation: incarnation(number), observer: peer(observer), testimony, bytes: NO_BYTES, hash }
+}
+
+export function viewOf(records: Iterable<SignedRecord>, accusations: Iterable<Accusation> = []): View {
+  return [...accusations].reduce(withAccusation, [...records].reduce(withRecord, EMPTY_VIEW))
+}
+
+/** A view as one line a member: `b 7, accused by a silent`. */
+export function show(view: View): readonly string[] {
+  return [...view.entries()]
+    .map(([of, { signed: { record, hash }, accusations }]) => {
+      const accusers = [...accusations.values()].map((each) => `${letter(each.observer)} ${each.testimony}`).toSorted()
+      return [`${letter(of)} ${String(record.incarnation)} ${hash}`, ...accusers].join(', ')
+    })
+    .toSorted()
+}

@@ -1,0 +1,61 @@
+/** What a daemon answers on its control socket, version 1. Fields may be added to a version; none changes its meaning. */
+import { z } from 'zod'
+
+const member = z.object({
+  name: z.string(),
+  peer: z.string(),
+  self: z.boolean(),
+  state: z.enum(['alive', 'suspect', 'restarting', 'dead', 'left']),
+  overlay: z.array(z.string()).readonly(),
+  underlay: z.string().nullable(),
+  port: z.number().nullable(),
+  mtu: z.number().nullable(),
+  incarnation: z.number(),
+  /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
+  seen_ms: z.number().nullable(),
+  /** Whether the kernel has the entry for this member: `none` where it should have none. */
+  entry: z.enum(['present', 'missing', 'none']),
+  note: z.string().nullable(),
+})
+
+const tunnel = z.object({
+  device: z.string(),
+  mode: z.literal('vxlan'),
+  id: z.number(),
+  port: z.number().nullable(),
+  mtu: z.number().nullable(),
+  local: z.string().nullable(),
+  addresses: z.array(z.string()).readonly(),
+  /** Made by a daemon, or by somebody else and adopted; null while there is no such device. */
+  origin: z.enum(['made', 'adopted']).nullable(),
+  /** `foreign`: entries that are not ours. */
+  entries: z.object({ wanted: z.number(), present: z.number(), foreign: z.number() }).readonly(),
+  /** How often entries were put right that somebody else had changed. */
+  repairs: z.number(),
+})
+
+/** Answer to `GET /v1/status`, and what `vxmesh status --json` prints. */
+export const statusAnswer = z.object({
+  version: z.literal(1),
+  mesh: z.string(),
+  self: z.object({ peer: z.string(), name: z.string(), incarnation: z.number() }).readonly(),
+  members: z.array(member.readonly()).readonly(),
+  tunnels: z.array(tunnel.readonly()).readonly(),
+  /** What an operator should know, most important first; empty when all is well. */
+  health: z.array(z.string()).readonly(),
+  /** What was received and not believed, by reason. */
+  dropped: z.record(z.string(), z.number()).readonly(),
+})
+
+/** Answer to `POST /v1/leave`. */
+export const leaveAnswer = z.object({
+  version: z.literal(1),
+  device: z.string(),
+  /** How many of our own entries were removed. */
+  removed: z.number(),
+})
+
+export type MemberRow = Readonly<z.infer<typeof member>>
+export type TunnelRow = Readonly<z.infer<typeof tunnel>>
+export type StatusReport = Readonly<z.infer<typeof statusAnswer>>
+export type LeaveReport = Readonly<z.infer<typeof leaveAnswer>>

@@ -1,0 +1,73 @@
+/** Stories of members that were admitted and lie, and of strangers at the door. */
+import { milliseconds, seconds } from '@vxmesh/core'
+import { expect, test } from 'vitest'
+import { Cluster } from './cluster.ts'
+import { accuseEverybody, forgeRecords, garbage, replayEverything, replayRecords } from './lies.ts'
+
+const names = ['a', 'b', 'c', 'd', 'e']
+
+test.each([3, 4, 5, 8])('in a mesh of %i, a member that accuses everybody without pause evicts nobody', (size) => {
+  const cluster = new Cluster(Array.from('abcdefgh').slice(0, size), { seed: 100 })
+  cluster.run(seconds(5))
+  cluster.corrupt('b', accuseEverybody)
+  cluster.run(seconds(12))
+  for (const name of cluster.names) expect(cluster.removed(name)).toEqual([])
+  for (const name of cluster.names) expect(cluster.reaches(name)).toHaveLength(size - 1)
+})
+
+test('a member that accuses everybody does not hasten the death of one that is really silent by more than its own word', () => {
+  const cluster = new Cluster(names, { seed: 101 })
+  cluster.run(seconds(5))
+  cluster.corrupt('b', accuseEverybody)
+  cluster.run(seconds(5))
+  cluster.pause('d', milliseconds(600))
+  cluster.run(seconds(10))
+  for (const name of cluster.names) expect(cluster.removed(name)).toEqual([])
+})
+
+test.each([
+  ['whole frames', replayEverything],
+  ['single records', replayRecords],
+])('a member that replays %s brings nobody back that left, and moves nobody back', (_what, lie) => {
+  const cluster = new Cluster(names, { seed: 102 })
+  cluster.corrupt('b', lie)
+  cluster.run(seconds(10))
+  cluster.leave('e')
+  cluster.move('d', '10.0.0.99')
+  cluster.run(seconds(5))
+  expect(cluster.sees('a')).toEqual({ b: 'alive', c: 'alive', d: 'alive', e: 'left' })
+  expect(cluster.reaches('a')).toEqual(['10.0.0.2', '10.0.0.3', '10.0.0.99'])
+  cluster.run(seconds(15))
+  for (const name of ['a', 'b', 'c']) expect(cluster.removed(name).toSorted()).toEqual(['10.0.0.4', '10.0.0.5'])
+})
+
+test('a member that forges records for others is not believed', () => {
+  const cluster = new Cluster(names, { seed: 103 })
+  cluster.run(seconds(5))
+  cluster.corrupt('b', forgeRecords)
+  cluster.run(seconds(30))
+  for (const name of names) expect(cluster.reaches(name)).toHaveLength(4)
+  for (const name of names) expect(cluster.removed(name)).toEqual([])
+  expect(cluster.host('a').state?.dropped.get('record with a bad signature')).toBeGreaterThan(100)
+  expect(cluster.host('a').state?.dropped.get('record with the certificate of another member')).toBeGreaterThan(100)
+})
+
+test('a member that sends garbage is shunned by everybody, and nobody else suffers', () => {
+  const cluster = new Cluster(names, { seed: 104 })
+  cluster.run(seconds(5))
+  cluster.corrupt('b', garbage)
+  cluster.run(seconds(30))
+  for (const name of ['a', 'c', 'd', 'e']) expect(cluster.host(name).state?.shunned.has(cluster.host('b').peer)).toBe(true)
+  for (const name of ['a', 'c', 'd', 'e']) expect(cluster.reaches(name)).toHaveLength(3)
+  expect(cluster.removed('b')).toEqual([])
+})
+
+test('strangers at the door are told nothing, and leave nothing behind', () => {
+  const cluster = new Cluster(['a', 'b'], { seed: 105 })
+  cluster.run(seconds(5))
+  const { dials, watches, shunned } = cluster.host('a').state ?? {}
+  cluster.knock('a', 500)
+  cluster.run(seconds(5))
+  const state = cluster.host('a').state
+  expect([state?.dials.size, state?.watches.size, state?.shunned.size, state?.links.size]).toEqual([dials?.size, watches?.size, shunned?.size, 1])
+})
