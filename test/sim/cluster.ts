@@ -180,7 +180,8 @@ export class Cluster {
       const { state, env } = host
       if (state !== undefined && env !== undefined && host.condition === 'listening') {
         const frames = lie({ state, env, overheard, dice: this.dice })
-        for (const link of state.links.values()) if (link.phase === 'open') for (const bytes of frames) this.#network.send(host, link.id, bytes)
+        for (const link of state.links.values())
+          if (link.phase === 'open') for (const bytes of frames) this.#network.send(host, link.id, bytes)
       }
       this.#schedule.in(LIE_EVERY, speak)
     }
@@ -238,7 +239,9 @@ export class Cluster {
     const number = this.hosts.length + 1
     const place = (index: number) => ip(`10.0.${String(index >> 8)}.${String(index & 255)}`)
     const known = this.#options.seeds?.[name] ?? (number === 1 ? [] : [among[0] ?? name])
-    const overlay: InterfaceAddress = overlayAddress(`${this.#options.overlays?.[name] ?? `192.168.${String(number >> 8)}.${String(number & 255)}`}/16`)
+    const overlay: InterfaceAddress = overlayAddress(
+      `${this.#options.overlays?.[name] ?? `192.168.${String(number >> 8)}.${String(number & 255)}`}/16`,
+    )
     const host = new Host(this.#world, {
       name,
       identity: `world ${String(this.#seed)} ${name}`,

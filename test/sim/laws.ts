@@ -2,7 +2,7 @@
  * The laws of DESIGN section 9, checked after every step of every host against what really is: who signed what, who
  * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
  */
-import { isForwarded, plan, slot, type Entry, type Reading } from '@vxmesh/core'
+import { isForwarded, plan, slot, type Entry, type Reading, type Slot } from '@vxmesh/core'
 import { rootOf, type Effect, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Turn } from './reconcile.ts'
@@ -22,6 +22,8 @@ export class Laws {
   readonly #seed: number
   readonly #hosts: readonly Host[]
   readonly truth: Truth
+  /** What each host's reconciler ever added: on a device that somebody else made, nothing else is its own. */
+  readonly #added = new Map<Host, Set<Slot>>()
   #world: World | undefined
 
   constructor(seed: number, hosts: readonly Host[]) {
@@ -55,10 +57,12 @@ export class Laws {
       if (held === belief) continue
       const { record, hash } = belief.signed
       if (record.peer !== peer || !seals.sealed(peer, hash)) this.broken(host, 'law 2', `believes what ${peer} never signed`)
-      if (held !== undefined && record.incarnation < held.signed.record.incarnation) this.broken(host, 'law 2', `went back on ${record.name}`)
+      if (held !== undefined && record.incarnation < held.signed.record.incarnation)
+        this.broken(host, 'law 2', `went back on ${record.name}`)
       for (const [observer, accusation] of belief.accusations) {
         const own = accusation.observer === observer && accusation.subject === peer && accusation.incarnation === record.incarnation
-        if (!own || !seals.sealed(observer, accusation.hash)) this.broken(host, 'law 3', `believes an accusation of ${record.name} that is not one`)
+        if (!own || !seals.sealed(observer, accusation.hash))
+          this.broken(host, 'law 3', `believes an accusation of ${record.name} that is not one`)
       }
     }
     if (before !== undefined && before.view.some((_, peer) => !state.view.has(peer))) this.broken(host, 'law 2', 'forgot a member')
@@ -93,17 +97,24 @@ export class Laws {
     for (const [link, frames] of written) {
       const held = state.links.get(link)
       const greeting = held?.phase === 'greeting'
-      if (greeting && (held.dialled === undefined || frames > 1 || before?.links.has(link) === true)) this.broken(host, 'admission', 'spoke to a stranger')
+      if (greeting && (held.dialled === undefined || frames > 1 || before?.links.has(link) === true))
+        this.broken(host, 'admission', 'spoke to a stranger')
     }
   }
 
   /** Before a turn of the reconciler is carried out. */
   planned(host: Host, { state, operations, reading, ours, hold }: Turn): void {
     for (const { kind, entry } of operations) {
-      if (kind === 'add') this.#mayAdd(host, state, entry)
-      else {
+      const added = this.#added.get(host) ?? new Set()
+      if (kind === 'add') {
+        this.#mayAdd(host, state, entry)
+        this.#added.set(host, added.add(slot(entry)))
+      } else {
+        const adopted = reading.device.origin === 'adopted'
+        if (adopted && !added.has(slot(entry))) this.broken(host, 'law 4', `removes ${entry.underlay}, which somebody else added`)
         if (hold !== undefined) this.broken(host, 'law 4', `removes ${entry.underlay} although ${hold}`)
-        if (!ours.has(slot(entry)) || !reading.entries.has(slot(entry))) this.broken(host, 'law 4', `removes ${entry.underlay}, which is foreign`)
+        if (!ours.has(slot(entry)) || !reading.entries.has(slot(entry)))
+          this.broken(host, 'law 4', `removes ${entry.underlay}, which is foreign`)
         this.#mayRemove(host, state, entry)
       }
     }
@@ -129,7 +140,11 @@ export class Laws {
       if (!claims || state.standings.get(peer)?.state !== 'dead') continue
       const subject = this.#hosts.find((each) => each.peer === peer)
       if (subject !== undefined && this.truth.isBlameless(subject, host)) {
-        this.broken(host, 'law 3', `removes ${subject.name} (${entry.underlay}), which everybody else could hear for ${String(this.truth.bound / 1000)} s`)
+        this.broken(
+          host,
+          'law 3',
+          `removes ${subject.name} (${entry.underlay}), which everybody else could hear for ${String(this.truth.bound / 1000)} s`,
+        )
       }
     }
     if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${entry.underlay} though it hears nobody`)
@@ -157,9 +172,11 @@ export class Laws {
     for (const host of running) {
       const { state } = host
       if (state === undefined || first?.state === undefined) continue
-      if (digest(state) !== digest(first.state)) this.broken(host, 'law 5', `does not see what ${first.name} sees\n${contrast(state, first.state)}`)
+      if (digest(state) !== digest(first.state))
+        this.broken(host, 'law 5', `does not see what ${first.name} sees\n${contrast(state, first.state)}`)
       const turn = host.turn()
-      if (turn !== undefined && turn.operations.length > 0) this.broken(host, 'law 5', `still has ${String(turn.operations.length)} operations to do`)
+      if (turn !== undefined && turn.operations.length > 0)
+        this.broken(host, 'law 5', `still has ${String(turn.operations.length)} operations to do`)
       const expected = running.filter((other) => other !== host).map((other) => other.address)
       const held = new Set([...(turn?.desired.table.values() ?? [])].map((entry) => entry.underlay))
       const missing = expected.filter((address) => !held.has(address))
@@ -170,7 +187,9 @@ export class Laws {
   broken(host: Host, law: string, what: string): never {
     const { schedule, trace } = this.#of()
     const at = (schedule.now / 1000).toFixed(3)
-    throw new LawBroken(`${law} is broken by ${host.name} at ${at} s: ${what}\nVXMESH_SEED=${String(this.#seed)} replays it. The last lines:\n${trace.tail()}`)
+    throw new LawBroken(
+      `${law} is broken by ${host.name} at ${at} s: ${what}\nVXMESH_SEED=${String(this.#seed)} replays it. The last lines:\n${trace.tail()}`,
+    )
   }
 }
 
@@ -187,5 +206,8 @@ function contrast(one: State, other: State): string {
       }),
     )
   const [ours, theirs] = [lines(one), lines(other)]
-  return [...[...ours].filter((line) => !theirs.has(line)).map((line) => `- ${line}`), ...[...theirs].filter((line) => !ours.has(line)).map((line) => `+ ${line}`)].join('\n')
+  return [
+    ...[...ours].filter((line) => !theirs.has(line)).map((line) => `- ${line}`),
+    ...[...theirs].filter((line) => !ours.has(line)).map((line) => `+ ${line}`),
+  ].join('\n')
 }

@@ -25,6 +25,31 @@ test('a member that accuses everybody does not hasten the death of one that is r
   for (const name of cluster.names) expect(cluster.removed(name)).toEqual([])
 })
 
+test('a host that is cut off while others are falsely accused removes none of them, neither then nor after', () => {
+  const cluster = new Cluster(names, { seed: 107 })
+  cluster.run(seconds(5))
+  cluster.corrupt('b', accuseEverybody)
+  cluster.run(seconds(2))
+  cluster.partition(['c'], ['a', 'b', 'd', 'e'])
+  cluster.run(seconds(30))
+  expect(Object.values(cluster.sees('c'))).toContain('dead')
+  cluster.heal()
+  cluster.run(seconds(10))
+  expect(cluster.removed('c')).toEqual([])
+  expect(cluster.reaches('c')).toHaveLength(4)
+})
+
+test.each([3, 15])('a host that stands still for %i s while others are falsely accused removes none of them when it goes on', (pause) => {
+  const cluster = new Cluster(names, { seed: 108 })
+  cluster.run(seconds(5))
+  cluster.corrupt('b', accuseEverybody)
+  cluster.run(seconds(2))
+  cluster.pause('c', seconds(pause))
+  cluster.run(seconds(pause + 10))
+  expect(cluster.removed('c')).toEqual([])
+  expect(cluster.reaches('c')).toHaveLength(4)
+})
+
 test.each([
   ['whole frames', replayEverything],
   ['single records', replayRecords],
@@ -69,5 +94,10 @@ test('strangers at the door are told nothing, and leave nothing behind', () => {
   cluster.knock('a', 500)
   cluster.run(seconds(5))
   const state = cluster.host('a').state
-  expect([state?.dials.size, state?.watches.size, state?.shunned.size, state?.links.size]).toEqual([dials?.size, watches?.size, shunned?.size, 1])
+  expect([state?.dials.size, state?.watches.size, state?.shunned.size, state?.links.size]).toEqual([
+    dials?.size,
+    watches?.size,
+    shunned?.size,
+    1,
+  ])
 })

@@ -21,7 +21,8 @@ export const accuseEverybody: Lie = ({ state, env, dice }) => {
 }
 
 /** Says again, whole, whatever it heard, in any order. */
-export const replayEverything: Lie = ({ overheard, dice }) => (overheard.length === 0 ? [] : Array.from({ length: 3 }, () => dice.pick(overheard)))
+export const replayEverything: Lie = ({ overheard, dice }) =>
+  overheard.length === 0 ? [] : Array.from({ length: 3 }, () => dice.pick(overheard))
 
 /** Speaks for others: their records with a changed byte, with its own signature, or at a higher incarnation. */
 export const forgeRecords: Lie = ({ state, env, dice }) => {

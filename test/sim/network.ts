@@ -5,7 +5,18 @@
  * nobody is, and leaves links half open when nobody could tell the other end; a frame into such a link is answered with
  * a reset once it arrives. Unlike TCP it may be told to lose, repeat and reorder frames: the protocol must survive that.
  */
-import { after, instant, milliseconds, seconds, type Bytes, type ControlAddress, type Duration, type Instant, type IpAddress, type PeerId } from '@vxmesh/core'
+import {
+  after,
+  instant,
+  milliseconds,
+  seconds,
+  type Bytes,
+  type ControlAddress,
+  type Duration,
+  type Instant,
+  type IpAddress,
+  type PeerId,
+} from '@vxmesh/core'
 import type { Input, LinkId, Target } from '@vxmesh/gossip'
 import type { Dice } from './dice.ts'
 import type { Schedule } from './schedule.ts'
@@ -22,7 +33,14 @@ export type NetworkOptions = {
   readonly cuts: 'hold' | 'forget'
 }
 
-export const CALM: NetworkOptions = { delay: milliseconds(1), jitter: milliseconds(1), loss: 0, duplication: 0, reordering: 0, cuts: 'forget' }
+export const CALM: NetworkOptions = {
+  delay: milliseconds(1),
+  jitter: milliseconds(1),
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  cuts: 'forget',
+}
 
 /** A host as the network sees it. */
 export interface Station {

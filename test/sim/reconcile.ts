@@ -29,7 +29,13 @@ export type Turn = {
 type Believer = { readonly env: Environment; readonly claim: TunnelClaim; readonly state: State }
 
 /** What a turn would do now; undefined while an adopted device is gone. */
-export function decideTurn(kernel: MemoryHost, spec: TunnelSpec, daemon: Believer, written: ReadonlySet<Slot>, now: Instant): Turn | undefined {
+export function decideTurn(
+  kernel: MemoryHost,
+  spec: TunnelSpec,
+  daemon: Believer,
+  written: ReadonlySet<Slot>,
+  now: Instant,
+): Turn | undefined {
   const { env, claim, state } = daemon
   if (kernel.readNow(spec) === undefined) kernel.establishNow(spec)
   const reading = kernel.readNow(spec)
@@ -43,7 +49,12 @@ export function decideTurn(kernel: MemoryHost, spec: TunnelSpec, daemon: Believe
 }
 
 /** Does what was planned. Returns what is written down as ours afterwards. */
-export function carryOutTurn(kernel: MemoryHost, spec: TunnelSpec, written: ReadonlySet<Slot>, { reading, operations }: Turn): ReadonlySet<Slot> {
+export function carryOutTurn(
+  kernel: MemoryHost,
+  spec: TunnelSpec,
+  written: ReadonlySet<Slot>,
+  { reading, operations }: Turn,
+): ReadonlySet<Slot> {
   if (operations.length === 0) return written
   const added = operations.flatMap(({ kind, entry }) => (kind === 'add' ? [`${entry.kind} ${entry.underlay}`] : []))
   kernel.attemptNow(spec.device, operations)

@@ -53,7 +53,7 @@ function weather(size: number, seed: number): Cluster {
     },
   })
   const pace = dice.between(500, 8000)
-  for (let passed = 0; passed < STORM; ) {
+  for (let passed = 0; passed < STORM;) {
     const calm = milliseconds(dice.exponential(pace))
     cluster.run(calm)
     passed += calm
@@ -76,7 +76,11 @@ function strike(cluster: Cluster, dice: Dice): void {
   const other = names.filter((each) => !side.includes(each))
   const strikes: readonly (() => void)[] = [
     () => cluster.partition(side, other),
-    () => cluster.partition([name], names.filter((each) => each !== name)),
+    () =>
+      cluster.partition(
+        [name],
+        names.filter((each) => each !== name),
+      ),
     () => cluster.cutOneWay([name], dice.some(names)),
     () => cluster.heal(),
     () => cluster.heal(),

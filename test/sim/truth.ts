@@ -63,9 +63,10 @@ export class Truth {
   isBlameless(subject: Host, observer: Host): boolean {
     this.witness()
     if (this.#liars.has(subject)) return false
-    return [this.#idle.get(subject), ...this.#hosts.map((other) => (other === observer ? undefined : this.#apart.get(subject)?.get(other)))].every(
-      (trouble) => this.#since(trouble) >= this.bound,
-    )
+    return [
+      this.#idle.get(subject),
+      ...this.#hosts.map((other) => (other === observer ? undefined : this.#apart.get(subject)?.get(other))),
+    ].every((trouble) => this.#since(trouble) >= this.bound)
   }
 
   /**

@@ -1,5 +1,16 @@
 /** What all hosts of one simulation share, and the few constants of their world. */
-import { parseDeviceName, parseIp, parseInterfaceAddress, parseMemberName, parsePort, parseVni, type InterfaceAddress, type IpAddress, type MemberName, type Result } from '@vxmesh/core'
+import {
+  parseDeviceName,
+  parseIp,
+  parseInterfaceAddress,
+  parseMemberName,
+  parsePort,
+  parseVni,
+  type InterfaceAddress,
+  type IpAddress,
+  type MemberName,
+  type Result,
+} from '@vxmesh/core'
 import type { Seed } from '@vxmesh/gossip'
 import type { Dice } from './dice.ts'
 import type { Laws } from './laws.ts'

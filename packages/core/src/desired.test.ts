@@ -9,7 +9,10 @@ import { instant, parseInterfaceAddress, parseVni, parseWallTime, type PeerId } 
 function verdictOnB(standing: Standing, theirs: Partial<TunnelClaim> | undefined, ours: Partial<TunnelClaim> = {}): string {
   const own = claim('a', ours)
   const view = viewOf([signed('a', 1, { tunnels: [own] }), signed('b', 1, { tunnels: theirs === undefined ? [] : [claim('b', theirs)] })])
-  const standings = new Map<PeerId, Standing>([[peer('a'), { state: 'alive' }], [peer('b'), standing]])
+  const standings = new Map<PeerId, Standing>([
+    [peer('a'), { state: 'alive' }],
+    [peer('b'), standing],
+  ])
   const verdict = desired(view, standings, peer('a'), own).verdicts.get(peer('b'))
   if (verdict?.kind === 'wanted') return verdict.entry.underlay
   return verdict?.kind === 'refused' ? verdict.reason : `unwanted: ${verdict?.why ?? 'nobody'}`
@@ -32,13 +35,13 @@ const inside = (text: string) => [sure(parseInterfaceAddress(text))]
 
 test.each<[string, string, string, string]>([
   ['our own address', '10.0.0.97', '10.0.0.97', '10.0.0.97 is our own underlay address'],
-  ['zero', '0.0.0.0', '10.0.0.97', '0.0.0.0 is a unspecified address'],
-  ['multicast', '239.1.1.1', '10.0.0.97', '239.1.1.1 is a multicast address'],
-  ['broadcast', '255.255.255.255', '10.0.0.97', '255.255.255.255 is a broadcast address'],
-  ['class E', '240.0.0.1', '10.0.0.97', '240.0.0.1 is a reserved address'],
-  ['loopback', '127.0.0.1', '10.0.0.97', '127.0.0.1 is a loopback address'],
+  ['zero', '0.0.0.0', '10.0.0.97', '0.0.0.0 is no destination: its range is unspecified'],
+  ['multicast', '239.1.1.1', '10.0.0.97', '239.1.1.1 is no destination: its range is multicast'],
+  ['broadcast', '255.255.255.255', '10.0.0.97', '255.255.255.255 is no destination: its range is broadcast'],
+  ['class E', '240.0.0.1', '10.0.0.97', '240.0.0.1 is no destination: its range is reserved'],
+  ['loopback', '127.0.0.1', '10.0.0.97', '127.0.0.1 is no destination: its range is loopback'],
   ['loopback from loopback, where all is one host', '127.0.0.2', '127.0.0.1', '127.0.0.2'],
-  ['link-local', '169.254.1.1', '10.0.0.97', '169.254.1.1 is a link-local address'],
+  ['link-local', '169.254.1.1', '10.0.0.97', '169.254.1.1 is no destination: its range is link-local'],
   ['link-local from link-local', '169.254.1.1', '169.254.1.2', '169.254.1.1'],
   ['IPv6 from IPv4', '2001:db8::1', '10.0.0.97', `2001:db8::1 cannot be reached from 10.0.0.97: ${refused}`],
   ['IPv4 from IPv6', '10.0.0.98', '2001:db8::1', `10.0.0.98 cannot be reached from 2001:db8::1: ${refused}`],

@@ -56,5 +56,7 @@ function objection(claim: TunnelClaim, own: TunnelClaim): string | undefined {
   const inside = own.overlay.find((network) => contains(network, claim.underlay))
   if (inside !== undefined) return `${claim.underlay} lies inside the overlay ${inside}`
   const range = addressRange(claim.underlay)
-  return range === 'usable' || range === addressRange(own.underlay) ? undefined : `${claim.underlay} is a ${range} address`
+  return range === 'usable' || range === addressRange(own.underlay)
+    ? undefined
+    : `${claim.underlay} is no destination: its range is ${range}`
 }

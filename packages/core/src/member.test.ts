@@ -1,13 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import { accusation, peer, signed, viewOf } from './samples.ts'
-import { hear, hearLate, LONE_ACCUSER, nextVerdict, NOTHING_HEARD, quorum, RESTART_HOLD, standings, type Heard, type Standing } from './member.ts'
+import {
+  hear,
+  hearLate,
+  LONE_ACCUSER,
+  nextVerdict,
+  NOTHING_HEARD,
+  quorum,
+  RESTART_HOLD,
+  standings,
+  type Heard,
+  type Standing,
+} from './member.ts'
 import type { Accusation } from './accusation.ts'
 import { instant, seconds } from './values.ts'
 import { withRecord, type View } from './view.ts'
 
 /** Members a, b, c …, all at incarnation 1. */
 function mesh(size: number): readonly ReturnType<typeof signed>[] {
-  return Array.from('abcdefgh').slice(0, size).map((letter) => signed(letter, 1))
+  return Array.from('abcdefgh')
+    .slice(0, size)
+    .map((letter) => signed(letter, 1))
 }
 
 /** What is heard of a view whose accusations all came at instant 0. */
@@ -39,13 +52,29 @@ test.each<[string, number, readonly Accusation[], number, Standing]>([
   ['restarting for too long: dead', 5, gone('a'), RESTART_HOLD, { state: 'dead', because: 'restart hold' }],
   ['restarting for nearly too long: restarting', 5, gone('a'), RESTART_HOLD - 1, { state: 'restarting', since: instant(0) }],
   ['refusing to some and silent to one: restarting', 5, [...gone('a', 'c'), ...by('d')], 0, { state: 'restarting', since: instant(0) }],
-  ['refusing to some and silent to one for long: dead', 5, [...gone('a', 'c'), ...by('d')], LONE_ACCUSER, { state: 'dead', because: 'lone accuser' }],
-  ['accused by who is dead itself: alive', 5, [...by('a'), ...['c', 'd', 'e'].map((each) => accusation(each, 'a', 1))], 0, { state: 'alive' }],
+  [
+    'refusing to some and silent to one for long: dead',
+    5,
+    [...gone('a', 'c'), ...by('d')],
+    LONE_ACCUSER,
+    { state: 'dead', because: 'lone accuser' },
+  ],
+  [
+    'accused by who is dead itself: alive',
+    5,
+    [...by('a'), ...['c', 'd', 'e'].map((each) => accusation(each, 'a', 1))],
+    0,
+    { state: 'alive' },
+  ],
   ['accused by strangers only: alive', 5, by('x', 'y', 'z'), 0, { state: 'alive' }],
   [
     'two halves that accuse each other: neither believes the accused',
     4,
-    [...by('c', 'd'), ...['c', 'd'].map((each) => accusation(each, 'a', 1)), ...['a', 'b'].flatMap((each) => ['c', 'd'].map((subject) => accusation(each, subject, 1)))],
+    [
+      ...by('c', 'd'),
+      ...['c', 'd'].map((each) => accusation(each, 'a', 1)),
+      ...['a', 'b'].flatMap((each) => ['c', 'd'].map((subject) => accusation(each, subject, 1))),
+    ],
     0,
     { state: 'alive' },
   ],
@@ -54,7 +83,10 @@ test.each<[string, number, readonly Accusation[], number, Standing]>([
 })
 
 test('a member that says it leaves has left, whoever accuses it', () => {
-  const view = viewOf([...mesh(5), signed('b', 2, { leaving: true })], ['a', 'c', 'd'].map((each) => accusation(each, 'b', 2)))
+  const view = viewOf(
+    [...mesh(5), signed('b', 2, { leaving: true })],
+    ['a', 'c', 'd'].map((each) => accusation(each, 'b', 2)),
+  )
   expect(standings(view, heardAtOnce(view), instant(0)).get(peer('b'))).toEqual({ state: 'left' })
 })
 
@@ -68,12 +100,26 @@ test('a member refutes everybody by raising its incarnation', () => {
   expect(standings(view, heardAtOnce(view), instant(60_000)).get(peer('b'))).toEqual({ state: 'alive' })
 })
 
-test.each([[1, 1], [2, 1], [3, 2], [4, 2], [5, 3], [8, 3]])('of %i members, %i must agree', (size, expected) => {
+test.each([
+  [1, 1],
+  [2, 1],
+  [3, 2],
+  [4, 2],
+  [5, 3],
+  [8, 3],
+])('of %i members, %i must agree', (size, expected) => {
   expect(quorum(viewOf(mesh(size)))).toBe(expected)
 })
 
 test('the dead count as members and those who left do not', () => {
-  expect(quorum(viewOf(mesh(5), ['a', 'c', 'd'].map((each) => accusation(each, 'b', 1))))).toBe(3)
+  expect(
+    quorum(
+      viewOf(
+        mesh(5),
+        ['a', 'c', 'd'].map((each) => accusation(each, 'b', 1)),
+      ),
+    ),
+  ).toBe(3)
   expect(quorum(viewOf([...mesh(5), signed('b', 2, { leaving: true })]))).toBe(2)
 })
 

@@ -89,9 +89,17 @@ export function viewOf(records: Iterable<SignedRecord>, accusations: Iterable<Ac
 /** A view as one line a member: `b 7, accused by a silent`. */
 export function show(view: View): readonly string[] {
   return [...view.entries()]
-    .map(([of, { signed: { record, hash }, accusations }]) => {
-      const accusers = [...accusations.values()].map((each) => `${letter(each.observer)} ${each.testimony}`).toSorted()
-      return [`${letter(of)} ${String(record.incarnation)} ${hash}`, ...accusers].join(', ')
-    })
+    .map(
+      ([
+        of,
+        {
+          signed: { record, hash },
+          accusations,
+        },
+      ]) => {
+        const accusers = [...accusations.values()].map((each) => `${letter(each.observer)} ${each.testimony}`).toSorted()
+        return [`${letter(of)} ${String(record.incarnation)} ${hash}`, ...accusers].join(', ')
+      },
+    )
     .toSorted()
 }

@@ -3,9 +3,8 @@ import { Command, CommanderError, Option } from 'commander'
 import { MeshError, unreachable, type Failure } from '@vxmesh/core'
 import { ask } from './client.ts'
 import { leaveAnswer, statusAnswer } from './answers.ts'
-import { runDaemon } from './daemon.ts'
-import { initMesh } from './identity.ts'
-import { DEFAULTS, parseUpOptions, type RawUpOptions } from './options.ts'
+import { DEFAULTS } from './defaults.ts'
+import type { RawUpOptions } from './options.ts'
 import { renderStatus } from './report.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
@@ -77,6 +76,7 @@ function addInit(vxmesh: Command): void {
     .description('make a mesh: its key, and one invite for all its hosts')
     .option('--dir <directory>', 'where to put them', '.')
     .action(async ({ dir }: { readonly dir: string }) => {
+      const { initMesh } = await import('./identity.ts')
       const { mesh, keyFile, inviteFile } = await initMesh(dir)
       print(`mesh ${mesh}`)
       print(`${keyFile}: the key of the mesh; no host needs it, keep it offline`)
@@ -106,7 +106,11 @@ function addUp(vxmesh: Command): void {
     )
     .addHelpText('after', UP_HELP)
     .action(async (raw: RawUpOptions) => {
-      await runDaemon(parseUpOptions(raw))
+      // What only a daemon needs is loaded only for one: `vxmesh status` should answer at once.
+      const { parseUpOptions } = await import('./options.ts')
+      const options = parseUpOptions(raw)
+      const { runDaemon } = await import('./daemon.ts')
+      await runDaemon(options)
     })
 }
 

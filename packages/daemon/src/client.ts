@@ -2,25 +2,33 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { MeshError } from '@vxmesh/core'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { reach } from './exclusive.ts'
 
 /** How long a daemon may take to answer, in milliseconds. */
 const PATIENCE = 10_000
 
+/** Why a daemon did not do what it was asked: the shape that fastify gives to errors. */
+const complaintAnswer = z.object({ message: z.string() })
+
 /** Asks the daemon. Throws `NO_DAEMON` when none answers, or none that speaks this version. */
 export async function ask<Answer>(control: string, method: 'GET' | 'POST', path: string, answer: z.ZodType<Answer>): Promise<Answer> {
-  const place = reach(control)
-  if (place === undefined) throw noDaemon(control, 'there is no such directory')
   try {
-    const { status, body } = await call(place.path, method, path)
-    if (status !== 200) throw noDaemon(control, body)
-    const parsed = answer.safeParse(JSON.parse(body))
-    if (!parsed.success) throw noDaemon(control, 'what answers there is of another version')
-    return parsed.data
+    const { status, body } = await callAt(control, method, path)
+    const parsed = status === 200 ? answer.safeParse(JSON.parse(body)) : undefined
+    if (parsed?.success === true) return parsed.data
+    const complaint = status === 200 ? undefined : complaintAnswer.safeParse(JSON.parse(body)).data
+    throw noDaemon(control, complaint?.message ?? 'what answers there is of another version')
   } catch (error) {
     if (error instanceof MeshError) throw error
     throw noDaemon(control, reasonOf(error), error)
+  }
+}
+
+async function callAt(control: string, method: string, path: string): Promise<Awaited<ReturnType<typeof call>>> {
+  const place = reach(control)
+  try {
+    return await call(place.path, method, path)
   } finally {
     place.close()
   }
@@ -41,6 +49,7 @@ function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ENOENT') return 'there is no such socket; start one with "vxmesh up", or name its socket with --control'
   if (code === 'ECONNREFUSED') return 'nobody listens on that socket any more'
+  if (error instanceof SyntaxError) return 'what answers there is no daemon'
   if (code === 'EACCES') return 'permission denied; it belongs to the user that runs the daemon'
   return error instanceof Error ? error.message : String(error)
 }

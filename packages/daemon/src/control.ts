@@ -15,20 +15,22 @@ export type Control = {
   close(): Promise<void>
 }
 
+const STARTING = { statusCode: 503, error: 'Service Unavailable', message: 'the daemon is starting' }
+
 /** Takes the control socket, or throws `ALREADY_RUNNING`. */
 export async function openControl(path: string): Promise<Control> {
   const server = fastify({ logger: false, bodyLimit: 4096, requestTimeout: 5000, forceCloseConnections: true })
   let handlers: ControlHandlers | undefined
-  server.get('/v1/status', async (_request, reply) => handlers?.status() ?? reply.code(503).send({ error: 'the daemon is starting' }))
-  server.post('/v1/leave', async (_request, reply) => handlers?.leave() ?? reply.code(503).send({ error: 'the daemon is starting' }))
+  server.get('/v1/status', async (_request, reply) => handlers?.status() ?? reply.code(503).send(STARTING))
+  server.post('/v1/leave', async (_request, reply) => handlers?.leave() ?? reply.code(503).send(STARTING))
   await listenAlone(path, 'the control socket', async (reachable) => server.listen({ path: reachable }))
   return {
     serve: (given) => {
       handlers = given
     },
     close: async () => {
-      await server.close()
       rmSync(path, { force: true })
+      await server.close()
     },
   }
 }

@@ -10,7 +10,7 @@ import {
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { isIsolated } from '@vxmesh/gossip'
+import { surroundings } from '@vxmesh/gossip'
 import { startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
 import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
@@ -30,6 +30,8 @@ const ONCE_MOST = 200
 
 /** Runs a member until it is told to stop or to leave. Throws `MeshError` when it cannot start. */
 export async function runDaemon(options: UpOptions): Promise<void> {
+  // Sockets are made with the mode that the umask leaves, and are narrowed after: there must be no moment in between.
+  process.umask(0o077)
   const log = makeLog(options.logLevel, process.stdout.isTTY)
   const invite = options.invite === undefined ? undefined : readInvite(options.invite)
   const kernel = await makeKernel(options)
@@ -66,7 +68,6 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   const ended = untilSignalled()
   const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
   const device = await kernel.establish(spec)
-  const startedAt = clock.now()
   let claim = claimOf(device, store)
   const parts: { mesh?: Mesh; reconciler?: Reconciler } = {}
   const saver = saveLater(store, () => parts.mesh)
@@ -103,15 +104,13 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
       mesh.announce({ name, tunnels: [claim] })
     }
     const state = mesh.state()
-    const now = clock.now()
-    const { view, standings, exchanged, deaths } = state
+    const { view, standings } = state
     const wanted = desired(view, standings, identity.peer, claim)
     for (const { loser, winner, what } of wanted.conflicts.values()) {
       warn(`${what} ${loser}`, `${what} is claimed by two members: ${winner} has it, the claim of ${loser} is not programmed`)
     }
     for (const { signed } of view.values()) warnOfPort(warn, signed.record, claim)
-    const hold = removalHold({ now, startedAt, exchanged, isolated: isIsolated(state, identity.peer, now), deaths, members: view.size })
-    return { desired: wanted, hold }
+    return { desired: wanted, hold: removalHold(surroundings(state, identity.peer, clock.now())) }
   }
 
   const reconciler = startReconciler({ kernel, spec, device, store, log, decide })
@@ -137,10 +136,11 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   })
 
   const why = await ended.promise
-  log.info({ event: 'down', reason: why }, `stopping (${why}): ${spec.device} and its entries stay as they are`)
-  saver.now()
+  log.info({ event: 'down', reason: why }, `stopping (${why}): ${spec.device}${why === 'left' ? '' : ' and its entries'} left in place`)
   await reconciler.stop()
   await mesh.stop()
+  // Last, while the state directory is still ours: nothing changes the view any more, and no timer stays behind.
+  saver.now()
 }
 
 function listener(log: Log, warn: Once, store: Store, changed: () => void): MeshListener {
@@ -170,7 +170,7 @@ function sameClaim(a: TunnelClaim, b: TunnelClaim): boolean {
 function logMember(log: Log, record: MemberRecord, was: Standing | undefined, is: Standing): void {
   const { peer, name, incarnation, tunnels } = record
   const underlay = tunnels[0]?.underlay
-  const fields = { event: 'member', peer, name, incarnation, underlay, state: is.state, was: was?.state }
+  const fields = { event: 'member', peer, member: name, incarnation, underlay, state: is.state, was: was?.state }
   log.info(fields, `member ${name} (${underlay ?? 'no tunnel'}) is ${is.state}${was === undefined ? '' : `, was ${was.state}`}`)
 }
 
@@ -212,11 +212,16 @@ function saveLater(store: Store, mesh: () => Mesh | undefined): { changed(): voi
   }
 }
 
-/** Resolves with the reason to end: a signal, or `stop` being called. */
+/** Resolves with the reason to end: a signal, or `stop` being called. A second signal ends the process on the spot. */
 function untilSignalled(): { readonly promise: Promise<string>; stop(): void } {
   const { promise, resolve } = Promise.withResolvers<string>()
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve(signal))
-  return { promise, stop: () => resolve('left') }
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+  const end = (why: string): void => {
+    for (const signal of signals) process.off(signal, end)
+    resolve(why)
+  }
+  for (const signal of signals) process.on(signal, end)
+  return { promise, stop: () => end('left') }
 }
 
 function reasonOf(error: unknown): string {

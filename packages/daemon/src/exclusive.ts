@@ -2,7 +2,7 @@
  * One daemon for one socket, one state directory, one tunnel. A listening unix socket is the lock: the kernel lets go of
  * it however its owner ends, and whether somebody still listens is found out by connecting.
  */
-import { chmodSync, closeSync, constants, existsSync, openSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { MeshError } from '@vxmesh/core'
@@ -17,10 +17,11 @@ export async function lock(path: string, what: string): Promise<Lock> {
   await listenAlone(path, what, async (reachable) => listen(server, reachable))
   return {
     release: async () => {
+      // First the name: once nobody listens any more, what is there may be somebody else's.
+      rmSync(path, { force: true })
       await new Promise((resolve) => {
         server.close(resolve)
       })
-      rmSync(path, { force: true })
     },
   }
 }
@@ -42,14 +43,40 @@ async function listen(server: Server, path: string): Promise<void> {
  */
 export async function listenAlone(path: string, what: string, listen: (reachable: string) => Promise<unknown>): Promise<void> {
   const place = reachOwn(path)
+  const taken = new MeshError({ code: 'ALREADY_RUNNING', reason: `${what} is taken by another daemon (${path})` })
   try {
-    if (await answers(place.path)) throw new MeshError({ code: 'ALREADY_RUNNING', reason: `${what} is taken by another daemon (${path})` })
-    rmSync(path, { force: true })
+    if (kindAt(path) === 'something else') throw invalid(path, 'there is something else already, which is left alone')
+    if (kindAt(path) === 'socket' && !(await removeStale(place.path))) throw taken
     await listen(place.path)
     chmodSync(path, 0o600)
+  } catch (error) {
+    if (error instanceof MeshError) throw error
+    // Whoever was faster has it: of two that bind one name the kernel refuses the second.
+    throw codeOf(error) === 'EADDRINUSE' ? taken : invalid(path, `cannot listen there: ${message(error)}`, error)
   } finally {
     place.close()
   }
+}
+
+function kindAt(path: string): 'socket' | 'something else' | 'nothing' {
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  return there === undefined ? 'nothing' : there.isSocket() ? 'socket' : 'something else'
+}
+
+/**
+ * Removes a socket that nobody listens on; false when somebody does. It is moved away and asked once more first, since
+ * another daemon that starts at this moment may have replaced it by its own.
+ */
+async function removeStale(path: string): Promise<boolean> {
+  if (await answers(path)) return false
+  const aside = `${path}.${String(process.pid)}`
+  renameSync(path, aside)
+  if (await answers(aside)) {
+    renameSync(aside, path)
+    return false
+  }
+  rmSync(aside)
+  return true
 }
 
 /** Where Linux shows a process its open files; elsewhere a path is used as it is. */
@@ -58,36 +85,27 @@ const HANDLES = '/proc/self/fd'
 type Place = { readonly path: string; close(): void }
 
 /**
- * A path to the same place that is short whatever `path` is: through the directory, held open, under /proc. Undefined
- * where there is no such directory.
+ * A path to the same place that is short whatever `path` is: through the directory, held open, under /proc. Throws
+ * what the system says where the directory cannot be opened.
  */
-export function reach(path: string): Place | undefined {
-  try {
-    const handle = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY)
-    if (!existsSync(HANDLES)) {
-      closeSync(handle)
-      return { path, close: () => {} }
-    }
-    return { path: join(HANDLES, String(handle), basename(path)), close: () => closeSync(handle) }
-  } catch {
-    return undefined
-  }
+export function reach(path: string): Place {
+  const handle = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY)
+  if (existsSync(HANDLES)) return { path: join(HANDLES, String(handle), basename(path)), close: () => closeSync(handle) }
+  closeSync(handle)
+  return { path, close: () => {} }
 }
 
 function reachOwn(path: string): Place {
   const directory = dirname(path)
-  let reason = 'not a directory'
   try {
     makeDirectory(directory)
+    return reach(path)
   } catch (error) {
-    reason = error instanceof Error ? error.message : String(error)
+    throw invalid(directory, `cannot be used: ${message(error)}`, error)
   }
-  const place = reach(path)
-  if (place === undefined) throw new MeshError({ code: 'CONFIG_INVALID', where: directory, reason: `cannot be used: ${reason}` })
-  return place
 }
 
-/** Whether anybody accepts connections at a path. */
+/** Whether anybody listens at a path: every answer but these two, a full queue for one, is that of somebody. */
 async function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = connect(path)
@@ -95,8 +113,20 @@ async function answers(path: string): Promise<boolean> {
       connection.destroy()
       resolve(true)
     })
-    connection.once('error', () => {
-      resolve(false)
+    connection.once('error', (error) => {
+      resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error) ?? ''))
     })
   })
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}
+
+function invalid(where: string, reason: string, cause?: unknown): MeshError {
+  return new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause })
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

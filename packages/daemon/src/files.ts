@@ -24,28 +24,32 @@ export function readOptional(path: string): Bytes | undefined {
  */
 export function replaceFile(path: string, content: string | Bytes): void {
   const beside = `${path}.new`
+  rmSync(beside, { force: true })
+  writeNew(beside, content)
   try {
-    writeAndSync(beside, 'w', content)
+    renameSync(beside, path)
   } catch (error) {
     rmSync(beside, { force: true })
     throw error
   }
-  renameSync(beside, path)
   syncDirectory(dirname(path))
 }
 
-/** Makes a file that must not exist yet. Mode 0600. */
+/** Makes a file that must not exist yet, whole or not at all. Mode 0600. */
 export function createFile(path: string, content: string | Bytes): void {
-  writeAndSync(path, 'wx', content)
+  writeNew(path, content)
   syncDirectory(dirname(path))
 }
 
-function writeAndSync(path: string, flags: 'w' | 'wx', content: string | Bytes): void {
-  const file = openSync(path, flags, 0o600)
+function writeNew(path: string, content: string | Bytes): void {
+  const file = openSync(path, 'wx', 0o600)
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
     for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written)
     fsyncSync(file)
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
   } finally {
     closeSync(file)
   }

@@ -1,5 +1,5 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { MeshError, parseMeshId, type Bytes, type MeshId } from '@vxmesh/core'
 import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite } from '@vxmesh/gossip'
@@ -32,13 +32,16 @@ export async function initMesh(
     if (readable(path, '--dir') !== undefined)
       throw invalid(path, 'there is a mesh here already; choose another --dir, or move these files away')
   }
-  try {
+  writing(directory, () => {
     makeDirectory(directory)
-    createFile(keyFile, `${Buffer.from(privateKeyBytes(meshKey)).toString('base64')}\n`)
-    createFile(inviteFile, `${line}\n`)
-  } catch (error) {
-    throw invalid(directory, `cannot write there: ${message(error)}`, error)
-  }
+    createFile(keyFile, keyText(meshKey))
+    try {
+      createFile(inviteFile, `${line}\n`)
+    } catch (error) {
+      rmSync(keyFile)
+      throw error
+    }
+  })
   return { mesh: mesh.value, keyFile, inviteFile }
 }
 
@@ -70,11 +73,26 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   if (invite === undefined) throw invalid('--invite', `needed at the first start: there is no membership in ${directory}`)
   const identity = known?.value ?? (await makeIdentity())
   const membership = admit(identity, invite)
-  makeDirectory(directory)
-  if (known === undefined) replaceFile(keyFile, `${Buffer.from(privateKeyBytes(identity)).toString('base64')}\n`)
   const chain = Buffer.from(membership.chain).toString('base64')
-  replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain })}\n`)
+  writing(directory, () => {
+    makeDirectory(directory)
+    if (known === undefined) createFile(keyFile, keyText(identity))
+    replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain })}\n`)
+  })
   return membership
+}
+
+function keyText(identity: Identity): string {
+  return `${Buffer.from(privateKeyBytes(identity)).toString('base64')}\n`
+}
+
+/** Does what writes to a directory, and says of a failure where it was. */
+function writing(directory: string, act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    throw invalid(directory, `cannot write there: ${message(error)}`, error)
+  }
 }
 
 /** Signs a member certificate with the invite's key. */

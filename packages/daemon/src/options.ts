@@ -57,16 +57,6 @@ export type UpOptions = {
   readonly kernel: 'iproute2' | 'memory'
 }
 
-export const DEFAULTS = {
-  stateDir: '/var/lib/vxmesh',
-  control: '/run/vxmesh/control.sock',
-  mode: 'vxlan',
-  /** TCP, for libp2p: the one before VXLAN's own 4789. */
-  port: '4788',
-  logLevel: 'info',
-  kernel: 'iproute2',
-} as const
-
 export function parseUpOptions(raw: RawUpOptions): UpOptions {
   const { mode, kernel, local } = raw
   const logLevel = LOG_LEVELS.find((level) => level === raw.logLevel)

@@ -16,6 +16,7 @@ import {
   type Operation,
   type Reading,
   type Rejection,
+  type Slot,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { describe } from '@vxmesh/kernel-adapter'
@@ -75,15 +76,22 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let rejections: readonly Rejection[] = []
   let repairs = 0
   let failures = 0
-  let lastDesired: Desired['table'] | undefined
+  let last: Outcome | undefined
   let stopped = false
   let missing = false
   let timer: NodeJS.Timeout | undefined
+  let burst: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   let awake = false
   let first = true
 
-  const watch = kernel.watch(spec.device, () => later(BURST))
+  const watch = kernel.watch(spec.device, () => {
+    // Not put off by what comes after: where events never cease there would be no turn.
+    burst ??= setTimeout(() => {
+      burst = undefined
+      wake()
+    }, BURST)
+  })
 
   function later(pause: Duration): void {
     clearTimeout(timer)
@@ -133,15 +141,14 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     missing = false
     device = reading.device
     const { desired, hold } = options.decide(device)
-    const written = store.written(spec.device)
-    const operations = plan(
-      desired.table,
-      { entries: reading.entries, ours: ownEntries(reading, written) },
-      hold === undefined ? 'allowed' : 'held',
-    )
-    const drifted = lastDesired !== undefined && sameKeys(lastDesired, desired.table)
-    lastDesired = desired.table
-    await attempt(reading, operations, drifted)
+    const actual = { entries: reading.entries, ours: ownEntries(reading, store.written(spec.device)) }
+    const all = plan(desired.table, actual)
+    const operations = hold === undefined ? all : plan(desired.table, actual, 'held')
+    const before = last
+    await attempt(reading, operations, (operation) => isDrift(operation, before))
+    const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
+    const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
+    last = { desired: desired.table, undone: new Set(all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))) }
     return hold === undefined ? FULL_READ : HELD_PAUSE
   }
 
@@ -158,7 +165,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     return kernel.read(spec)
   }
 
-  async function attempt(reading: Reading, operations: readonly Operation[], drifted: boolean): Promise<void> {
+  async function attempt(reading: Reading, operations: readonly Operation[], drifted: (operation: Operation) => boolean): Promise<void> {
     if (operations.length === 0) {
       rejections = []
       return
@@ -169,7 +176,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     if (adopted) store.noteWritten(spec.device, added)
     rejections = await kernel.attempt(spec.device, operations)
     const rejected = new Map(rejections.map((rejection) => [rejection.operation, rejection]))
-    for (const operation of operations) report(operation, rejected.get(operation), drifted)
+    for (const operation of operations) report(operation, rejected.get(operation), drifted(operation))
     if (!adopted) return
     const after = await kernel.read(spec)
     if (after !== undefined)
@@ -190,6 +197,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   async function settle(): Promise<void> {
     stopped = true
     clearTimeout(timer)
+    clearTimeout(burst)
     await running
     await watch.close()
   }
@@ -209,15 +217,20 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       if (reading === undefined) return 0
       const own = ownEntries(reading, store.written(spec.device))
       const operations = plan(new Map(), { entries: reading.entries, ours: own })
-      await attempt(reading, operations, false)
+      await attempt(reading, operations, () => false)
       return operations.length - rejections.length
     },
     stop: settle,
   }
 }
 
-function sameKeys(a: Desired['table'], b: Desired['table']): boolean {
-  return a.size === b.size && [...a.keys()].every((key) => b.has(key))
+/** What a turn left behind: what it wanted, and the slots that it could not, or might not, bring there yet. */
+type Outcome = { readonly desired: Desired['table']; readonly undone: ReadonlySet<Slot> }
+
+/** Whether an entry was changed by somebody else: the last turn wanted the same of its slot, and had it. */
+function isDrift({ kind, entry }: Operation, last: Outcome | undefined): boolean {
+  const place = slot(entry)
+  return last !== undefined && last.desired.has(place) === (kind === 'add') && !last.undone.has(place)
 }
 
 function message(error: unknown): string {

@@ -41,7 +41,13 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
   const forgotten = held === undefined ? [] : [held.signed.hash, ...held.accusations.valueSeq().map((accusation) => accusation.hash)]
   change(turn, {
     view: next,
-    seen: seen.subtract(forgotten).union([signed.hash, ...(next.get(peer)?.accusations.valueSeq().map((each) => each.hash) ?? [])]),
+    seen: seen.subtract(forgotten).union([
+      signed.hash,
+      ...(next
+        .get(peer)
+        ?.accusations.valueSeq()
+        .map((each) => each.hash) ?? []),
+    ]),
     heard: hear(turn.state.heard, next, peer, turn.now),
   })
   return true

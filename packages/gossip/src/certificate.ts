@@ -4,7 +4,18 @@
  * anything. A certificate is identified by what is in it, never by its bytes: a signature may be malleable.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { accept, parseMeshId, parsePeerId, refuse, type Bytes, type MeshId, type PeerId, type Result, type Signer, type Verifier } from '@vxmesh/core'
+import {
+  accept,
+  parseMeshId,
+  parsePeerId,
+  refuse,
+  type Bytes,
+  type MeshId,
+  type PeerId,
+  type Result,
+  type Signer,
+  type Verifier,
+} from '@vxmesh/core'
 import { fromString } from 'uint8arrays/from-string'
 import { toString } from 'uint8arrays/to-string'
 import { decode } from './decode.ts'
@@ -56,7 +67,9 @@ function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh:
   const mesh = parseMeshId(certificate.value.mesh)
   const key = parsePeerId(certificate.value.key)
   if (!mesh.ok || !key.ok) return refuse('malformed invite certificate')
-  return mesh.value === sealed.value.signer ? accept({ mesh: mesh.value, key: key.value }) : refuse('invite certificate not signed by its mesh')
+  return mesh.value === sealed.value.signer
+    ? accept({ mesh: mesh.value, key: key.value })
+    : refuse('invite certificate not signed by its mesh')
 }
 
 const INVITE_PREFIX = 'vxmesh-invite-1-'
@@ -69,17 +82,30 @@ export function renderInvite(certificate: Bytes, privateKey: Bytes): string {
   return INVITE_PREFIX + toString(checked, 'base64url')
 }
 
+/** Undefined for text of a length that no bytes have, or whose last letter says more than there is room for. */
+function decodeBase64(text: string): Bytes | undefined {
+  try {
+    return fromString(text, 'base64url')
+  } catch {
+    return undefined
+  }
+}
+
 /** Reads what `renderInvite` wrote. The checksum finds a line that was cut or mistyped; the signature is checked as well. */
 export function parseInvite(verifier: Verifier, text: string): Result<ParsedInvite> {
   const line = text.trim()
   if (!line.startsWith(INVITE_PREFIX)) return refuse(`not an invite: it does not begin with ${INVITE_PREFIX}`)
   const encoded = line.slice(INVITE_PREFIX.length)
   if (!/^[A-Za-z0-9_-]+$/.test(encoded)) return refuse('the invite is damaged: it holds characters that no invite has')
-  const checked = fromString(encoded, 'base64url')
-  if (checked.length <= CHECKSUM_BYTES) return refuse('the invite is damaged: it is cut short')
+  const checked = decodeBase64(encoded)
+  if (checked === undefined || checked.length <= CHECKSUM_BYTES) return refuse('the invite is damaged: it is cut short')
   const body = checked.subarray(0, -CHECKSUM_BYTES)
   const checksum = checked.subarray(-CHECKSUM_BYTES)
-  if (!sha256(body).subarray(0, CHECKSUM_BYTES).every((byte, index) => byte === checksum[index])) {
+  if (
+    !sha256(body)
+      .subarray(0, CHECKSUM_BYTES)
+      .every((byte, index) => byte === checksum[index])
+  ) {
     return refuse('the invite is damaged: its checksum does not match, copy it again')
   }
   const invite = decode(Invite, body)

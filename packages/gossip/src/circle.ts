@@ -46,7 +46,8 @@ export function speaks(watch: Watch | undefined, now: Instant): boolean {
 export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
   const others = state.standings.some((standing, peer) => peer !== self && standing.state !== 'left')
   const heard = state.watches.some(
-    (watch) => (watch.heard && now - watch.spoke < SILENCE + BEAT) || (watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE)),
+    (watch) =>
+      (watch.heard && now - watch.spoke < SILENCE + BEAT) || (watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE)),
   )
   return (others || state.standings.size <= 1) && !heard
 }
@@ -57,7 +58,9 @@ export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
  */
 export function surroundings(state: State, self: PeerId, now: Instant): Surroundings {
   const { aloneUntil, exchanged, view, watches, standings } = state
-  const silent = [...watches].filter(([peer, watch]) => watch.heard && now - lastSign(watch) > 2 * BEAT && standings.get(peer)?.state !== 'dead')
+  const silent = [...watches].filter(
+    ([peer, watch]) => watch.heard && now - lastSign(watch) > 2 * BEAT && standings.get(peer)?.state !== 'dead',
+  )
   const deaths = [...state.deaths, ...silent.map(() => now)]
   return { now, startedAt: aloneUntil, exchanged, isolated: isIsolated(state, self, now), deaths, members: view.size }
 }

@@ -1,7 +1,7 @@
 import { accept, refuse, type Bytes, type Result } from '@vxmesh/core'
 
-/** How many elements of each repeated field a decoder takes before it gives up. */
-type Limits = Readonly<Record<string, number>>
+/** How many elements of each repeated field a decoder takes before it gives up; `field$` holds those of its elements' own fields. */
+type Limits = { readonly [field: string]: number | Limits }
 
 type Codec<Message> = { decode(bytes: Uint8Array, options?: { limits?: Limits }): Message }
 

@@ -46,10 +46,14 @@ export function dialDue(turn: Turn): Instant {
 /** Members that we should be linked to and are not, then the dead, then seeds that lead to nobody we are linked to. */
 function wanted(turn: Turn): readonly Target[] {
   const { state, env } = turn
-  const linked = new Set([...state.links.values()].flatMap((link): Target[] => [link.peer, ...(link.dialled === undefined ? [] : [link.dialled])]))
+  const linked = new Set(
+    [...state.links.values()].flatMap((link): Target[] => [link.peer, ...(link.dialled === undefined ? [] : [link.dialled])]),
+  )
   const { links } = circle(state, env.signer.peer)
   const members = [...state.standings].flatMap(([peer, standing]) => (links.has(peer) || standing.state === 'dead' ? [peer] : []))
-  const seeds = [...state.seeds].flatMap(([seed, peer]) => (!linked.has(seed) && (peer === undefined || seedIsLost(turn, peer)) ? [seed] : []))
+  const seeds = [...state.seeds].flatMap(([seed, peer]) =>
+    !linked.has(seed) && (peer === undefined || seedIsLost(turn, peer)) ? [seed] : [],
+  )
   return [...members.filter((peer) => peer !== env.signer.peer && !linked.has(peer) && !state.shunned.has(peer)), ...seeds]
 }
 
@@ -103,7 +107,8 @@ function setDial(turn: Turn, target: Target, dialling: Dialling): void {
 
 function pause(turn: Turn, target: Target, failures: number): Duration {
   const standing = isSeed(target) ? undefined : turn.state.standings.get(target)?.state
-  const longest = standing === 'restarting' ? RESTARTING_PAUSE : standing === 'alive' || standing === 'suspect' ? LIVING_PAUSE : LONGEST_PAUSE
+  const longest =
+    standing === 'restarting' ? RESTARTING_PAUSE : standing === 'alive' || standing === 'suspect' ? LIVING_PAUSE : LONGEST_PAUSE
   const doubled = Math.min(longest, FIRST_PAUSE * 2 ** Math.min(failures - 1, 16))
   return milliseconds(doubled * (0.75 + turn.env.random() / 2))
 }

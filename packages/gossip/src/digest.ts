@@ -16,7 +16,9 @@ function fingerprint(belief: Belief): Bytes {
   if (known !== undefined) return known
   const { record, hash } = belief.signed
   const accusers = [...belief.accusations.values()].map((each) => `${each.observer} ${each.testimony}`).sort()
-  const made = Uint8Array.from(sha256(utf8ToBytes([record.peer, record.incarnation, hash, ...accusers].join('\n'))).subarray(0, FINGERPRINT_BYTES))
+  const made = Uint8Array.from(
+    sha256(utf8ToBytes([record.peer, record.incarnation, hash, ...accusers].join('\n'))).subarray(0, FINGERPRINT_BYTES),
+  )
   fingerprints.set(belief, made)
   return made
 }
@@ -47,7 +49,10 @@ export function summarise(view: View): readonly Summary[] {
 }
 
 /** What a peer with these summaries lacks, and what it has that we lack. */
-export function difference(view: View, summaries: readonly Summary[]): { readonly offers: readonly PeerId[]; readonly wants: readonly PeerId[] } {
+export function difference(
+  view: View,
+  summaries: readonly Summary[],
+): { readonly offers: readonly PeerId[]; readonly wants: readonly PeerId[] } {
   const theirs = new Map(summaries.map((summary) => [summary.peer, summary]))
   const offers = [...view].flatMap(([peer, belief]) => {
     const summary = theirs.get(peer)

@@ -44,7 +44,8 @@ function ringNeighbours(of: PeerId, members: readonly PeerId[]): ReadonlySet<Pee
 type Placed = { readonly member: PeerId; readonly place: string }
 
 function first(placed: readonly Placed[]): PeerId | undefined {
-  return placed.reduce<Placed | undefined>((least, each) => (least === undefined || each.place < least.place ? each : least), undefined)?.member
+  return placed.reduce<Placed | undefined>((least, each) => (least === undefined || each.place < least.place ? each : least), undefined)
+    ?.member
 }
 
 function last(placed: readonly Placed[]): PeerId | undefined {

@@ -42,7 +42,7 @@ export const FRAME_MOST = 256 * 1024
 /** Longest frame before admission: a certificate chain and no more. */
 export const HELLO_MOST = 4096
 
-const RECORD_LIMITS = { control: 8, tunnels: 16, 'tunnels[].overlay': 8 }
+const RECORD_LIMITS = { control: 8, tunnels: 16, tunnels$: { overlay: 8 } }
 const FRAME_LIMITS = { records: 256, accusations: 1024, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
 
 /** How many records and accusations we put into one frame, and how long they may be together: well below what a receiver takes. */
@@ -160,13 +160,7 @@ function all<Raw, Value>(raw: readonly Raw[], parse: (each: Raw) => Result<Value
 }
 
 /** Our signed testimony about a member at one incarnation. */
-export function sealAccusation(
-  mesh: MeshId,
-  signer: Signer,
-  subject: PeerId,
-  incarnation: Incarnation,
-  testimony: Testimony,
-): Accusation {
+export function sealAccusation(mesh: MeshId, signer: Signer, subject: PeerId, incarnation: Incarnation, testimony: Testimony): Accusation {
   const payload = AccusationMessage.encode({ subject, incarnation: BigInt(incarnation), testimony })
   const bytes = signer.seal(accusationDomain(mesh), payload)
   return { subject, incarnation, observer: signer.peer, testimony, bytes, hash: hashOf(bytes) }

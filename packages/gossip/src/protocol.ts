@@ -35,9 +35,11 @@ import {
   LEAVE_WAIT,
   REFUTE_PAUSE,
   type Content,
+  type Draft,
   type Effect,
   type Environment,
   type Input,
+  type LinkId,
   type Seed,
   type State,
   type Turn,
@@ -119,7 +121,7 @@ export function step(state: State, input: Input, now: Instant, env: Environment)
 }
 
 function takeTurn(state: State, now: Instant, env: Environment): Turn {
-  return { env, now, state, effects: [], drafts: new globalThis.Map() }
+  return { env, now, state, effects: [], drafts: new globalThis.Map<LinkId, Draft>() }
 }
 
 function take(turn: Turn, input: Input): void {

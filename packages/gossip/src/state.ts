@@ -2,7 +2,7 @@
  * What the protocol knows, hears and asks for. The protocol is `step(state, input, now) -> { state, effects }`: it
  * holds no timer, opens no socket and rolls no dice of its own, so that the daemon and the simulator drive the same code.
  */
-import { Map, Set } from 'immutable'
+import type { Map, Set } from 'immutable'
 import {
   milliseconds,
   parsePeerId,

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { accept, parsePeerId, parsePort, refuse, type Result } from '@vxmesh/core'
+import { accept, parseIp, parsePeerId, parsePort, refuse, type Result } from '@vxmesh/core'
 import type { Seed } from '../state.ts'
 
 /** A seed as the user wrote it: `HOST`, `HOST:PORT`, `[IPv6]:PORT` or a multiaddr with tcp. Names are resolved at every dial. */
@@ -15,25 +15,24 @@ export function parseSeed(text: string): Result<Seed> {
 }
 
 function isDialable(text: string): boolean {
-  try {
-    multiaddr(text)
-    return /^\/(ip4|ip6|dns|dns4|dns6)\/[^/]+\/tcp\/[0-9]+(\/p2p\/[^/]+)?$/.test(text)
-  } catch {
-    return false
-  }
+  const [, kind = '', host = '', port = '', peer] = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/([0-9]+)(?:\/p2p\/([^/]+))?$/.exec(text) ?? []
+  const named = kind.startsWith('dns') ? isName(host) : parseIp(host).ok && isIP(host) === (kind === 'ip4' ? 4 : 6)
+  return named && parsePort(port).ok && (peer === undefined || parsePeerId(peer).ok)
 }
 
 type Place = { readonly host: string; readonly port: string | undefined }
 
 function splitHost(text: string): Place | undefined {
-  if (isIP(text) !== 0) return { host: text, port: undefined }
+  if (parseIp(text).ok) return { host: text, port: undefined }
   const bracketed = /^\[([0-9a-fA-F:.]+)\](?::([0-9]+))?$/.exec(text)
   if (bracketed !== null) return isIP(bracketed[1]!) === 6 ? { host: bracketed[1]!, port: bracketed[2] } : undefined
   const [, host = '', port] = /^([^:]+)(?::([0-9]+))?$/.exec(text) ?? []
-  const address = isIP(host) === 4
-  // Four numbers with dots that are no address are a mistyped address, not a name.
-  const name = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/.test(host) && !/^[0-9.]+$/.test(host)
-  return address || name ? { host, port } : undefined
+  return isIP(host) === 4 || isName(host) ? { host, port } : undefined
+}
+
+/** Four numbers with dots that are no address are a mistyped address, not a name. */
+function isName(host: string): boolean {
+  return /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/.test(host) && !/^[0-9.]+$/.test(host)
 }
 
 /** Where a seed leads now: every address its name has. Empty when it has none, which is a failed dial like any other. */

@@ -13,6 +13,7 @@ import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { encode } from 'uint8-varint'
 import { concat } from 'uint8arrays/concat'
+import { equals } from 'uint8arrays/equals'
 import { fromString } from 'uint8arrays/from-string'
 import { accept, parsePeerId, refuse, type Bytes, type PeerId, type Result, type Signer, type Verifier } from '@vxmesh/core'
 import { decode } from '../decode.ts'
@@ -66,6 +67,9 @@ export const envelopeVerifier: Verifier = {
     try {
       const key = publicKeyFromProtobuf(publicKey)
       if (key.type !== 'Ed25519') return refuse('not an Ed25519 key')
+      // One statement has one envelope: spelt otherwise it would be news to everybody, as often as somebody likes.
+      const canonical = Envelope.encode({ publicKey: Uint8Array.from(publicKeyToProtobuf(key)), payloadType, payload, signature })
+      if (!equals(canonical, bytes)) return refuse('malformed envelope')
       const genuine = now(key.verify(signed(domain, payloadType, payload), signature))
       return genuine ? accept({ signer: peerOf(key), payload }) : refuse('the signature does not hold')
     } catch {

@@ -31,8 +31,6 @@ const STREAM_TIMEOUT = 3000
 /** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
 const WRITE_BUFFER_MOST = 4 * 1024 * 1024
 
-const REASON = { peer: 'the peer ended it', frame: 'frame too long' } as const
-
 /** What a transport tells its owner. */
 export type TransportEvents = {
   linked(link: LinkId, peer: PeerId, dialled: Target | undefined): void
@@ -69,52 +67,65 @@ export async function startTransport(
   const stopping = new AbortController()
   let lastLink: LinkId = 0
 
-  function adopt(stream: Stream, connection: Connection, dialled: Target | undefined): void {
+  /** Makes a link of a stream, unless it is of no use: then its connection ends, and false says so. */
+  function adopt({ stream, connection }: OpenLink, dialled: Target | undefined): boolean {
     const peer = parsePeerId(connection.remotePeer.toString())
-    if (!peer.ok || stopping.signal.aborted) return connection.abort(new Error('not for us'))
+    if (!peer.ok || stream.status !== 'open' || stopping.signal.aborted) {
+      abort(connection, 'not for us')
+      return false
+    }
     const link = ++lastLink
     const frames = deframer(FRAME_MOST)
     links.set(link, { stream, connection })
+    const ended = (): void => {
+      if (!links.delete(link)) return
+      // Not at once: libp2p may be at ending this connection itself, and writes a last word to it after it told us.
+      queueMicrotask(() => abort(connection, 'the link has ended'))
+      events.unlinked(link)
+    }
     stream.addEventListener('message', ({ data }) => {
       const whole = frames(data)
       if (whole === undefined) {
-        events.garbled(peer.value, REASON.frame)
-        return connection.abort(new Error(REASON.frame))
+        events.garbled(peer.value, 'frame too long')
+        return ended()
       }
       for (const bytes of whole) if (links.has(link)) events.frame(link, bytes)
     })
     stream.addEventListener('drain', () => {
       events.drained(link)
     })
-    const ended = (): void => {
-      if (!links.delete(link)) return
-      connection.abort(new Error(REASON.peer))
-      events.unlinked(link)
-    }
     stream.addEventListener('close', ended)
     stream.addEventListener('remoteCloseWrite', ended)
     events.linked(link, peer.value, dialled)
+    return true
   }
 
-  await node.handle(PROTOCOL, (stream, connection) => adopt(stream, connection, undefined), { maxInboundStreams: 1 })
+  await node.handle(PROTOCOL, (stream, connection) => void adopt({ stream, connection }, undefined), { maxInboundStreams: 1 })
   node.addEventListener('connection:open', ({ detail: connection }) => {
     if (connection.direction === 'inbound') abortWithoutStream(connection)
   })
+  // libp2p notes every peer it ever met; anybody can be any number of peers.
+  node.addEventListener('peer:disconnect', ({ detail: peer }) => void node.peerStore.delete(peer))
   await node.start()
 
   async function dialAll(target: Target, addresses: readonly Multiaddr[]): Promise<void> {
     const failures: DialFailure[] = []
     for (const address of addresses) {
-      try {
-        const signal = AbortSignal.any([AbortSignal.timeout(DIAL_TIMEOUT), stopping.signal])
-        const connection = await node.dial(address, { signal, force: true })
-        const stream = await openStream(connection, signal)
-        return adopt(stream, connection, target)
-      } catch (error) {
-        failures.push(failureOf(error))
-      }
+      const reached = await dialOne(address)
+      if (typeof reached !== 'string' && adopt(reached, target)) return
+      failures.push(typeof reached === 'string' ? reached : 'unusable')
     }
     if (!stopping.signal.aborted) events.undialled(target, worst(failures))
+  }
+
+  async function dialOne(address: Multiaddr): Promise<OpenLink | DialFailure> {
+    try {
+      const signal = AbortSignal.any([AbortSignal.timeout(DIAL_TIMEOUT), stopping.signal])
+      const connection = await node.dial(address, { signal, force: true })
+      return { connection, stream: await openStream(connection, signal) }
+    } catch (error) {
+      return failureOf(error)
+    }
   }
 
   return {
@@ -122,7 +133,12 @@ export async function startTransport(
     send(link, bytes) {
       const open = links.get(link)
       if (open?.stream.writeStatus !== 'writable') return
-      if (!open.stream.send(frame(bytes))) events.congested(link)
+      try {
+        if (!open.stream.send(frame(bytes))) events.congested(link)
+      } catch (error) {
+        // The connection broke under the write: its end is reported like any other.
+        abort(open.connection, error instanceof Error ? error.message : String(error))
+      }
     },
     dial(target, addresses) {
       const places = isSeed(target) ? seedAddresses(target, defaultPort) : memberAddresses(target, addresses ?? [])
@@ -131,7 +147,7 @@ export async function startTransport(
     unlink(link, reason) {
       const open = links.get(link)
       links.delete(link)
-      open?.connection.abort(new Error(reason))
+      if (open !== undefined) abort(open.connection, reason)
     },
     async stop() {
       stopping.abort()
@@ -175,9 +191,21 @@ async function makeNode(identity: Identity, listen: ControlAddress): Promise<Lib
   })
 }
 
+/**
+ * Ends a connection at once. yamux throws where it cannot say goodbye any more, and then what is below it is still open:
+ * the second time it has nothing to say.
+ */
+function abort(connection: Connection, reason: string): void {
+  try {
+    connection.abort(new Error(reason))
+  } catch {
+    connection.abort(new Error(reason))
+  }
+}
+
 function abortWithoutStream(connection: Connection): void {
   const timer = setTimeout(() => {
-    if (connection.streams.every((stream) => stream.protocol !== PROTOCOL)) connection.abort(new Error('no stream in time'))
+    if (connection.streams.every((stream) => stream.protocol !== PROTOCOL)) abort(connection, 'no stream in time')
   }, STREAM_TIMEOUT)
   timer.unref()
   connection.addEventListener('close', () => {
@@ -189,7 +217,7 @@ async function openStream(connection: Connection, signal: AbortSignal): Promise<
   try {
     return await connection.newStream(PROTOCOL, { signal })
   } catch (error) {
-    connection.abort(new Error('it does not speak our protocol'))
+    abort(connection, 'it does not speak our protocol')
     throw error
   }
 }

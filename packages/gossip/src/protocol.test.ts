@@ -1,0 +1,285 @@
+import {
+  incarnationAbove,
+  instant,
+  parseIncarnation,
+  parseMemberName,
+  parseMeshId,
+  type Bytes,
+  type PeerId,
+  type Result,
+} from '@vxmesh/core'
+import { describe, expect, test } from 'vitest'
+import { certifyInvite, certifyMember } from './certificate.ts'
+import { envelopeVerifier, makeIdentity, type Identity } from './libp2p/signer.ts'
+import { encodeFrame, FRAME_MOST, openRecord, parseFrame, sealAccusation, sealRecord, type Frame } from './message.ts'
+import { begin, step } from './protocol.ts'
+import { isSeed, REFUTE_PAUSE, SHUN, type Effect, type Environment, type Input, type Seed, type State } from './state.ts'
+
+function sure<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
+function seed(text: string): Seed {
+  const target: string = text
+  const isText = (each: string): each is Seed => each === text
+  if (!isText(target) || !isSeed(target)) throw new Error('not a seed')
+  return target
+}
+
+const keys = (await Promise.all(Array.from({ length: 8 }, makeIdentity))).toSorted((one, other) => (one.peer < other.peer ? -1 : 1))
+const [a, b, c, d, meshKey, invite, stranger] = keys as [Identity, Identity, Identity, Identity, Identity, Identity, Identity]
+const mesh = sure(parseMeshId(meshKey.peer))
+const trust = { mesh, verifier: envelopeVerifier }
+const certificate = certifyInvite(meshKey, invite.peer)
+const content = { name: sure(parseMemberName('host')), control: [], tunnels: [] }
+const start = sure(parseIncarnation(100))
+const SEED = seed('192.0.2.1')
+
+const chainOf = (peer: PeerId) => certifyMember(mesh, invite, certificate, peer)
+const recordOf = (of: Identity, incarnation = start, leaving = false) =>
+  sealRecord(mesh, of, chainOf(of.peer), { ...content, bootId: '1', incarnation, leaving })
+
+/** A member that is stepped by hand, and what it did in its last step. */
+class Stepped {
+  state: State
+  effects: readonly Effect[]
+  now = 1000
+  readonly #env: Environment
+
+  constructor(self: Identity, seeds: readonly Seed[] = []) {
+    this.#env = { trust, signer: self, chain: chainOf(self.peer), bootId: '1', random: () => 0.5 }
+    const { state, effects } = begin(
+      { content, above: start, seeds, saved: { records: [], accusations: [] } },
+      instant(this.now),
+      this.#env,
+    )
+    this.state = state
+    this.effects = effects
+  }
+
+  take(input: Input, wait = 1): this {
+    this.now += wait
+    const { state, effects } = step(this.state, input, instant(this.now), this.#env)
+    this.state = state
+    this.effects = effects
+    return this
+  }
+
+  frame(link: number, frame: Frame): this {
+    return this.take({ kind: 'frame', link, bytes: encodeFrame(frame) })
+  }
+
+  /** Waits as long, waking whenever it asked to be. */
+  wait(duration: number): readonly Effect[] {
+    const end = this.now + duration
+    const effects: Effect[] = []
+    while (!this.state.left && this.state.due <= end)
+      effects.push(...this.take({ kind: 'tick' }, Math.max(0, this.state.due - this.now)).effects)
+    this.now = end
+    return effects
+  }
+
+  /** A link over which a peer has been admitted and has told of itself. */
+  meet(link: number, peer: Identity, dialled?: Seed): this {
+    this.take({ kind: 'linked', link, peer: peer.peer, dialled })
+    return this.frame(link, { hello: chainOf(peer.peer) }).frame(link, { records: [recordOf(peer).bytes] })
+  }
+
+  sent(effects = this.effects): readonly { readonly link: number; readonly frame: Frame; readonly bytes: Bytes }[] {
+    return effects.flatMap((effect) =>
+      effect.kind === 'send' ? [{ link: effect.link, frame: sure(parseFrame(effect.bytes)), bytes: effect.bytes }] : [],
+    )
+  }
+
+  kinds(): readonly string[] {
+    return this.effects.map((effect) => effect.kind)
+  }
+}
+
+const incarnationsIn = (frames: readonly { readonly frame: Frame }[]) =>
+  frames.flatMap(({ frame }) => (frame.records ?? []).map((bytes) => sure(openRecord(trust, bytes, () => undefined)).record.incarnation))
+
+describe('at the door', () => {
+  test.each<[string, Frame | undefined]>([
+    ['says nothing', undefined],
+    ['speaks before it is admitted', { wants: [a.peer] }],
+    ['shows certificates of another', { hello: chainOf(c.peer) }],
+    [
+      'shows its own word for certificates',
+      { hello: certifyMember(mesh, stranger, certifyInvite(stranger, stranger.peer), stranger.peer) },
+    ],
+  ])('a stranger that %s is told nothing, and shown out', (_name, frame) => {
+    const member = new Stepped(a).meet(1, b)
+    member.take({ kind: 'linked', link: 2, peer: stranger.peer, dialled: undefined })
+    const effects = [...member.effects, ...(frame === undefined ? [] : member.frame(2, frame).effects), ...member.wait(4000)]
+    expect(effects.some((effect) => effect.kind === 'unlink' && effect.link === 2)).toBe(true)
+    expect(effects.some((effect) => effect.kind === 'send' && effect.link === 2)).toBe(false)
+    expect(member.state.links.has(2)).toBe(false)
+    expect([...member.state.dials.keys(), ...member.state.watches.keys()]).not.toContain(stranger.peer)
+  })
+
+  test('whoever dials shows its certificates, and nothing else', () => {
+    const member = new Stepped(a, [SEED]).take({ kind: 'linked', link: 1, peer: b.peer, dialled: SEED })
+    expect(member.sent().map(({ frame }) => frame)).toEqual([
+      { hello: chainOf(a.peer), records: [], accusations: [], wants: [], questions: [], answers: [] },
+    ])
+    expect(member.sent(member.wait(2000))).toEqual([])
+  })
+
+  test('whoever was dialled shows its own only to the admitted, in a frame of their own, and then says who it is', () => {
+    const member = new Stepped(a).take({ kind: 'linked', link: 1, peer: b.peer, dialled: undefined })
+    expect(member.sent()).toEqual([])
+    const [hello, body] = member.frame(1, { hello: chainOf(b.peer) }).sent()
+    expect(hello?.frame).toMatchObject({ hello: chainOf(a.peer), records: [] })
+    expect(body?.frame.root).toHaveLength(16)
+    expect(incarnationsIn([body!])).toEqual([101])
+  })
+
+  test('a link that is closed before we are admitted says that we are unwelcome, and is tried again later', () => {
+    const member = new Stepped(a, [SEED]).take({ kind: 'linked', link: 1, peer: b.peer, dialled: SEED }).take({ kind: 'unlinked', link: 1 })
+    expect(member.kinds()).toContain('unwelcome')
+    expect(member.wait(1000).some((effect) => effect.kind === 'dial' && effect.target === SEED)).toBe(true)
+  })
+
+  test('a peer that sends no frames is shunned for a while, and then let in again', () => {
+    const member = new Stepped(a).meet(1, b).take({ kind: 'frame', link: 1, bytes: Uint8Array.of(255, 255) })
+    expect(member.kinds()).toEqual(expect.arrayContaining(['dropped', 'unlink']))
+    expect(member.take({ kind: 'linked', link: 2, peer: b.peer, dialled: undefined }).kinds()).toEqual(['unlink'])
+    member.wait(SHUN + 500)
+    expect(member.take({ kind: 'linked', link: 3, peer: b.peer, dialled: undefined }).kinds()).toEqual([])
+  })
+})
+
+describe('of two links to one peer', () => {
+  test.each<[string, Identity, Identity, 'ours' | 'theirs']>([
+    ['the one we dialled, where our id is smaller', a, b, 'ours'],
+    ['the one they dialled, where theirs is', b, a, 'theirs'],
+  ])('dialled at once there stays %s', (_name, self, other, stays) => {
+    const member = new Stepped(self, [SEED])
+    member.take({ kind: 'linked', link: 1, peer: other.peer, dialled: SEED })
+    member.take({ kind: 'linked', link: 2, peer: other.peer, dialled: undefined })
+    member.frame(2, { hello: chainOf(other.peer) }).frame(1, { hello: chainOf(other.peer) })
+    expect([...member.state.links.keys()]).toEqual([stays === 'ours' ? 1 : 2])
+  })
+
+  test('the later stays, where the earlier has stood for a while: whoever dials anew has lost it', () => {
+    const member = new Stepped(a, [SEED]).meet(1, b, SEED)
+    for (let passed = 0; passed < 20; passed++) {
+      member.wait(250)
+      member.frame(1, {})
+    }
+    member.take({ kind: 'linked', link: 2, peer: b.peer, dialled: undefined }).frame(2, { hello: chainOf(b.peer) })
+    expect([...member.state.links.keys()]).toEqual([2])
+  })
+})
+
+describe('what is new', () => {
+  const met = () => new Stepped(a).meet(1, b).meet(2, c)
+
+  test('goes on to all others in the turn it arrives, and not back', () => {
+    const record = recordOf(d)
+    const member = met().frame(1, { records: [record.bytes] })
+    expect(member.sent().map(({ link, frame }) => [link, frame.records])).toEqual([[2, [record.bytes]]])
+    expect(member.kinds()).toContain('member')
+  })
+
+  test('goes on once', () => {
+    const record = recordOf(d)
+    const member = met()
+      .frame(1, { records: [record.bytes] })
+      .frame(2, { records: [record.bytes] })
+    expect(member.sent()).toEqual([])
+  })
+
+  test('and is not true goes nowhere', () => {
+    const forged = recordOf(d).bytes.map((byte, index, all) => (index === all.length - 1 ? byte ^ 1 : byte))
+    const member = met().frame(1, { records: [forged] })
+    expect(member.sent()).toEqual([])
+    expect(member.effects).toEqual([{ kind: 'dropped', peer: b.peer, reason: 'record with a bad signature' }])
+  })
+
+  test('is told to whoever comes with something older', () => {
+    const newer = recordOf(c, incarnationAbove(start))
+    const member = met()
+      .frame(2, { records: [newer.bytes] })
+      .frame(1, { records: [recordOf(c).bytes] })
+    expect(member.sent().map(({ link, frame }) => [link, frame.records])).toEqual([[1, [newer.bytes]]])
+  })
+
+  test('leaves in frames that every receiver takes, however much it is', () => {
+    const member = met()
+    const long = { ...content, bootId: '1', leaving: false, name: sure(parseMemberName('x'.repeat(63))) }
+    const others = Array.from({ length: 300 }, (_, index) => index)
+    const wants = new Set<PeerId>([b.peer, c.peer])
+    for (const index of others)
+      member.frame(1, {
+        records: [
+          sealRecord(mesh, index % 2 === 0 ? b : c, chainOf((index % 2 === 0 ? b : c).peer), {
+            ...long,
+            incarnation: sure(parseIncarnation(200 + index)),
+          }).bytes,
+        ],
+      })
+    member.frame(2, { wants: [...wants] })
+    for (const { bytes } of member.sent()) expect(bytes.length).toBeLessThan(FRAME_MOST)
+    expect(incarnationsIn(member.sent())).toHaveLength(2)
+  })
+})
+
+describe('our own record', () => {
+  test('is written down before anybody is told', () => {
+    const member = new Stepped(a).meet(1, b).take({ kind: 'announce', content })
+    expect(member.kinds().indexOf('persist')).toBe(0)
+    expect(member.kinds()).toContain('send')
+    expect(incarnationsIn(member.sent())).toEqual([102])
+  })
+
+  test('refutes an accusation with a higher incarnation, and not more often than an accuser should make us', () => {
+    const member = new Stepped(a).meet(1, b).meet(2, c)
+    const accuse = (by: Identity) => sealAccusation(mesh, by, a.peer, member.state.incarnation, 'silent').bytes
+    member.wait(REFUTE_PAUSE)
+    member.frame(1, { accusations: [accuse(b)] })
+    expect(incarnationsIn(member.sent())).toContain(102)
+    member.frame(2, { accusations: [accuse(c)] })
+    expect(incarnationsIn(member.sent())).toEqual([])
+    expect(incarnationsIn(member.sent(member.wait(REFUTE_PAUSE)))).toContain(103)
+  })
+
+  test('is raised above what an earlier life of ours said', () => {
+    const member = new Stepped(a).meet(1, b)
+    member.frame(1, { records: [recordOf(a, sure(parseIncarnation(5000))).bytes] })
+    const frames = member.sent([...member.effects, ...member.wait(REFUTE_PAUSE)])
+    expect(Math.max(...incarnationsIn(frames))).toBe(5001)
+  })
+
+  test('is not raised by what we said before in this life', () => {
+    const member = new Stepped(a).meet(1, b)
+    member.frame(1, { records: [recordOf(a, sure(parseIncarnation(50))).bytes] })
+    member.wait(1000)
+    expect(member.state.incarnation).toBe(101)
+  })
+})
+
+describe('a leave', () => {
+  test('is told to all, and is over when two have heard it', () => {
+    const member = new Stepped(a).meet(1, b).meet(2, c).meet(3, d).take({ kind: 'leave' })
+    expect(member.sent().map(({ link }) => link)).toEqual([1, 2, 3])
+    expect(member.frame(1, { farewell: member.state.incarnation }).kinds()).not.toContain('left')
+    expect(member.frame(3, { farewell: member.state.incarnation }).kinds()).toContain('left')
+  })
+
+  test('is over at once where there is nobody, and soon where nobody answers', () => {
+    expect(new Stepped(a).take({ kind: 'leave' }).kinds()).toContain('left')
+    const unheard = new Stepped(a).meet(1, b).take({ kind: 'leave' })
+    expect(unheard.kinds()).not.toContain('left')
+    expect(unheard.wait(300).some((effect) => effect.kind === 'left')).toBe(true)
+  })
+
+  test('of another is answered to it', () => {
+    const leaving = recordOf(b, incarnationAbove(start), true)
+    const member = new Stepped(a).meet(1, b).frame(1, { records: [leaving.bytes] })
+    expect(member.sent().map(({ frame }) => frame.farewell)).toEqual([101])
+    expect(member.state.standings.get(b.peer)).toEqual({ state: 'left' })
+  })
+})
