@@ -5,7 +5,6 @@
  */
 import {
   elapsed,
-  EMPTY_VIEW,
   milliseconds,
   parseIncarnation,
   parseWallTime,
@@ -18,9 +17,7 @@ import {
   type IpAddress,
   type PeerId,
   type Signer,
-  type Slot,
   type TunnelClaim,
-  type View,
 } from '@vxmesh/core'
 import {
   begin,
@@ -30,13 +27,13 @@ import {
   type Environment,
   type Input,
   type LinkId,
-  type Saved,
   type Seed,
   type State,
   type Step,
 } from '@vxmesh/gossip'
 import type { MemoryHost } from '@vxmesh/kernel-adapter'
 import { Attention } from './attention.ts'
+import { EMPTY_DISK, envelopes } from './disk.ts'
 import { Machine, type MachineOptions } from './machine.ts'
 import type { Station } from './network.ts'
 import { carryOutTurn, decideTurn, withdraw, type Turn } from './reconcile.ts'
@@ -61,16 +58,6 @@ export type StartOptions = {
   /** Its user no longer says where others are. */
   readonly withoutSeeds?: boolean
 }
-
-/** What survives a crash. */
-type Disk = {
-  readonly incarnation: number
-  readonly view: View
-  readonly written: ReadonlySet<Slot>
-  readonly claimedAt: number | undefined
-}
-
-const EMPTY_DISK: Disk = { incarnation: 0, view: EMPTY_VIEW, written: new Set(), claimedAt: undefined }
 
 type Daemon = {
   readonly env: Environment
@@ -331,13 +318,5 @@ export class Host implements Station {
 
   #content(claim: TunnelClaim): Content {
     return { name: memberName(this.name), control: [{ address: this.address, port: CONTROL_PORT }], tunnels: [claim] }
-  }
-}
-
-function envelopes(view: View): Saved {
-  const beliefs = [...view.values()]
-  return {
-    records: beliefs.map((belief) => belief.signed.bytes),
-    accusations: beliefs.flatMap((belief) => [...belief.accusations.values()].map((accusation) => accusation.bytes)),
   }
 }

@@ -9,7 +9,7 @@ import type { Turn } from './reconcile.ts'
 import type { World } from './world.ts'
 import { Truth } from './truth.ts'
 
-export class LawBroken extends Error {
+class LawBroken extends Error {
   override readonly name = 'LawBroken'
 }
 

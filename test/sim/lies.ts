@@ -5,7 +5,7 @@ import type { Dice } from './dice.ts'
 import { trusted } from './world.ts'
 
 /** A liar's surroundings: what it knows, what it overheard, and its dice. */
-export type Liar = { readonly state: State; readonly env: Environment; readonly overheard: readonly Bytes[]; readonly dice: Dice }
+type Liar = { readonly state: State; readonly env: Environment; readonly overheard: readonly Bytes[]; readonly dice: Dice }
 
 /** The frames that go to every link, each time the liar speaks. */
 export type Lie = (liar: Liar) => readonly Bytes[]

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { Cluster, QUIET, REPLAYED } from './cluster.ts'
 import { Dice } from './dice.ts'
 
-const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 30)
+const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 25)
 
 /** How long faults go on. */
 const STORM = seconds(60)

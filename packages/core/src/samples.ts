@@ -34,7 +34,7 @@ export function letter(of: PeerId): string {
   return of.slice(-1)
 }
 
-export function incarnation(number: number): Incarnation {
+function incarnation(number: number): Incarnation {
   return sure(parseIncarnation(number))
 }
 

@@ -186,29 +186,28 @@ export function contains(network: InterfaceAddress, address: IpAddress): boolean
   return ipaddr.parse(address).match(base, bits)
 }
 
-/** What kind of address it is, in the words of the IANA special-purpose registries; `usable` is anything a packet can be sent to. */
-export function addressRange(
-  address: IpAddress,
-): 'usable' | 'unspecified' | 'loopback' | 'link-local' | 'multicast' | 'broadcast' | 'reserved' {
+/** What a packet cannot simply be sent to, in the words of the IANA special-purpose registries. */
+const SPECIAL_RANGES = {
+  unspecified: 'unspecified',
+  loopback: 'loopback',
+  linkLocal: 'link-local',
+  multicast: 'multicast',
+  broadcast: 'broadcast',
+  ipv4Mapped: 'reserved',
+} as const
+
+export type AddressRange = 'usable' | 'reserved' | (typeof SPECIAL_RANGES)[keyof typeof SPECIAL_RANGES]
+
+/** What kind of address it is; `usable` is anything a packet can be sent to. */
+export function addressRange(address: IpAddress): AddressRange {
   const parsed = ipaddr.parse(address)
+  const range: string = parsed.range()
   if (parsed.kind() === 'ipv4' && address.startsWith('0.')) return 'unspecified'
-  switch (parsed.range()) {
-    case 'unspecified':
-      return 'unspecified'
-    case 'loopback':
-      return 'loopback'
-    case 'linkLocal':
-      return 'link-local'
-    case 'multicast':
-      return 'multicast'
-    case 'broadcast':
-      return 'broadcast'
-    case 'ipv4Mapped':
-      return 'reserved'
-    case 'reserved':
-      // Documentation networks and class E share a name there; only class E can never be a destination.
-      return parsed.kind() === 'ipv4' && parsed.toByteArray()[0]! >= 240 ? 'reserved' : 'usable'
-    default:
-      return 'usable'
-  }
+  // Documentation networks and class E share a name there; only class E can never be a destination.
+  if (range === 'reserved' && parsed.kind() === 'ipv4' && parsed.toByteArray()[0]! >= 240) return 'reserved'
+  return isSpecial(range) ? SPECIAL_RANGES[range] : 'usable'
+}
+
+function isSpecial(range: string): range is keyof typeof SPECIAL_RANGES {
+  return range in SPECIAL_RANGES
 }

@@ -5,7 +5,7 @@ import { ask } from './client.ts'
 import { leaveAnswer, statusAnswer } from './answers.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawUpOptions } from './options.ts'
-import { renderStatus } from './report.ts'
+import { printable, renderStatus } from './report.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
 const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78 } as const
@@ -18,7 +18,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     if (!(error instanceof MeshError)) throw error
-    process.stderr.write(`vxmesh: ${error.message}\n`)
+    process.stderr.write(`vxmesh: ${printable(error.message)}\n`)
     return exitCode(error.failure)
   }
 }
@@ -47,7 +47,7 @@ function program(): Command {
   const vxmesh = new Command('vxmesh')
     .description('Multipoint VXLAN tunnels that build and mend themselves.')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(`vxmesh: ${text.replace(/^error: /, '').replaceAll(/\n(?=.)/g, ' ')}`) })
+    .configureOutput({ outputError: (text, write) => write(`vxmesh: ${oneLine(text)}\n`) })
     .showHelpAfterError(false)
     .helpCommand(false)
     .addHelpText('after', EXIT_HELP)
@@ -141,6 +141,16 @@ function addLeave(vxmesh: Command): void {
 
 function controlOption(): Option {
   return new Option('--control <path>', 'the control socket').default(DEFAULTS.control).env('VXMESH_CONTROL')
+}
+
+/** What commander complains of, without its prefix and its line breaks. */
+function oneLine(text: string): string {
+  return printable(
+    text
+      .replace(/^error: /, '')
+      .trimEnd()
+      .replaceAll('\n', ' '),
+  )
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

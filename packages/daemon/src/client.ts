@@ -36,7 +36,8 @@ async function callAt(control: string, method: string, path: string): Promise<Aw
 
 async function call(socketPath: string, method: string, path: string): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath, method, path, timeout: PATIENCE }, (incoming) => {
+    // A connection of its own: the short path may have led elsewhere the last time.
+    const outgoing = request({ socketPath, method, path, timeout: PATIENCE, agent: false }, (incoming) => {
       resolve(text(incoming).then((body) => ({ status: incoming.statusCode ?? 0, body })))
     })
     outgoing.once('timeout', () => outgoing.destroy(new Error('it does not answer in time')))

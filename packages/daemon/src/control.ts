@@ -4,7 +4,7 @@ import { fastify } from 'fastify'
 import { listenAlone } from './exclusive.ts'
 import type { LeaveReport, StatusReport } from './answers.ts'
 
-export type ControlHandlers = {
+type ControlHandlers = {
   status(): Promise<StatusReport>
   leave(): Promise<LeaveReport>
 }

@@ -2,7 +2,7 @@
  * One daemon for one socket, one state directory, one tunnel. A listening unix socket is the lock: the kernel lets go of
  * it however its owner ends, and whether somebody still listens is found out by connecting.
  */
-import { chmodSync, closeSync, constants, existsSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, lstatSync, openSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { MeshError } from '@vxmesh/core'
@@ -45,8 +45,11 @@ export async function listenAlone(path: string, what: string, listen: (reachable
   const place = reachOwn(path)
   const taken = new MeshError({ code: 'ALREADY_RUNNING', reason: `${what} is taken by another daemon (${path})` })
   try {
-    if (kindAt(path) === 'something else') throw invalid(path, 'there is something else already, which is left alone')
-    if (kindAt(path) === 'socket' && !(await removeStale(place.path))) throw taken
+    const there = occupant(path)
+    if (there?.socket === false) throw invalid(path, 'there is something else already, which is left alone')
+    if (there !== undefined && (await answers(place.path))) throw taken
+    // Meanwhile another daemon that starts may have put its own there: then this one is too late, and finds out below.
+    if (there !== undefined && occupant(path)?.identity === there.identity) rmSync(path)
     await listen(place.path)
     chmodSync(path, 0o600)
   } catch (error) {
@@ -58,25 +61,10 @@ export async function listenAlone(path: string, what: string, listen: (reachable
   }
 }
 
-function kindAt(path: string): 'socket' | 'something else' | 'nothing' {
-  const there = lstatSync(path, { throwIfNoEntry: false })
-  return there === undefined ? 'nothing' : there.isSocket() ? 'socket' : 'something else'
-}
-
-/**
- * Removes a socket that nobody listens on; false when somebody does. It is moved away and asked once more first, since
- * another daemon that starts at this moment may have replaced it by its own.
- */
-async function removeStale(path: string): Promise<boolean> {
-  if (await answers(path)) return false
-  const aside = `${path}.${String(process.pid)}`
-  renameSync(path, aside)
-  if (await answers(aside)) {
-    renameSync(aside, path)
-    return false
-  }
-  rmSync(aside)
-  return true
+/** What is at a path; undefined when nothing is. An inode alone is no identity: the next file may be given the same. */
+function occupant(path: string): { readonly socket: boolean; readonly identity: string } | undefined {
+  const there = lstatSync(path, { throwIfNoEntry: false, bigint: true })
+  return there && { socket: there.isSocket(), identity: `${String(there.ino)} ${String(there.ctimeNs)}` }
 }
 
 /** Where Linux shows a process its open files; elsewhere a path is used as it is. */

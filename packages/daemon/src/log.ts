@@ -5,8 +5,8 @@
  * itself did. `debug`: one link, one dial, one thing dropped. Text from the network is never logged; names and addresses
  * have passed their parsers, which let no control character through.
  */
-import { pino, type Logger, type LoggerOptions } from 'pino'
-import { PinoPretty as pretty } from 'pino-pretty'
+import { pino, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
+import { prettyFactory } from 'pino-pretty'
 
 export type Log = Logger
 
@@ -14,14 +14,15 @@ export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** A log on standard output, JSON or, for a person at a terminal, readable. */
-export function makeLog(level: LogLevel, terminal: boolean): Log {
+/** A log on standard output, or where else each line is to go: JSON or, for a person at a terminal, readable. */
+export function makeLog(level: LogLevel, terminal: boolean, output: DestinationStream = pino.destination({ fd: 1, sync: true })): Log {
   const options: LoggerOptions = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   }
-  if (!terminal) return pino(options, pino.destination({ fd: 1, sync: true }))
-  return pino(options, pretty({ sync: true, hideObject: true, translateTime: 'SYS:HH:MM:ss.l' }))
+  if (!terminal) return pino(options, output)
+  const readable = prettyFactory({ hideObject: true, translateTime: 'SYS:HH:MM:ss.l' })
+  return pino(options, { write: (line) => output.write(readable(line)) })
 }

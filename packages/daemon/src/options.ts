@@ -97,14 +97,18 @@ function parseUnderlay(text: string): Result<IpAddress> {
   const address = parseIp(text)
   if (!address.ok) return address
   const range = addressRange(address.value)
-  return range === 'usable' || range === 'loopback' ? address : { ok: false, reason: `a ${range} address cannot carry a tunnel` }
+  return range === 'usable' || range === 'loopback' ? address : { ok: false, reason: `${article(range)} address cannot carry a tunnel` }
 }
 
 function parseOverlay(text: string): Result<InterfaceAddress> {
   const address = parseInterfaceAddress(text)
   if (!address.ok) return address
   const range = addressRange(hostOf(address.value))
-  return range === 'usable' ? address : { ok: false, reason: `a ${range} address cannot be given to a device` }
+  return range === 'usable' ? address : { ok: false, reason: `${article(range)} address cannot be given to a device` }
+}
+
+function article(word: string): string {
+  return `${/^[aeiou]/.test(word) ? 'an' : 'a'} ${word}`
 }
 
 /** The first label of the host's name, in the letters that a member's name may have. */
@@ -120,6 +124,6 @@ function ownName(): MemberName {
   return name.value
 }
 
-export function usage(where: string, reason: string): MeshError {
+function usage(where: string, reason: string): MeshError {
   return new MeshError({ code: 'USAGE', reason: `${where}: ${reason}` })
 }

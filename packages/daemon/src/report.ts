@@ -50,6 +50,6 @@ function tunnelLine({ device, mode, id, port, mtu, entries }: TunnelRow): string
 }
 
 /** Text that cannot move a cursor, ring a bell or turn a line around, wherever it came from. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }

@@ -74,8 +74,12 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
     state = { ...state, ...parts }
     write(statePath, state)
   }
+  /** A device may be called what every object has anyway, `constructor` for one. */
+  function writtenOn(device: DeviceName): ReadonlySet<Slot> {
+    return new Set(Object.hasOwn(state.written, device) ? state.written[device] : [])
+  }
   function setWritten(device: DeviceName, slots: ReadonlySet<Slot>): void {
-    const before = new Set(state.written[device])
+    const before = writtenOn(device)
     if (before.size === slots.size && [...slots].every((each) => before.has(each))) return
     change({ written: { ...state.written, [device]: [...slots] } })
   }
@@ -96,8 +100,8 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
       change({ claims: { ...state.claims, [String(id)]: { overlay: [...overlay], claimedAt: now } } })
       return now
     },
-    written: (device) => new Set(state.written[device]),
-    noteWritten: (device, entries) => setWritten(device, new Set([...(state.written[device] ?? []), ...entries.map(slot)])),
+    written: writtenOn,
+    noteWritten: (device, entries) => setWritten(device, new Set([...writtenOn(device), ...entries.map(slot)])),
     keepWritten: setWritten,
     saveView(current) {
       const beliefs = [...current.values()]

@@ -11,7 +11,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember } from './certificate.ts'
 import { envelopeVerifier, makeIdentity, type Identity } from './libp2p/signer.ts'
-import { encodeFrame, FRAME_MOST, openRecord, parseFrame, sealAccusation, sealRecord, type Frame } from './message.ts'
+import { encodeFrame, openRecord, parseFrame, sealAccusation, sealRecord, type Frame } from './message.ts'
 import { begin, step } from './protocol.ts'
 import { isSeed, REFUTE_PAUSE, SHUN, type Effect, type Environment, type Input, type Seed, type State } from './state.ts'
 
@@ -206,24 +206,39 @@ describe('what is new', () => {
       .frame(1, { records: [recordOf(c).bytes] })
     expect(member.sent().map(({ link, frame }) => [link, frame.records])).toEqual([[1, [newer.bytes]]])
   })
+})
 
-  test('leaves in frames that every receiver takes, however much it is', () => {
-    const member = met()
-    const long = { ...content, bootId: '1', leaving: false, name: sure(parseMemberName('x'.repeat(63))) }
-    const others = Array.from({ length: 300 }, (_, index) => index)
-    const wants = new Set<PeerId>([b.peer, c.peer])
-    for (const index of others)
-      member.frame(1, {
-        records: [
-          sealRecord(mesh, index % 2 === 0 ? b : c, chainOf((index % 2 === 0 ? b : c).peer), {
-            ...long,
-            incarnation: sure(parseIncarnation(200 + index)),
-          }).bytes,
-        ],
-      })
-    member.frame(2, { wants: [...wants] })
-    for (const { bytes } of member.sent()) expect(bytes.length).toBeLessThan(FRAME_MOST)
-    expect(incarnationsIn(member.sent())).toHaveLength(2)
+describe('silence', () => {
+  /** Of three that were met, the first two go on speaking. */
+  const listening = (duration: number) => {
+    const member = new Stepped(a).meet(1, b).meet(2, c).meet(3, d)
+    const sent = []
+    for (let passed = 0; passed < duration; passed += 200) {
+      sent.push(...member.sent(member.wait(200)), ...member.frame(1, {}).sent(), ...member.frame(2, {}).sent())
+    }
+    return { member, questions: sent.flatMap(({ frame }) => frame.questions ?? []) }
+  }
+
+  test('on one link is asked about, and nobody is accused before another confirms it', () => {
+    const { member, questions } = listening(1400)
+    expect(questions.map(({ subject }) => subject)).toContain(d.peer)
+    expect(member.state.view.get(d.peer)?.accusations.size).toBe(0)
+    member.frame(1, { answers: [{ nonce: questions.at(-1)!.nonce, age: 1400 }] })
+    expect([...member.state.view.get(d.peer)!.accusations.keys()]).toEqual([a.peer])
+  })
+
+  test('that another does not confirm accuses nobody, and its word is not passed on as ours', () => {
+    const { member, questions } = listening(1400)
+    member.frame(1, { answers: [{ nonce: questions.at(-1)!.nonce, age: 10 }] })
+    expect(member.state.view.get(d.peer)?.accusations.size).toBe(0)
+    const [answer] = member.frame(2, { questions: [{ nonce: 77, subject: d.peer }] }).sent()
+    expect(answer?.frame.answers?.[0]?.age).toBeGreaterThanOrEqual(1400)
+  })
+
+  test('of everybody while we ourselves stood still is not theirs', () => {
+    const member = new Stepped(a).meet(1, b).meet(2, c).take({ kind: 'tick' }, 5000)
+    expect(member.sent().flatMap(({ frame }) => frame.questions)).toEqual([])
+    expect([member.state.exchanged, member.state.aloneUntil]).toEqual([false, member.now])
   })
 })
 
@@ -247,15 +262,13 @@ describe('our own record', () => {
   })
 
   test('is raised above what an earlier life of ours said', () => {
-    const member = new Stepped(a).meet(1, b)
-    member.frame(1, { records: [recordOf(a, sure(parseIncarnation(5000))).bytes] })
+    const member = new Stepped(a).meet(1, b).frame(1, { records: [recordOf(a, sure(parseIncarnation(5000))).bytes] })
     const frames = member.sent([...member.effects, ...member.wait(REFUTE_PAUSE)])
     expect(Math.max(...incarnationsIn(frames))).toBe(5001)
   })
 
   test('is not raised by what we said before in this life', () => {
-    const member = new Stepped(a).meet(1, b)
-    member.frame(1, { records: [recordOf(a, sure(parseIncarnation(50))).bytes] })
+    const member = new Stepped(a).meet(1, b).frame(1, { records: [recordOf(a, sure(parseIncarnation(50))).bytes] })
     member.wait(1000)
     expect(member.state.incarnation).toBe(101)
   })
@@ -265,15 +278,15 @@ describe('a leave', () => {
   test('is told to all, and is over when two have heard it', () => {
     const member = new Stepped(a).meet(1, b).meet(2, c).meet(3, d).take({ kind: 'leave' })
     expect(member.sent().map(({ link }) => link)).toEqual([1, 2, 3])
-    expect(member.frame(1, { farewell: member.state.incarnation }).kinds()).not.toContain('left')
-    expect(member.frame(3, { farewell: member.state.incarnation }).kinds()).toContain('left')
+    const farewell = member.state.incarnation
+    expect(member.frame(1, { farewell }).kinds()).not.toContain('left')
+    expect(member.frame(3, { farewell }).kinds()).toContain('left')
   })
 
   test('is over at once where there is nobody, and soon where nobody answers', () => {
     expect(new Stepped(a).take({ kind: 'leave' }).kinds()).toContain('left')
     const unheard = new Stepped(a).meet(1, b).take({ kind: 'leave' })
-    expect(unheard.kinds()).not.toContain('left')
-    expect(unheard.wait(300).some((effect) => effect.kind === 'left')).toBe(true)
+    expect([unheard.effects, unheard.wait(300)].map((effects) => effects.some(({ kind }) => kind === 'left'))).toEqual([false, true])
   })
 
   test('of another is answered to it', () => {

@@ -23,7 +23,7 @@ export function receiveRoot(turn: Turn, link: Link, root: Bytes): void {
 }
 
 /** Sends the summary of our whole view. */
-export function compare(turn: Turn, link: LinkId): void {
+function compare(turn: Turn, link: LinkId): void {
   draft(turn, link).summaries = summarise(turn.state.view)
   changeLink(turn, link, { summarisedAt: turn.now })
 }

@@ -91,7 +91,8 @@ function chunksOf(items: Iterable<PeerItems>): readonly Chunk[] {
   return chunks
 }
 
-function frames(made: Draft): readonly Bytes[] {
+/** A draft as bytes. */
+export function frames(made: Draft): readonly Bytes[] {
   const { items, hello, ...rest } = made
   const chunks = chunksOf(items.values())
   // A greeting stands alone: what follows it is for an admitted peer, and frames before admission are short.

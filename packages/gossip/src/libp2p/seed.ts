@@ -15,7 +15,8 @@ export function parseSeed(text: string): Result<Seed> {
 }
 
 function isDialable(text: string): boolean {
-  const [, kind = '', host = '', port = '', peer] = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/([0-9]+)(?:\/p2p\/([^/]+))?$/.exec(text) ?? []
+  const [, kind = '', host = '', port = '', peer] =
+    /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/([0-9]+)(?:\/p2p\/([^/]+))?$/.exec(text) ?? []
   const named = kind.startsWith('dns') ? isName(host) : parseIp(host).ok && isIP(host) === (kind === 'ip4' ? 4 : 6)
   return named && parsePort(port).ok && (peer === undefined || parsePeerId(peer).ok)
 }

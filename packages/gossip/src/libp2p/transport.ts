@@ -13,7 +13,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { family, parsePeerId, parsePort, type Bytes, type ControlAddress, type PeerId } from '@vxmesh/core'
+import { family, MeshError, parsePeerId, parsePort, type Bytes, type ControlAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
 import { deframer, frame } from './framing.ts'
@@ -84,6 +84,7 @@ export async function startTransport(
       events.unlinked(link)
     }
     stream.addEventListener('message', ({ data }) => {
+      if (!links.has(link)) return
       const whole = frames(data)
       if (whole === undefined) {
         events.garbled(peer.value, 'frame too long')
@@ -92,7 +93,7 @@ export async function startTransport(
       for (const bytes of whole) if (links.has(link)) events.frame(link, bytes)
     })
     stream.addEventListener('drain', () => {
-      events.drained(link)
+      if (links.has(link)) events.drained(link)
     })
     stream.addEventListener('close', ended)
     stream.addEventListener('remoteCloseWrite', ended)
@@ -106,7 +107,14 @@ export async function startTransport(
   })
   // libp2p notes every peer it ever met; anybody can be any number of peers.
   node.addEventListener('peer:disconnect', ({ detail: peer }) => void node.peerStore.delete(peer))
-  await node.start()
+  try {
+    await node.start()
+  } catch (error) {
+    // libp2p says it in a paragraph with a stack; what the system said is somewhere in there.
+    const [said] = /\bE[A-Z]{4,}: [^\n]+/.exec(String(error)) ?? String(error).split('\n')
+    const reason = `cannot listen on ${listen.address}: ${said ?? ''}`
+    throw new MeshError({ code: 'CONFIG_INVALID', where: `--port ${String(listen.port)}`, reason }, { cause: error })
+  }
 
   async function dialAll(target: Target, addresses: readonly Multiaddr[]): Promise<void> {
     const failures: DialFailure[] = []

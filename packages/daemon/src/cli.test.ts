@@ -1,0 +1,205 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { statusAnswer } from './answers.ts'
+import { runCli } from './cli.ts'
+
+let directory = ''
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vxmesh-cli-'))
+  vi.stubEnv('VXMESH_CONTROL', join(directory, 'control.sock'))
+})
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
+  rmSync(directory, { recursive: true })
+})
+
+/** What a command line printed, with the temporary directory left out, and how it exited. */
+type Outcome = { readonly code: number; readonly out: string; readonly err: string }
+
+async function vxmesh(...args: readonly string[]): Promise<Outcome> {
+  const said = { out: '', err: '' }
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((said.out += String(text)), true))
+  const err = vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((said.err += String(text)), true))
+  try {
+    const code = await runCli(args)
+    const short = (text: string): string => text.replaceAll(`${directory}/`, '').replaceAll(directory, '.')
+    return { code, out: short(said.out), err: short(said.err) }
+  } finally {
+    out.mockRestore()
+    err.mockRestore()
+  }
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer()
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => void server.close(resolve))
+  return String(port)
+}
+
+describe('help', () => {
+  test.each(['--help', '-h', 'up --help', 'status --help', 'leave --help', 'init --help'])('%s exits 0', async (line) => {
+    const { code, out, err } = await vxmesh(...line.split(' '))
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(/^Usage: vxmesh /)
+  })
+
+  test('lists the commands and the exit codes', async () => {
+    const { out } = await vxmesh('--help')
+    for (const word of ['init', 'up', 'status', 'leave', 'Exit codes: 0 done']) expect(out).toContain(word)
+  })
+})
+
+describe('a wrong command line exits 2, says why in one line, and does nothing', () => {
+  const UP = ['up', '--device', 'provider0', '--id', '16']
+  test.each([
+    ['an unknown flag', ['--bogus'], "vxmesh: unknown option '--bogus'\n"],
+    ['an unknown flag of a command', ['leave', '--now'], "vxmesh: unknown option '--now'\n"],
+    ['a mistyped flag', [...UP, '--sead', 'a'], "vxmesh: unknown option '--sead' (Did you mean --seed?)\n"],
+    ['an unknown flag that would reach the terminal', ['--a\u001B[2J'], "vxmesh: unknown option '--a\\u{1b}[2J'\n"],
+    ['a word too many', ['leave', 'now'], "vxmesh: too many arguments for 'leave'. Expected 0 arguments but got 1: now.\n"],
+    ['a flag without its value', ['status', '--control'], "vxmesh: option '--control <path>' argument missing\n"],
+    ['no device', ['up', '--id', '16'], "vxmesh: required option '--device <name>' not specified\n"],
+    ['no id', ['up', '--device', 'provider0'], "vxmesh: required option '--id <number>' not specified\n"],
+    ['a wrong id', ['up', '--device', 'provider0', '--id', 'x'], 'vxmesh: --id x: a VXLAN id is a whole number from 1 to 16777215\n'],
+    ['a wrong seed', [...UP, '--seed', 'a', '--seed', 'a:0'], 'vxmesh: --seed a:0: a port is a whole number from 1 to 65535\n'],
+    ['a mode to come', [...UP, '--mode', 'gre'], 'vxmesh: --mode gre: the mode is vxlan (gre is not supported yet)\n'],
+    [
+      'a value that would reach the terminal',
+      [...UP, '--name', 'a\u001B[2J\nb'],
+      'vxmesh: --name a\\u{1b}[2J\\u{a}b: a name is 1 to 63 lower-case letters, digits and inner hyphens\n',
+    ],
+  ])('%s', async (_name, args, err) => {
+    expect(await vxmesh(...args)).toEqual({ code: 2, out: '', err })
+    expect(readdirSync(directory)).toEqual([])
+  })
+})
+
+describe('without a daemon', () => {
+  const NONE =
+    'vxmesh: no daemon answers at control.sock: there is no such socket; start one with "vxmesh up", or name its socket with --control\n'
+  test.each([[[]], [['status']], [['status', '--json']], [['leave']]])('%j exits 3, and says so in one line', async (args) => {
+    expect(await vxmesh(...args)).toEqual({ code: 3, out: '', err: NONE })
+  })
+
+  test('the socket that is named is the one that is tried', async () => {
+    const { code, err } = await vxmesh('status', '--control', join(directory, 'other.sock'))
+    expect([code, err.slice(0, 46)]).toEqual([3, 'vxmesh: no daemon answers at other.sock: there'])
+  })
+})
+
+describe('init', () => {
+  test('says what it made and what to do with it', async () => {
+    const { code, out, err } = await vxmesh('init', '--dir', directory)
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(
+      /^mesh 12D3KooW\w{44}\nmesh.key: the key of the mesh; no host needs it, keep it offline\nmesh.invite: admits hosts; copy it to each, for "vxmesh up --invite mesh.invite"\n$/,
+    )
+  })
+
+  test('twice exits 78, and leaves the first as it is', async () => {
+    await vxmesh('init', '--dir', directory)
+    const before = readFileSync(join(directory, 'mesh.key'), 'utf8')
+    expect(await vxmesh('init', '--dir', directory)).toEqual({
+      code: 78,
+      out: '',
+      err: 'vxmesh: mesh.key: there is a mesh here already; choose another --dir, or move these files away\n',
+    })
+    expect(readFileSync(join(directory, 'mesh.key'), 'utf8')).toBe(before)
+  })
+})
+
+describe('up, with the kernel in memory', () => {
+  async function flags(more: readonly string[] = []): Promise<readonly string[]> {
+    const tunnel = ['--device', 'provider0', '--id', '16', '--local', '192.168.226.4', '--address', '192.168.234.1/23', '--name', 'bastion']
+    const place = ['--state-dir', join(directory, 'state'), '--port', await freePort(), '--kernel', 'memory', '--log-level', 'error']
+    return ['up', ...tunnel, ...place, ...more]
+  }
+
+  test.each<[string, readonly string[], string]>([
+    ['without an invite', [], 'vxmesh: --invite: needed at the first start: there is no membership in state\n'],
+    [
+      'with an invite that is not there',
+      ['--invite', 'absent'],
+      "vxmesh: --invite absent: cannot be read: ENOENT: no such file or directory, open 'absent'\n",
+    ],
+    [
+      'with a control socket below a file',
+      ['--control', '/dev/null/x'],
+      "vxmesh: /dev/null: cannot be used: EEXIST: file already exists, mkdir '/dev/null'\n",
+    ],
+    [
+      'with a port that is taken',
+      ['--port', 'TAKEN'],
+      'vxmesh: --port TAKEN: cannot listen on 127.0.0.1: listen EADDRINUSE: address already in use 127.0.0.1:TAKEN\n',
+    ],
+  ])('%s exits 78', async (_name, more, err) => {
+    const server = createServer()
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+    const taken = String((server.address() as AddressInfo).port)
+    const outcome = await vxmesh(...(await flags(more.map((each) => each.replace('TAKEN', taken)))))
+    await new Promise((resolve) => void server.close(resolve))
+    expect(outcome).toEqual({ code: 78, out: '', err: err.replaceAll('TAKEN', taken) })
+  })
+
+  test('does not touch a file where its socket should be', async () => {
+    writeFileSync(join(directory, 'notes'), 'precious')
+    const { code, err } = await vxmesh(...(await flags(['--control', join(directory, 'notes')])))
+    expect([code, err]).toEqual([78, 'vxmesh: notes: there is something else already, which is left alone\n'])
+    expect(readFileSync(join(directory, 'notes'), 'utf8')).toBe('precious')
+  })
+
+  test('lives until it is told to leave, alone on its socket and in its state directory', async () => {
+    await vxmesh('init', '--dir', directory)
+    const up = await flags(['--invite', join(directory, 'mesh.invite')])
+    const life = runCli(up)
+    await vi.waitFor(async () => expect((await vxmesh('status')).code).toBe(0), 10_000)
+
+    expect((await vxmesh('status')).out).toBe(
+      [
+        'NAME     OVERLAY        UNDERLAY       STATE  SEEN  ENTRY  NOTE',
+        'bastion  192.168.234.1  192.168.226.4  self   -     -',
+        '',
+        'provider0 (vxlan id 16, port 4789, mtu 1450): 0 of 0 entries present',
+        '! nothing is removed for now: isolated: nobody is heard, so nobody is removed',
+        '',
+      ].join('\n'),
+    )
+    const json = await vxmesh('status', '--json')
+    expect(statusAnswer.parse(JSON.parse(json.out)).members.map(({ name }) => name)).toEqual(['bastion'])
+
+    const second = await flags(['--control', join(directory, 'second.sock')])
+    expect(await vxmesh(...second)).toEqual({
+      code: 75,
+      out: '',
+      err: 'vxmesh: the state directory state is taken by another daemon (state/lock)\n',
+    })
+    const third = await flags(['--state-dir', join(directory, 'third')])
+    expect((await vxmesh(...third)).err).toBe('vxmesh: the control socket is taken by another daemon (control.sock)\n')
+
+    expect(await vxmesh('leave')).toEqual({
+      code: 0,
+      out: 'left the mesh; 0 entries removed from provider0\nprovider0 itself stays; remove it with: ip link delete dev provider0\nto come back: "vxmesh up" with the same flags\n',
+      err: '',
+    })
+    expect(await life).toBe(0)
+    expect(readdirSync(join(directory, 'state')).toSorted()).toEqual(['identity.key', 'member.json', 'state.json', 'view.json'])
+    expect((await vxmesh('status')).code).toBe(3)
+  }, 20_000)
+
+  test('ends at a signal, and leaves no handler for the next', async () => {
+    await vxmesh('init', '--dir', directory)
+    const life = runCli(await flags(['--invite', join(directory, 'mesh.invite')]))
+    await vi.waitFor(async () => expect((await vxmesh('status')).code).toBe(0), 10_000)
+    process.emit('SIGTERM', 'SIGTERM')
+    expect(await life).toBe(0)
+    expect(process.listenerCount('SIGTERM')).toBe(0)
+  }, 20_000)
+})

@@ -1,0 +1,131 @@
+import { hostname } from 'node:os'
+import { MeshError } from '@vxmesh/core'
+import { describe, expect, test } from 'vitest'
+import { DEFAULTS } from './defaults.ts'
+import { parseUpOptions, type RawUpOptions } from './options.ts'
+
+/** The flags that must be given, and the defaults of the others. */
+const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [] }
+
+function refusal(parts: Partial<RawUpOptions>): string {
+  try {
+    parseUpOptions({ ...LEAST, ...parts })
+  } catch (error) {
+    if (error instanceof MeshError && error.failure.code === 'USAGE') return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+test('with no more than must be given, everything suits root on a real host', () => {
+  const { name, ...rest } = parseUpOptions(LEAST)
+  expect(rest).toEqual({
+    invite: undefined,
+    device: 'provider0',
+    mode: 'vxlan',
+    id: 16,
+    local: undefined,
+    addresses: [],
+    seeds: [],
+    stateDir: '/var/lib/vxmesh',
+    control: '/run/vxmesh/control.sock',
+    port: 4788,
+    vxlanPort: undefined,
+    logLevel: 'info',
+    kernel: 'iproute2',
+  })
+  expect(
+    hostname()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, '-'),
+  ).toContain(name.split('-')[0])
+})
+
+test('every flag is taken', () => {
+  const raw: RawUpOptions = {
+    invite: 'mesh.invite',
+    device: 'vx.16',
+    mode: 'vxlan',
+    id: '16777215',
+    local: '192.168.226.4',
+    address: ['192.168.234.1/23', '2001:DB8::1/64'],
+    seed: ['host-00', '192.168.226.5:5000'],
+    stateDir: '/tmp/state',
+    control: 'control.sock',
+    name: 'bastion',
+    port: '5000',
+    vxlanPort: '8472',
+    logLevel: 'debug',
+    kernel: 'memory',
+  }
+  expect(parseUpOptions(raw)).toEqual({
+    invite: 'mesh.invite',
+    device: 'vx.16',
+    mode: 'vxlan',
+    id: 16_777_215,
+    local: '192.168.226.4',
+    addresses: ['192.168.234.1/23', '2001:db8::1/64'],
+    seeds: ['host-00', '192.168.226.5:5000'],
+    stateDir: '/tmp/state',
+    control: 'control.sock',
+    name: 'bastion',
+    port: 5000,
+    vxlanPort: 8472,
+    logLevel: 'debug',
+    kernel: 'memory',
+  })
+})
+
+describe('refused', () => {
+  test.each<[string, Partial<RawUpOptions>, string]>([
+    [
+      'a device name that is too long',
+      { device: 'a-name-of-sixteen' },
+      '--device a-name-of-sixteen: a device name is 1 to 15 letters, digits, dots, hyphens and underscores',
+    ],
+    [
+      'a device name that is a flag',
+      { device: '-force' },
+      '--device -force: a device name is 1 to 15 letters, digits, dots, hyphens and underscores',
+    ],
+    ['the id 0', { id: '0' }, '--id 0: a VXLAN id is a whole number from 1 to 16777215'],
+    ['an id of 25 bits', { id: '16777216' }, '--id 16777216: a VXLAN id is a whole number from 1 to 16777215'],
+    ['an id that is a word', { id: 'sixteen' }, '--id sixteen: a VXLAN id is a whole number from 1 to 16777215'],
+    ['GRE, for now', { mode: 'gre' }, '--mode gre: the mode is vxlan (gre is not supported yet)'],
+    ['a mistyped underlay address', { local: '192.168.226.256' }, '--local 192.168.226.256: not an IP address'],
+    ['an underlay address with a prefix', { local: '192.168.226.4/24' }, '--local 192.168.226.4/24: not an IP address'],
+    ['a multicast underlay address', { local: '239.1.1.1' }, '--local 239.1.1.1: a multicast address cannot carry a tunnel'],
+    ['the zero address', { local: '0.0.0.0' }, '--local 0.0.0.0: an unspecified address cannot carry a tunnel'],
+    ['a link-local underlay address', { local: 'fe80::1' }, '--local fe80::1: a link-local address cannot carry a tunnel'],
+    [
+      'an overlay address without a prefix',
+      { address: ['192.168.234.1'] },
+      '--address 192.168.234.1: not an address with its prefix length, as 192.0.2.1/24',
+    ],
+    [
+      'the second of two overlay addresses',
+      { address: ['192.168.234.1/23', '1.2.3/8'] },
+      '--address 1.2.3/8: not an address with its prefix length, as 192.0.2.1/24',
+    ],
+    [
+      'a prefix that is too long',
+      { address: ['192.168.234.1/33'] },
+      '--address 192.168.234.1/33: the prefix length of 192.168.234.1 is 1 to 32',
+    ],
+    ['a multicast overlay address', { address: ['224.0.0.1/4'] }, '--address 224.0.0.1/4: a multicast address cannot be given to a device'],
+    ['a loopback overlay address', { address: ['127.0.0.1/8'] }, '--address 127.0.0.1/8: a loopback address cannot be given to a device'],
+    ['a mistyped seed', { seed: ['192.168.226.4', 'host:0'] }, '--seed host:0: a port is a whole number from 1 to 65535'],
+    ['a seed that is no host', { seed: ['a b'] }, '--seed a b: not HOST, HOST:PORT or a multiaddr'],
+    ['a name with capitals', { name: 'Bastion' }, '--name Bastion: a name is 1 to 63 lower-case letters, digits and inner hyphens'],
+    ['no name', { name: '' }, '--name : a name is 1 to 63 lower-case letters, digits and inner hyphens'],
+    ['the port 0', { port: '0' }, '--port 0: a port is a whole number from 1 to 65535'],
+    ['a port that is too high', { vxlanPort: '65536' }, '--vxlan-port 65536: a port is a whole number from 1 to 65535'],
+    ['no state directory', { stateDir: '' }, '--state-dir: needs a path'],
+    ['a control path with a null', { control: '/run/\0' }, '--control: needs a path'],
+    ['a level that pino has and we have not', { logLevel: 'trace' }, '--log-level trace: the level is one of error, warn, info, debug'],
+    ['another kernel', { kernel: 'netlink' }, '--kernel netlink: the kernel is iproute2 or memory'],
+    ['the kernel in memory without an address', { kernel: 'memory' }, '--local: needed with --kernel memory'],
+  ])('%s', (_name, parts, message) => {
+    expect(refusal(parts)).toBe(message)
+  })
+})

@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest'
+import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
+import { age, printable, renderStatus } from './report.ts'
+
+function row(name: string, parts: Partial<MemberRow> = {}): MemberRow {
+  return {
+    name,
+    peer: '12D3KooW',
+    self: false,
+    state: 'alive',
+    overlay: ['192.168.234.2/23'],
+    underlay: '192.168.226.5',
+    port: 4789,
+    mtu: 1450,
+    incarnation: 1,
+    seen_ms: 120,
+    entry: 'present',
+    note: null,
+    ...parts,
+  }
+}
+
+const TUNNEL: TunnelRow = {
+  device: 'provider0',
+  mode: 'vxlan',
+  id: 16,
+  port: 4789,
+  mtu: 1450,
+  local: '192.168.226.4',
+  addresses: [],
+  origin: 'made',
+  entries: { wanted: 2, present: 2, foreign: 0 },
+  repairs: 0,
+}
+
+function report(members: readonly MemberRow[], tunnel: Partial<TunnelRow> = {}, health: readonly string[] = []): StatusReport {
+  const self = { peer: '12D3KooW', name: 'bastion', incarnation: 1 }
+  return { version: 1, mesh: 'M', self, members, tunnels: [{ ...TUNNEL, ...tunnel }], health, dropped: {} }
+}
+
+function lines(...text: readonly string[]): string {
+  return text.join('\n')
+}
+
+const SELF = row('bastion', { self: true, overlay: ['192.168.234.1/23'], underlay: '192.168.226.4', seen_ms: null, entry: 'none' })
+
+describe('a report is printed', () => {
+  test('as a table whose columns line up, with a line for the tunnel', () => {
+    const members = [SELF, row('host-00'), row('host-01', { overlay: ['192.168.234.3/23'], underlay: '192.168.226.6', seen_ms: 61_000 })]
+    expect(renderStatus(report(members))).toBe(
+      lines(
+        'NAME     OVERLAY        UNDERLAY       STATE  SEEN  ENTRY    NOTE',
+        'bastion  192.168.234.1  192.168.226.4  self   -     -',
+        'host-00  192.168.234.2  192.168.226.5  alive  0s    present',
+        'host-01  192.168.234.3  192.168.226.6  alive  1m    present',
+        '',
+        'provider0 (vxlan id 16, port 4789, mtu 1450): 2 of 2 entries present',
+      ),
+    )
+  })
+
+  test('with notes, foreign entries, and what an operator should know', () => {
+    const members = [
+      SELF,
+      row('host-00', { state: 'suspect', entry: 'missing', note: 'accused of silence by 1 of the 2 it takes' }),
+      row('host-01', { state: 'left', overlay: [], underlay: null, entry: 'none', seen_ms: null }),
+      row('host-02', { overlay: ['192.168.234.4/23', '2001:db8::4/64'] }),
+    ]
+    expect(renderStatus(report(members, { entries: { wanted: 2, present: 1, foreign: 1 } }, ['one thing', 'another']))).toBe(
+      lines(
+        'NAME     OVERLAY                    UNDERLAY       STATE    SEEN  ENTRY    NOTE',
+        'bastion  192.168.234.1              192.168.226.4  self     -     -',
+        'host-00  192.168.234.2              192.168.226.5  suspect  0s    missing  accused of silence by 1 of the 2 it takes',
+        'host-01  -                          -              left     -     -',
+        'host-02  192.168.234.4,2001:db8::4  192.168.226.5  alive    0s    present',
+        '',
+        'provider0 (vxlan id 16, port 4789, mtu 1450): 1 of 2 entries present, 1 not ours',
+        '! one thing',
+        '! another',
+      ),
+    )
+  })
+
+  test('without a device as far as it goes', () => {
+    expect(
+      renderStatus(report([SELF], { port: null, mtu: null, entries: { wanted: 0, present: 0, foreign: 0 } }))
+        .split('\n')
+        .at(-1),
+    ).toBe('provider0 (vxlan id 16, port -, mtu -): 0 of 0 entries present')
+  })
+
+  test('with nothing in it that could reach the terminal, wherever it came from', () => {
+    const hostile = 'a\u001B[2J\u0007\r\n\u202Eb'
+    const text = renderStatus(
+      report([row(hostile, { overlay: [`${hostile}/1`], underlay: hostile, note: hostile })], { device: hostile }, [hostile]),
+    )
+    expect(text.split('\n')).toHaveLength(5)
+    expect(text).not.toMatch(/[^\n\P{C}]/u)
+    expect(text).toContain('! a\\u{1b}[2J\\u{7}\\u{d}\\u{a}\\u{202e}b')
+    expect(text.split('\n')[1]).toMatch(/^a\\u\{1b\}\[2J/)
+  })
+})
+
+test.each([
+  [null, '-'],
+  [0, '0s'],
+  [999, '0s'],
+  [59_999, '59s'],
+  [60_000, '1m'],
+  [3_599_999, '59m'],
+  [3_600_000, '1h'],
+  [86_399_999, '23h'],
+  [86_400_000, '1d'],
+  [8_640_000_000, '100d'],
+])('an age of %j milliseconds is %s', (milliseconds, text) => {
+  expect(age(milliseconds)).toBe(text)
+})
+
+test.each([
+  ['what people write', 'höst-00 → ok, 日本', 'höst-00 → ok, 日本'],
+  ['an escape sequence', '\u001B[31mred', '\\u{1b}[31mred'],
+  ['a bell, a null and a delete', '\u0007\0\u007F', '\\u{7}\\u{0}\\u{7f}'],
+  ['the eight-bit escape of some terminals', '\u009B31m', '\\u{9b}31m'],
+  ['what turns a line around', '\u202Eabc\u2066', '\\u{202e}abc\\u{2066}'],
+  ['what cannot be seen', '\u200B\u2028\uFEFF\u{E0041}', '\\u{200b}\\u{2028}\\u{feff}\\u{e0041}'],
+])('%s is printed as %s', (_name, text, printed) => {
+  expect(printable(text)).toBe(printed)
+})

@@ -1,0 +1,288 @@
+import { describe, expect, test } from 'vitest'
+import {
+  EMPTY_VIEW,
+  instant,
+  table,
+  type Belief,
+  type Conflict,
+  type Desired,
+  type Device,
+  type Entry,
+  type IpAddress,
+  type MemberName,
+  type MemberRecord,
+  type PeerId,
+  type Port,
+  type Standing,
+  type TunnelClaim,
+  type Verdict,
+  type View,
+  type Vni,
+} from '@vxmesh/core'
+import type { State } from '@vxmesh/gossip'
+import { statusAnswer, type MemberRow, type StatusReport } from './answers.ts'
+import type { Picture } from './reconciler.ts'
+import { statusReport } from './status.ts'
+
+const SELF = 'A' as PeerId
+const VNI = 16 as Vni
+const NOW = 100_000
+
+/** What a test says of one member; the rest is as usual. */
+type Sketch = {
+  readonly name?: string
+  readonly standing?: Standing
+  readonly claim?: Partial<TunnelClaim> | undefined
+  readonly verdict?: Verdict
+  readonly leaving?: boolean
+  /** When it was last heard; null: never. */
+  readonly heard?: number | null
+}
+
+type Surrounding = {
+  readonly conflicts?: readonly Conflict[]
+  readonly present?: readonly string[]
+  readonly hold?: string
+  readonly device?: Partial<Device> | null
+  readonly picture?: Partial<Picture>
+}
+
+function underlay(peer: string): IpAddress {
+  return `10.0.0.${String(peer.charCodeAt(0) - 64)}` as IpAddress
+}
+
+function flood(address: IpAddress): Entry {
+  return { kind: 'flood', underlay: address }
+}
+
+function wanted(peer: string): Verdict {
+  return { kind: 'wanted', entry: flood(underlay(peer)) }
+}
+
+/** The report of A, of a mesh of these. A itself is added. */
+function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding = {}): StatusReport {
+  const all: [string, Sketch][] = Object.entries({ A: { name: 'bastion' }, ...members })
+  const none = EMPTY_VIEW as unknown as Belief['accusations']
+  const view: View = EMPTY_VIEW.concat(
+    all.map(([peer, sketch]) => [peer as PeerId, { signed: { record: record(peer, sketch) }, accusations: none } as Belief]),
+  )
+  const maps = EMPTY_VIEW as unknown as { concat(entries: Iterable<[PeerId, unknown]>): unknown }
+  const state = {
+    view,
+    standings: maps.concat(all.map(([peer, { standing }]) => [peer as PeerId, standing ?? { state: 'alive' }])),
+    watches: maps.concat(all.map(([peer, { heard }]) => [peer as PeerId, { heard: heard !== null, spoke: instant(heard ?? NOW - 250) }])),
+    content: { name: 'bastion' },
+    incarnation: 7,
+    dropped: maps.concat([['malformed frame' as PeerId, 2]]),
+  } as unknown as State
+  const verdicts = new Map(all.filter(([peer]) => peer !== 'A').map(([peer, { verdict }]) => [peer as PeerId, verdict ?? wanted(peer)]))
+  const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? [verdict.entry] : []))
+  const conflicts = new Map((around.conflicts ?? []).map((conflict) => [conflict.loser, conflict]))
+  const desired: Desired = { table: table(entries), verdicts, conflicts }
+  const held = around.present ?? all.map(([peer]) => underlay(peer))
+  const reading =
+    around.device === null
+      ? undefined
+      : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))) }
+  const picture: Picture = { reading, foreign: 0, decision: { desired, hold: around.hold }, rejections: [], repairs: 0, ...around.picture }
+  return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0', id: VNI }, now: NOW })
+}
+
+const DEVICE = {
+  name: 'provider0',
+  id: VNI,
+  local: '10.0.0.1',
+  port: 4789,
+  mac: '02:00:00:00:00:01',
+  mtu: 1450,
+  addresses: ['192.168.234.1/23'],
+  origin: 'made',
+} as unknown as Device
+
+function record(peer: string, { name, claim, leaving = false }: Sketch): MemberRecord {
+  const tunnel = { mode: 'vxlan', id: VNI, underlay: underlay(peer), port: 4789, overlay: ['192.168.234.9/23'], mtu: 1450, ...claim }
+  return { peer, name: (name ?? peer.toLowerCase()) as MemberName, incarnation: 5, leaving, tunnels: [tunnel] } as unknown as MemberRecord
+}
+
+function rowOf(sketch: Sketch, around: Surrounding = {}): MemberRow {
+  const row = reportOf({ B: sketch }, around).members.find(({ peer }) => peer === 'B')
+  if (row === undefined) throw new Error('B is not in the report')
+  return row
+}
+
+test('a report has every field that the answer promises, and is nothing else', () => {
+  const report = reportOf({ B: { name: 'host-00' } })
+  expect(statusAnswer.parse(report)).toEqual(report)
+  expect(report).toEqual({
+    version: 1,
+    mesh: 'M',
+    self: { peer: 'A', name: 'bastion', incarnation: 7 },
+    members: [
+      {
+        name: 'bastion',
+        peer: 'A',
+        self: true,
+        state: 'alive',
+        overlay: ['192.168.234.9/23'],
+        underlay: '10.0.0.1',
+        port: 4789,
+        mtu: 1450,
+        incarnation: 5,
+        seen_ms: null,
+        entry: 'none',
+        note: null,
+      },
+      {
+        name: 'host-00',
+        peer: 'B',
+        self: false,
+        state: 'alive',
+        overlay: ['192.168.234.9/23'],
+        underlay: '10.0.0.2',
+        port: 4789,
+        mtu: 1450,
+        incarnation: 5,
+        seen_ms: 250,
+        entry: 'present',
+        note: null,
+      },
+    ],
+    tunnels: [
+      {
+        device: 'provider0',
+        mode: 'vxlan',
+        id: 16,
+        port: 4789,
+        mtu: 1450,
+        local: '10.0.0.1',
+        addresses: ['192.168.234.1/23'],
+        origin: 'made',
+        entries: { wanted: 1, present: 1, foreign: 0 },
+        repairs: 0,
+      },
+    ],
+    health: [],
+    dropped: { 'malformed frame': 2 },
+  })
+})
+
+test('members are in the order of their names, the own row first', () => {
+  const members = { B: { name: 'z' }, C: { name: 'b' }, D: { name: 'a' }, E: { name: 'b' } }
+  expect(reportOf(members).members.map(({ name, peer }) => `${name} ${peer}`)).toEqual(['bastion A', 'a D', 'b C', 'b E', 'z B'])
+})
+
+describe('a member', () => {
+  test.each<[string, Sketch, Partial<MemberRow>]>([
+    ['alive', {}, { state: 'alive', entry: 'present', note: null, seen_ms: 250 }],
+    ['never heard by this host', { heard: null }, { seen_ms: null }],
+    ['heard in the same millisecond, on a clock that is a little ahead', { heard: NOW + 0.4 }, { seen_ms: 0 }],
+    ['accused', { standing: { state: 'suspect', accusers: 1 } }, { state: 'suspect', note: 'accused of silence by 1 of the 1 it takes' }],
+    [
+      'whose daemon is gone',
+      { standing: { state: 'restarting', since: instant(NOW - 4600) } },
+      { state: 'restarting', entry: 'present', note: 'its host answers, its daemon does not, for 5s' },
+    ],
+    ...(['quorum', 'lone accuser', 'restart hold'] as const).map((because): [string, Sketch, Partial<MemberRow>] => [
+      `dead by ${because}`,
+      { standing: { state: 'dead', because }, verdict: { kind: 'unwanted', why: 'gone' } },
+      { state: 'dead', entry: 'none', note: `dead by ${because}` },
+    ]),
+    [
+      'that left',
+      { standing: { state: 'left' }, leaving: true, verdict: { kind: 'unwanted', why: 'gone' } },
+      { state: 'left', entry: 'none', note: null },
+    ],
+    [
+      'that does not carry this tunnel',
+      { claim: { id: 17 as Vni }, verdict: { kind: 'unwanted', why: 'elsewhere' } },
+      { overlay: [], underlay: null, port: null, mtu: null, entry: 'none', note: 'does not carry this tunnel' },
+    ],
+    [
+      'whose address may not be programmed',
+      { verdict: { kind: 'refused', reason: '224.0.0.1 is a multicast address' } },
+      { entry: 'none', note: 'not programmed: 224.0.0.1 is a multicast address' },
+    ],
+    ['on another port', { claim: { port: 8472 as Port } }, { port: 8472, note: 'port 8472 there, 4789 here: no packet passes' }],
+    ['with the name of another', { name: 'bastion' }, { note: 'another member has this name' }],
+    [
+      'that left, with the name of another',
+      { name: 'bastion', leaving: true, standing: { state: 'left' }, verdict: { kind: 'unwanted', why: 'gone' } },
+      { note: null },
+    ],
+    [
+      'with several things at once',
+      { name: 'bastion', claim: { port: 8472 as Port }, standing: { state: 'suspect', accusers: 1 } },
+      { note: 'accused of silence by 1 of the 1 it takes; port 8472 there, 4789 here: no packet passes; another member has this name' },
+    ],
+  ])('%s', (_name, sketch, expected) => {
+    expect(rowOf(sketch)).toMatchObject(expected)
+  })
+
+  test('whose entry is not in the kernel misses it', () => {
+    const report = reportOf({ B: {}, C: {} }, { present: ['10.0.0.3'] })
+    expect(report.members.map(({ entry }) => entry)).toEqual(['none', 'missing', 'present'])
+    expect(report.tunnels[0]?.entries).toEqual({ wanted: 2, present: 1, foreign: 0 })
+  })
+
+  test('that lost a claim is told who has it, once', () => {
+    const conflict = { loser: 'B' as PeerId, winner: 'C' as PeerId, what: '192.168.234.9' }
+    const lost: Verdict = { kind: 'refused', reason: '192.168.234.9 is claimed by another member' }
+    const report = reportOf({ B: { verdict: lost }, C: { name: 'host-01' } }, { conflicts: [conflict] })
+    expect(report.members.find(({ peer }) => peer === 'B')?.note).toBe('192.168.234.9 belongs to host-01')
+    expect(report.health).toEqual(['192.168.234.9 is claimed by host-01 and by b: the claim of b is not programmed'])
+  })
+
+  test('that is ourselves, and lost its claim, is told what to do', () => {
+    const conflict = { loser: SELF, winner: 'B' as PeerId, what: '192.168.234.9' }
+    const report = reportOf({ B: { name: 'host-00' } }, { conflicts: [conflict] })
+    expect(report.members[0]?.note).toBe('192.168.234.9 belongs to host-00: change --address here')
+  })
+
+  test('that won a claim and is gone from the view is called by its id', () => {
+    const conflict = { loser: 'B' as PeerId, winner: 'Z' as PeerId, what: '192.168.234.9' }
+    expect(rowOf({}, { conflicts: [conflict] }).note).toBe('192.168.234.9 belongs to Z')
+  })
+})
+
+describe('health', () => {
+  const operation = { kind: 'add', entry: flood(underlay('B')) } as const
+  const command = 'bridge fdb append 00:00:00:00:00:00 dst 10.0.0.2 dev provider0'
+  test.each<[string, Surrounding, readonly string[]]>([
+    ['nothing, when all is well', {}, []],
+    ['a device that is not there', { device: null }, ['provider0 does not exist: whoever made it must make it again']],
+    [
+      'a hold',
+      { hold: 'isolated: nobody is heard, so nobody is removed' },
+      ['nothing is removed for now: isolated: nobody is heard, so nobody is removed'],
+    ],
+    [
+      'what the kernel refused',
+      { picture: { rejections: [{ operation, command, reason: 'RTNETLINK answers: Cannot allocate memory' }] } },
+      [`the kernel refused "${command}": RTNETLINK answers: Cannot allocate memory`],
+    ],
+  ])('tells of %s', (_name, around, health) => {
+    expect(reportOf({ B: {} }, around).health).toEqual(health)
+  })
+})
+
+test('a tunnel without its device is what is known of it', () => {
+  expect(reportOf({ B: {} }, { device: null }).tunnels).toEqual([
+    {
+      device: 'provider0',
+      mode: 'vxlan',
+      id: 16,
+      port: null,
+      mtu: null,
+      local: null,
+      addresses: [],
+      origin: null,
+      entries: { wanted: 1, present: 0, foreign: 0 },
+      repairs: 0,
+    },
+  ])
+})
+
+test('a tunnel on a device of somebody else counts what is foreign, and repairs', () => {
+  const [tunnel] = reportOf({ B: {} }, { device: { origin: 'adopted', port: 8472 as Port }, picture: { foreign: 3, repairs: 2 } }).tunnels
+  expect(tunnel).toMatchObject({ origin: 'adopted', port: 8472, entries: { wanted: 1, present: 1, foreign: 3 }, repairs: 2 })
+})

@@ -1,0 +1,176 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  EMPTY_VIEW,
+  wallTime,
+  type Accusation,
+  type Belief,
+  type DeviceName,
+  type Entry,
+  type Incarnation,
+  type InterfaceAddress,
+  type IpAddress,
+  type PeerId,
+  type Vni,
+} from '@vxmesh/core'
+import { openStore, type Store } from './store.ts'
+
+const VNI = 16 as Vni
+const DEVICE = 'provider0' as DeviceName
+const ONE = '192.168.234.1/23' as InterfaceAddress
+const TWO = '192.168.234.2/23' as InterfaceAddress
+
+let directory = ''
+let troubles: string[] = []
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vxmesh-store-'))
+  troubles = []
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true })
+})
+
+function open(): Store {
+  return openStore(directory, (what) => troubles.push(what.replaceAll(`${directory}/`, '')))
+}
+
+function flood(underlay: string): Entry {
+  return { kind: 'flood', underlay: underlay as IpAddress }
+}
+
+describe('the incarnation', () => {
+  test('is on the disk when it has been set', () => {
+    open().setIncarnation(5000 as Incarnation)
+    expect(JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8'))).toMatchObject({ version: 1, incarnation: 5000 })
+  })
+
+  test.each([
+    ['what was written down', 5000, 1000, 5000],
+    ['the wall clock where that is ahead', 5000, 9000, 9000],
+    ['one, with a clock that stands at nothing', undefined, 0, 1],
+  ])('begins at %s', (_name, written, now, highest) => {
+    if (written !== undefined) open().setIncarnation(written as Incarnation)
+    expect(open().highestIncarnation(wallTime(now))).toBe(highest)
+  })
+})
+
+describe('a claim', () => {
+  test('dates from when it was first made, over restarts', () => {
+    expect(open().claimedAt(VNI, [ONE], wallTime(1000))).toBe(1000)
+    expect(open().claimedAt(VNI, [ONE], wallTime(2000))).toBe(1000)
+  })
+
+  test.each([
+    ['another address', [ONE], [TWO]],
+    ['one more', [ONE], [ONE, TWO]],
+    ['one less', [ONE, TWO], [ONE]],
+    ['none', [ONE], []],
+  ])('is new with %s', (_name, before, after) => {
+    const store = open()
+    store.claimedAt(VNI, before, wallTime(1000))
+    expect(store.claimedAt(VNI, after, wallTime(2000))).toBe(2000)
+    expect(open().claimedAt(VNI, after, wallTime(3000))).toBe(2000)
+  })
+
+  test('is the same in whatever order the kernel shows the addresses', () => {
+    const store = open()
+    store.claimedAt(VNI, [ONE, TWO], wallTime(1000))
+    expect(store.claimedAt(VNI, [TWO, ONE], wallTime(2000))).toBe(1000)
+  })
+
+  test('on one tunnel has nothing to do with another', () => {
+    const store = open()
+    store.claimedAt(VNI, [ONE], wallTime(1000))
+    expect(store.claimedAt(17 as Vni, [ONE], wallTime(2000))).toBe(2000)
+  })
+})
+
+describe('the entries written on an adopted device', () => {
+  test('are known over restarts, each device by itself', () => {
+    const store = open()
+    store.noteWritten(DEVICE, [flood('10.0.0.1')])
+    store.noteWritten(DEVICE, [flood('10.0.0.2'), flood('10.0.0.1')])
+    expect([...open().written(DEVICE)]).toEqual(['flood 10.0.0.1', 'flood 10.0.0.2'])
+    expect([...open().written('other' as DeviceName)]).toEqual([])
+  })
+
+  test('are forgotten when they are gone', () => {
+    const store = open()
+    store.noteWritten(DEVICE, [flood('10.0.0.1'), flood('10.0.0.2')])
+    store.keepWritten(DEVICE, new Set(['flood 10.0.0.2']))
+    expect([...open().written(DEVICE)]).toEqual(['flood 10.0.0.2'])
+  })
+
+  test('that have not changed are not written again', () => {
+    const store = open()
+    store.noteWritten(DEVICE, [flood('10.0.0.1')])
+    rmSync(join(directory, 'state.json'))
+    store.noteWritten(DEVICE, [flood('10.0.0.1')])
+    store.keepWritten(DEVICE, new Set(['flood 10.0.0.1']))
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  test.each(['constructor', 'toString'])('on a device called %s are entries like others', (name) => {
+    const device = name as DeviceName
+    expect([...open().written(device)]).toEqual([])
+    open().noteWritten(device, [flood('10.0.0.1')])
+    expect([...open().written(device)]).toEqual(['flood 10.0.0.1'])
+  })
+})
+
+test('a view is saved, and loaded again byte for byte', () => {
+  const record = Uint8Array.of(0, 1, 255)
+  const accusation = Uint8Array.of(7)
+  const none = EMPTY_VIEW as unknown as Belief['accusations']
+  const accusations = none.set('b' as PeerId, { bytes: accusation } as Accusation)
+  open().saveView(EMPTY_VIEW.set('a' as PeerId, { signed: { bytes: record }, accusations } as Belief))
+  expect(open().saved).toEqual({ records: [record], accusations: [accusation] })
+  expect(troubles).toEqual([])
+})
+
+describe('a file that cannot be read', () => {
+  test.each([
+    ['an empty one', 'state.json', ''],
+    ['half of one', 'state.json', '{"version":1,"incarn'],
+    ['one of another version', 'state.json', '{"version":2,"incarnation":1,"claims":{},"written":{}}'],
+    ['one whose incarnation is no number', 'state.json', '{"version":1,"incarnation":"1","claims":{},"written":{}}'],
+    [
+      'one whose incarnation leaves no room above it',
+      'state.json',
+      '{"version":1,"incarnation":9007199254740991,"claims":{},"written":{}}',
+    ],
+    ['a view of garbage', 'view.json', '\u0000'],
+    ['a view whose records are no base64', 'view.json', '{"version":1,"records":["?"],"accusations":[]}'],
+  ])('%s is set aside and reported, and the mesh is asked instead', (_name, file, text) => {
+    writeFileSync(join(directory, file), text)
+    const store = open()
+    expect(troubles).toEqual([`${file} cannot be read: set aside as ${file}.bad, the mesh is asked instead`])
+    expect(readdirSync(directory)).toEqual([`${file}.bad`])
+    expect(readFileSync(join(directory, `${file}.bad`), 'utf8')).toBe(text)
+    expect(store.saved).toEqual({ records: [], accusations: [] })
+    expect(store.highestIncarnation(wallTime(7))).toBe(7)
+  })
+
+  test('one that can be read is left alone', () => {
+    open().setIncarnation(5 as Incarnation)
+    open()
+    expect(troubles).toEqual([])
+    expect(readdirSync(directory)).toEqual(['state.json'])
+  })
+})
+
+test('a disk that takes nothing is reported, and what was to be written is known all the same', () => {
+  mkdirSync(join(directory, 'state.json.new'))
+  mkdirSync(join(directory, 'view.json.new'))
+  const store = open()
+  store.setIncarnation(5000 as Incarnation)
+  store.noteWritten(DEVICE, [flood('10.0.0.1')])
+  store.saveView(EMPTY_VIEW)
+  expect(troubles).toEqual(['cannot write state.json', 'cannot write state.json', 'cannot write view.json'])
+  expect(store.highestIncarnation(wallTime(1))).toBe(5000)
+  expect([...store.written(DEVICE)]).toEqual(['flood 10.0.0.1'])
+})

@@ -1,0 +1,128 @@
+/** What the reconciler is tested on: a host in memory, virtual time, and a test that decides what is wanted. */
+import { vi } from 'vitest'
+import {
+  parseDeviceName,
+  parseInterfaceAddress,
+  parseIp,
+  parsePort,
+  parseVni,
+  table,
+  type Entry,
+  type IpAddress,
+  type Kernel,
+  type Result,
+  type TunnelSpec,
+} from '@vxmesh/core'
+import { MemoryHost, memoryKernel } from '@vxmesh/kernel-adapter'
+import { z } from 'zod'
+import { makeLog } from './log.ts'
+import { startReconciler, type Reconciler } from './reconciler.ts'
+import { openStore, type Store } from './store.ts'
+
+function sure<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
+export function ip(text: string): IpAddress {
+  return sure(parseIp(text))
+}
+
+export const HERE = ip('10.0.0.1')
+export const DEVICE = sure(parseDeviceName('provider0'))
+
+const SPEC: TunnelSpec = {
+  device: DEVICE,
+  mode: 'vxlan',
+  id: sure(parseVni(16)),
+  local: HERE,
+  port: undefined,
+  addresses: [sure(parseInterfaceAddress('192.168.234.1/23'))],
+  alias: 'vxmesh:M:16',
+}
+
+const line = z.object({ level: z.string(), msg: z.string() })
+
+/** A host with its kernel in memory, and a reconciler that a test tells what to want. */
+export class Workbench {
+  readonly #directory: string
+  readonly host = new MemoryHost({ addresses: [{ address: HERE, interface: 'eth0', mtu: 1500 }] })
+  readonly said: string[] = []
+  wanted: readonly string[] = []
+  hold: string | undefined
+  reads = 0
+  writes = 0
+  /** What comes between a read and its answer, and before a write. */
+  meanwhile: () => Promise<unknown> = async () => {}
+  onWrite: () => void = () => {}
+  reconciler!: Reconciler
+  store!: Store
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** Somebody makes the device before the daemon does. */
+  plant(...underlays: readonly string[]): void {
+    this.host.plant(DEVICE, { kind: 'vxlan', id: SPEC.id, local: HERE, port: sure(parsePort(8472)) })
+    for (const underlay of underlays) this.host.append(DEVICE, ip(underlay))
+  }
+
+  async start(...wanted: readonly string[]): Promise<void> {
+    this.wanted = wanted
+    this.store = openStore(this.#directory, (what) => this.said.push(what))
+    const device = await this.#kernel().establish(SPEC)
+    this.reconciler = startReconciler({
+      kernel: this.#kernel(),
+      spec: SPEC,
+      device,
+      store: this.store,
+      log: makeLog('debug', false, { write: (text) => void this.said.push(this.#sentence(text)) }),
+      decide: () => {
+        const entries = this.wanted.map((underlay): Entry => ({ kind: 'flood', underlay: ip(underlay) }))
+        return { desired: { table: table(entries), verdicts: new Map(), conflicts: new Map() }, hold: this.hold }
+      },
+    })
+    await vi.advanceTimersByTimeAsync(0)
+  }
+
+  want(...wanted: readonly string[]): void {
+    this.wanted = wanted
+    this.reconciler.wake()
+  }
+
+  async wait(milliseconds: number): Promise<void> {
+    await vi.advanceTimersByTimeAsync(milliseconds)
+  }
+
+  entries(): readonly string[] | undefined {
+    return this.host.inspect(DEVICE)?.flood.toSorted()
+  }
+
+  async repairs(): Promise<number> {
+    return (await this.reconciler.look()).repairs
+  }
+
+  #sentence(text: string): string {
+    const { level, msg } = line.parse(JSON.parse(text))
+    return `${level}: ${msg}`
+  }
+
+  #kernel(): Kernel {
+    const kernel = memoryKernel(this.host)
+    return {
+      ...kernel,
+      read: async (spec) => {
+        this.reads++
+        const reading = await kernel.read(spec)
+        await this.meanwhile()
+        return reading
+      },
+      attempt: async (device, operations) => {
+        this.writes++
+        this.onWrite()
+        return kernel.attempt(device, operations)
+      },
+    }
+  }
+}
