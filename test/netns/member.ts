@@ -55,8 +55,7 @@ export function member<At extends Place>(mesh: Mesh, host: At, overlay: string |
   const overlayFlags = overlay === undefined ? [] : ['--address', overlay]
   const vxmesh = async (...args: readonly string[]): Promise<Outcome> => host.outcome([...VXMESH, ...args, '--control', control])
   // What `vxmesh status --json` prints, without a process for every look: tests poll it.
-  const status = async (): Promise<StatusReport> => 
-    statusAnswer.parse(JSON.parse((await http(control, 'GET', '/v1/status')).body))
+  const status = async (): Promise<StatusReport> => statusAnswer.parse(JSON.parse((await http(control, 'GET', '/v1/status')).body))
   return {
     host,
     underlay,
@@ -122,7 +121,7 @@ export function localHost(name: string, underlay: string): Place & { dispose(): 
 }
 
 /** Waits until each of these members' kernels floods to exactly the others. */
-export async function converged(members: readonly Member[], within: Duration = seconds(20)): Promise<number> {
+export async function converged(members: readonly Member[], within: Duration = seconds(60)): Promise<number> {
   return until(
     `${String(members.length)} hosts flood to each other`,
     async () => {

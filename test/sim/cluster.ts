@@ -8,8 +8,9 @@
  *     cluster.run(seconds(2.5))
  *     expect(cluster.reaches('a')).toEqual(['10.0.0.2'])
  */
-import { milliseconds, seconds, type Duration, type InterfaceAddress, type IpAddress, type Standing } from '@vxmesh/core'
+import { milliseconds, seconds, type Duration, type Instant, type InterfaceAddress, type IpAddress, type Standing } from '@vxmesh/core'
 import { Dice } from './dice.ts'
+import { Faults, NETWORK } from './faults.ts'
 import { Host, type StartOptions } from './host.ts'
 import { Laws } from './laws.ts'
 import type { Lie } from './lies.ts'
@@ -30,6 +31,10 @@ export type ClusterOptions = {
   /** Overlay addresses, where they are not to follow from the order. */
   readonly overlays?: Readonly<Record<string, string>>
   readonly network?: Partial<NetworkOptions>
+  /** The command that tells this history again, for the message of a law that breaks. */
+  readonly replay?: string
+  /** Where its lines go. */
+  readonly trace?: Trace
 }
 
 /** How often a liar speaks. */
@@ -45,13 +50,11 @@ const OVERHEARD_MOST = 500
  */
 export const QUIET = seconds(45)
 
-/** The seed to replay, where one is given. */
-export const REPLAYED = process.env['VXMESH_SEED'] === undefined ? undefined : Number(process.env['VXMESH_SEED'])
-
 export class Cluster {
   readonly hosts: Host[] = []
   readonly laws: Laws
-  readonly trace = new Trace()
+  readonly trace: Trace
+  readonly faults = new Faults()
   readonly dice: Dice
   readonly #seed: number
   readonly #options: ClusterOptions
@@ -61,10 +64,11 @@ export class Cluster {
 
   constructor(names: readonly string[], options: ClusterOptions) {
     this.#options = options
-    this.#seed = REPLAYED ?? options.seed
+    this.#seed = options.seed
+    this.trace = options.trace ?? new Trace()
     this.dice = new Dice(this.#seed)
     this.#network = new Network(this.#schedule, this.dice, { ...CALM, ...options.network })
-    this.laws = new Laws(this.#seed, this.hosts)
+    this.laws = new Laws(options.replay ?? `seed ${String(this.#seed)} in this test`, this.hosts)
     const seals = new Seals(`world ${String(this.#seed)}`)
     this.#world = { schedule: this.#schedule, dice: this.dice, network: this.#network, seals, trace: this.trace, laws: this.laws }
     this.laws.over(this.#world)
@@ -74,6 +78,10 @@ export class Cluster {
 
   get names(): readonly string[] {
     return this.hosts.map((host) => host.name)
+  }
+
+  get now(): Instant {
+    return this.#schedule.now
   }
 
   host(name: string): Host {
@@ -86,6 +94,15 @@ export class Cluster {
     this.#schedule.run(duration)
   }
 
+  /** Lets somebody look on, now and every so often, who changes nothing. */
+  watch(every: Duration, look: () => void): void {
+    const again = () => {
+      look()
+      this.#schedule.in(every, again)
+    }
+    again()
+  }
+
   /** Mends everything that was broken in between, waits, and checks that all have come to agree. */
   settle(within: Duration = QUIET): void {
     this.heal()
@@ -94,43 +111,43 @@ export class Cluster {
   }
 
   start(name: string, options: StartOptions = {}): void {
-    this.#fault(`start ${name}`, () => this.host(name).start(options))
+    this.#mending(name, `start ${name}`, () => this.host(name).start(options))
   }
 
   /** `kill -9`: its kernel, and the kernel's word to its peers, remain. */
   kill(name: string): void {
-    this.#fault(`kill ${name}`, () => this.host(name).stop('killed'))
+    this.#breaking(name, `kill ${name}`, () => this.host(name).stop('killed'))
   }
 
   powerOff(name: string): void {
-    this.#fault(`power off ${name}`, () => this.host(name).stop('without power'))
+    this.#breaking(name, `power off ${name}`, () => this.host(name).stop('without power'))
   }
 
   /** Boots, with an empty kernel, and starts the daemon. */
   powerOn(name: string): void {
-    this.#fault(`power on ${name}`, () => {
+    this.#mending(name, `power on ${name}`, () => {
       this.host(name).powerOn()
       this.host(name).start()
     })
   }
 
   pause(name: string, duration: Duration): void {
-    this.#fault(`pause ${name} for ${String(duration / 1000)} s`, () => {
+    this.#breaking(name, `pause ${name} for ${String(duration / 1000)} s`, () => {
       const host = this.host(name)
       const { life } = host
       host.pause()
       this.#schedule.in(duration, () => {
-        if (host.life === life) this.#fault(`resume ${name}`, () => host.resume())
+        if (host.life === life) this.#mending(name, `resume ${name}`, () => host.resume())
       })
     })
   }
 
   leave(name: string): void {
-    this.#fault(`leave ${name}`, () => this.host(name).leave())
+    this.#breaking(name, `leave ${name}`, () => this.host(name).leave())
   }
 
   move(name: string, address: string): void {
-    this.#fault(`move ${name} to ${address}`, () => this.host(name).move(ip(address)))
+    this.#striking(name, `move ${name} to ${address}`, () => this.host(name).move(ip(address)))
   }
 
   backUp(name: string): void {
@@ -139,27 +156,27 @@ export class Cluster {
 
   /** A host that was not there before; it knows the first. */
   join(name: string): void {
-    this.#fault(`join ${name}`, () => this.#add(name, this.names).start())
+    this.#striking(name, `join ${name}`, () => this.#add(name, this.names).start())
   }
 
   partition(...sides: readonly (readonly string[])[]): void {
-    this.#fault(`partition ${sides.map((side) => side.join(' ')).join(' | ')}`, () => {
+    this.#breaking(NETWORK, `partition ${sides.map((side) => side.join(' ')).join(' | ')}`, () => {
       for (const side of sides) for (const other of sides) if (other !== side) this.#cut(side, other)
     })
   }
 
   /** What `from` sends no longer reaches `to`; the other way it does. */
   cutOneWay(from: readonly string[], to: readonly string[]): void {
-    this.#fault(`cut ${from.join(' ')} > ${to.join(' ')}`, () => this.#cut(from, to))
+    this.#breaking(NETWORK, `cut ${from.join(' ')} > ${to.join(' ')}`, () => this.#cut(from, to))
   }
 
   heal(): void {
-    this.#fault('heal', () => this.#network.heal())
+    this.#mending(NETWORK, 'heal', () => this.#network.heal())
   }
 
   /** Somebody with `bridge fdb` at hand: adds an entry, or deletes one, or all. */
   tamper(name: string, how: { readonly add: string } | { readonly remove: string } | 'remove all'): void {
-    this.#fault(`tamper ${name} ${JSON.stringify(how)}`, () => {
+    this.#striking(name, `tamper ${name} ${JSON.stringify(how)}`, () => {
       const { kernel } = this.host(name)
       if (how === 'remove all') kernel.remove(DEVICE)
       else if ('add' in how) kernel.append(DEVICE, ip(how.add))
@@ -167,8 +184,8 @@ export class Cluster {
     })
   }
 
-  /** From now on this member says to everybody it is linked to what no honest one would. */
-  corrupt(name: string, lie: Lie): void {
+  /** From now on this member says to everybody it is linked to what no honest one would, until what is returned is called. */
+  corrupt(name: string, lie: Lie): () => void {
     const host = this.host(name)
     this.laws.truth.lies(host)
     const overheard: Uint8Array<ArrayBuffer>[] = []
@@ -176,7 +193,9 @@ export class Cluster {
       overheard.push(bytes)
       if (overheard.length > OVERHEARD_MOST) overheard.splice(this.dice.below(overheard.length), 1)
     }
+    let lying = true
     const speak = () => {
+      if (!lying) return
       const { state, env } = host
       if (state !== undefined && env !== undefined && host.condition === 'listening') {
         const frames = lie({ state, env, overheard, dice: this.dice })
@@ -185,7 +204,12 @@ export class Cluster {
       }
       this.#schedule.in(LIE_EVERY, speak)
     }
-    speak()
+    const word = `the word of ${name}`
+    this.#breaking(word, `${name} lies: ${lie.name}`, speak)
+    return () => {
+      lying = false
+      this.#fault(`${name} repents`, () => this.faults.mend(word, this.now))
+    }
   }
 
   /** Peers that nobody admitted connect to a host, say something, and hang on until they are thrown out. */
@@ -227,6 +251,21 @@ export class Cluster {
 
   #cut(from: readonly string[], to: readonly string[]): void {
     for (const one of from) for (const other of to) if (one !== other) this.#network.cut(this.host(one), this.host(other))
+  }
+
+  #breaking(place: string, what: string, action: () => void): void {
+    this.faults.begin({ place, what, at: this.now })
+    this.#fault(what, action)
+  }
+
+  #striking(place: string, what: string, action: () => void): void {
+    this.faults.strike({ place, what, at: this.now })
+    this.#fault(what, action)
+  }
+
+  #mending(place: string, what: string, action: () => void): void {
+    this.#fault(what, action)
+    if (place === NETWORK || this.host(place).condition === 'listening') this.faults.mend(place, this.now)
   }
 
   #fault(what: string, action: () => void): void {

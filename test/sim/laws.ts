@@ -9,7 +9,7 @@ import type { Turn } from './reconcile.ts'
 import type { World } from './world.ts'
 import { Truth } from './truth.ts'
 
-class LawBroken extends Error {
+export class LawBroken extends Error {
   override readonly name = 'LawBroken'
 }
 
@@ -19,15 +19,18 @@ const LINKS_AT_THE_DOOR = 64
 const REASONS_MOST = 40
 
 export class Laws {
-  readonly #seed: number
+  readonly #replay: string
   readonly #hosts: readonly Host[]
   readonly truth: Truth
   /** What each host's reconciler ever added: on a device that somebody else made, nothing else is its own. */
   readonly #added = new Map<Host, Set<Slot>>()
+  /** How many steps of the protocol were looked at. */
+  steps = 0
   #world: World | undefined
 
-  constructor(seed: number, hosts: readonly Host[]) {
-    this.#seed = seed
+  /** @param replay how the same history is had again */
+  constructor(replay: string, hosts: readonly Host[]) {
+    this.#replay = replay
     this.#hosts = hosts
     this.truth = new Truth(hosts)
   }
@@ -44,6 +47,7 @@ export class Laws {
 
   /** After every step of the protocol. */
   stepped(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
+    this.steps++
     if (before === undefined || before.view !== state.view) this.#beliefs(host, before, state)
     this.#sizes(host, state)
     this.#greetings(host, before, state, effects)
@@ -187,9 +191,7 @@ export class Laws {
   broken(host: Host, law: string, what: string): never {
     const { schedule, trace } = this.#of()
     const at = (schedule.now / 1000).toFixed(3)
-    throw new LawBroken(
-      `${law} is broken by ${host.name} at ${at} s: ${what}\nVXMESH_SEED=${String(this.#seed)} replays it. The last lines:\n${trace.tail()}`,
-    )
+    throw new LawBroken(`${law} is broken by ${host.name} at ${at} s: ${what}\nagain: ${this.#replay}\nThe last lines:\n${trace.tail()}`)
   }
 }
 

@@ -7,13 +7,21 @@ const KEPT = 40
 
 export class Trace {
   readonly #lines: string[] = []
+  readonly #told: ((line: string) => void) | undefined
   #low = 0x811c_9dc5
   #high = 0x6c62_272e
+
+  /** @param told is shown every line worth reading, at once */
+  constructor(told?: (line: string) => void) {
+    this.#told = told
+  }
 
   /** A line worth reading. */
   note(now: Instant, line: string): void {
     this.count(now, line)
-    this.#lines.push(`${(now / 1000).toFixed(3)} ${line}`)
+    const stamped = `${(now / 1000).toFixed(3)} ${line}`
+    this.#told?.(stamped)
+    this.#lines.push(stamped)
     if (this.#lines.length > 10 * KEPT) this.#lines.splice(0, 9 * KEPT)
   }
 

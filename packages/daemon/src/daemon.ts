@@ -65,7 +65,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     addresses,
     alias: `vxmesh:${meshId}:${String(options.id)}`,
   }
-  const ended = untilSignalled()
+  using ended = untilSignalled()
   const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
   const device = await kernel.establish(spec)
   let claim = claimOf(device, store)
@@ -212,16 +212,21 @@ function saveLater(store: Store, mesh: () => Mesh | undefined): { changed(): voi
   }
 }
 
-/** Resolves with the reason to end: a signal, or `stop` being called. A second signal ends the process on the spot. */
-function untilSignalled(): { readonly promise: Promise<string>; stop(): void } {
+/**
+ * Resolves with the reason to end: a signal, or `stop` being called. Listens on while it ends: without a listener of
+ * ours those of execa, which ends its children with us, would end this process by the same signal.
+ */
+function untilSignalled(): { readonly promise: Promise<string>; stop(): void } & Disposable {
   const { promise, resolve } = Promise.withResolvers<string>()
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
-  const end = (why: string): void => {
-    for (const signal of signals) process.off(signal, end)
-    resolve(why)
+  for (const signal of signals) process.on(signal, resolve)
+  return {
+    promise,
+    stop: () => resolve('left'),
+    [Symbol.dispose]: () => {
+      for (const signal of signals) process.off(signal, resolve)
+    },
   }
-  for (const signal of signals) process.on(signal, end)
-  return { promise, stop: () => end('left') }
 }
 
 function reasonOf(error: unknown): string {

@@ -132,7 +132,12 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
     ),
-    ...(decision.hold === undefined ? [] : [`nothing is removed for now: ${decision.hold}`]),
+    ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`nothing is removed for now: ${decision.hold}`]),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
+}
+
+/** The first host of a mesh, alone with an empty table, has nothing to be held. */
+function nothingToRemove({ state, picture }: StatusInput): boolean {
+  return state.view.size <= 1 && (picture.reading?.entries.size ?? 0) === 0
 }

@@ -1,0 +1,120 @@
+/**
+ * One history of a simulated mesh. The same words tell the same history, on any machine: nothing here looks at a clock.
+ * Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { film, type Film } from '../test/sim/film.ts'
+import { LawBroken } from '../test/sim/laws.ts'
+import { plot } from '../test/sim/plot.ts'
+import { begin, DEFAULTS, replayOf, stories, type Ask } from '../test/sim/stories.ts'
+import { Trace } from '../test/sim/trace.ts'
+
+type Wanted = { readonly ask: Ask; readonly picture: string | undefined }
+
+const MEMBERS_MOST = 10_000
+const SEED_MOST = 2 ** 32 - 1
+const MINUTES_MOST = 24 * 60
+
+const HELP = `Tells one history of a simulated mesh, and holds every step of it against the laws.
+
+  ./scripts/simulate --seed S --members N [--scenario NAME] [--minutes M] [--plot FILE.svg] [--trace]
+
+  --seed S         decides everything that chance decides: the same seed is the same history
+  --members N      how many hosts there are
+  --scenario NAME  what happens to them (${DEFAULTS.scenario}):
+${Object.entries(stories)
+  .map(([name, { says }]) => `                     ${name.padEnd(10)} ${says}`)
+  .join('\n')}
+  --minutes M      how long it goes on before all is mended (${String(DEFAULTS.minutes)})
+  --plot FILE.svg  draws how many members each believed alive, over virtual time
+  --trace          prints every line of the history
+
+Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
+`
+
+try {
+  main(process.argv.slice(2))
+} catch (error) {
+  console.error(`simulate: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 2
+}
+
+function main(args: readonly string[]): void {
+  const wanted = parse(args)
+  if (wanted === undefined) process.stdout.write(HELP)
+  else tellIt(wanted)
+}
+
+function parse(args: readonly string[]): Wanted | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string' },
+      members: { type: 'string' },
+      scenario: { type: 'string', default: DEFAULTS.scenario },
+      minutes: { type: 'string', default: String(DEFAULTS.minutes) },
+      plot: { type: 'string' },
+      trace: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) return undefined
+  const { scenario } = values
+  const story = Object.hasOwn(stories, scenario) ? stories[scenario] : undefined
+  if (story === undefined)
+    throw new Error(`no scenario is called ${JSON.stringify(scenario)}; there are: ${Object.keys(stories).join(', ')}`)
+  const seed = number('--seed', values.seed, { least: 0, most: SEED_MOST, whole: true })
+  const members = number('--members', values.members, { least: story.least, most: MEMBERS_MOST, whole: true })
+  const minutes = number('--minutes', values.minutes, { least: 0.01, most: MINUTES_MOST, whole: false })
+  const trace = new Trace(values.trace ? (line) => process.stdout.write(`${line}\n`) : undefined)
+  // Written once before the history, which may take minutes, is told: a place that takes no file is known at once.
+  if (values.plot !== undefined) writeFileSync(values.plot, '')
+  return { ask: { scenario, seed, members, minutes, trace }, picture: values.plot }
+}
+
+type Range = { readonly least: number; readonly most: number; readonly whole: boolean }
+
+function number(option: string, text: string | undefined, { least, most, whole }: Range): number {
+  const value = text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value
+  const kind = whole ? 'a whole number' : 'a number'
+  throw new Error(
+    `${option} is ${kind} from ${String(least)} to ${String(most)}${text === undefined ? ', and must be given' : ''}; see --help`,
+  )
+}
+
+function tellIt({ ask, picture }: Wanted): void {
+  const { cluster, tell } = begin(ask)
+  const filmed = picture === undefined ? undefined : film(cluster)
+  const broken = attempt(tell, cluster.trace)
+  const outcome = broken === undefined ? 'all laws held' : (broken.split('\n')[0] ?? '')
+  const number = new Intl.NumberFormat('en')
+  const rows = {
+    history: `${ask.scenario}, seed ${String(ask.seed)}, ${String(ask.members)} members, ${String(ask.minutes)} min of trouble`,
+    'virtual time': `${(cluster.now / 1000).toFixed(3)} s`,
+    faults: number.format(cluster.faults.all.length),
+    steps: number.format(cluster.laws.steps),
+    'trace hash': cluster.trace.digest,
+  }
+  for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(14)}${value}`)
+  if (picture !== undefined && filmed !== undefined) draw(picture, filmed(replayOf(ask), outcome))
+  console.log(broken === undefined ? outcome : `\n${broken}`)
+  if (broken !== undefined) process.exitCode = 1
+}
+
+/** Why a history ended before its end, with the lines that led to it. */
+function attempt(tell: () => void, trace: Trace): string | undefined {
+  try {
+    tell()
+    return undefined
+  } catch (error) {
+    if (error instanceof LawBroken) return error.message
+    return `the protocol threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThe last lines:\n${trace.tail()}`
+  }
+}
+
+function draw(path: string, film: Film): void {
+  writeFileSync(path, plot(film))
+  console.log(`${'picture'.padEnd(14)}${path}`)
+}

@@ -1,0 +1,84 @@
+/** Random weather: for a while anything may happen to anybody; then faults stop, and within a bound all must agree. */
+import { milliseconds, seconds, type Duration } from '@vxmesh/core'
+import { Cluster, type ClusterOptions } from './cluster.ts'
+import { Dice } from './dice.ts'
+
+/** A cluster that stands at the beginning, and what is to happen to it. */
+export type Telling = { readonly cluster: Cluster; readonly tell: () => void }
+
+/** What a history is shown by. */
+export type Shown = Pick<ClusterOptions, 'trace' | 'replay'>
+
+/** A storm of this length, then calm. */
+export function weather(size: number, seed: number, storm: Duration, shown: Shown): Telling {
+  const dice = new Dice(seed + 0.5 * 2 ** 40)
+  const names = Array.from({ length: size }, (_, index) => `m${String(index)}`)
+  const rough = dice.chance(0.3)
+  const cluster = new Cluster(names, {
+    ...shown,
+    seed,
+    adopted: dice.some(names).filter(() => dice.chance(0.3)),
+    stopped: dice.some(names).filter(() => dice.chance(0.3)),
+    network: {
+      delay: milliseconds(dice.between(0.2, 20)),
+      jitter: milliseconds(dice.between(0, 20)),
+      loss: rough ? dice.between(0, 0.02) : 0,
+      duplication: rough ? dice.between(0, 0.05) : 0,
+      reordering: rough ? dice.between(0, 0.05) : 0,
+      cuts: dice.chance(0.5) ? 'hold' : 'forget',
+    },
+  })
+  const pace = dice.between(500, 8000)
+  const tell = () => {
+    for (let passed = 0; passed < storm;) {
+      const calm = milliseconds(dice.exponential(pace))
+      cluster.run(calm)
+      passed += calm
+      strike(cluster, dice)
+    }
+    clear(cluster)
+  }
+  return { cluster, tell }
+}
+
+/** Mends everything, has everybody run, and checks that all come to agree. */
+export function clear(cluster: Cluster): void {
+  cluster.heal()
+  for (const name of cluster.names) {
+    cluster.powerOn(name)
+    cluster.start(name)
+  }
+  cluster.settle()
+}
+
+/** One thing that goes wrong, or right again. */
+function strike(cluster: Cluster, dice: Dice): void {
+  const { names } = cluster
+  const name = dice.pick(names)
+  const side = dice.some(names)
+  const other = names.filter((each) => !side.includes(each))
+  const strikes: readonly (() => void)[] = [
+    () => cluster.partition(side, other),
+    () =>
+      cluster.partition(
+        [name],
+        names.filter((each) => each !== name),
+      ),
+    () => cluster.cutOneWay([name], dice.some(names)),
+    () => cluster.heal(),
+    () => cluster.heal(),
+    () => cluster.kill(name),
+    () => cluster.start(name),
+    () => cluster.start(name, { withoutState: dice.chance(0.3), clockBehind: seconds(dice.below(3) * 500) }),
+    () => cluster.powerOff(name),
+    () => cluster.powerOn(name),
+    () => cluster.pause(name, milliseconds(dice.exponential(4000))),
+    () => cluster.leave(name),
+    () => cluster.tamper(name, 'remove all'),
+    () => cluster.tamper(name, { add: `10.9.9.${String(1 + dice.below(9))}` }),
+    () => cluster.knock(name, dice.below(20)),
+    () => cluster.backUp(name),
+    () => cluster.start(name, { fromBackup: true, clockBehind: seconds(1000) }),
+  ]
+  dice.pick(strikes)()
+}
