@@ -36,7 +36,8 @@ Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
 try {
   main(process.argv.slice(2))
 } catch (error) {
-  console.error(`simulate: ${error instanceof Error ? error.message : String(error)}`)
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  console.error(`simulate: ${line}`)
   process.exitCode = 2
 }
 
@@ -85,9 +86,12 @@ function number(option: string, text: string | undefined, { least, most, whole }
 }
 
 function tellIt({ ask, picture }: Wanted): void {
-  const { cluster, tell } = begin(ask)
+  const telling = attempt(() => begin(ask), ask)
+  if ('broken' in telling) return lose(telling.broken)
+  const { cluster, tell } = telling.value
   const filmed = picture === undefined ? undefined : film(cluster)
-  const broken = attempt(tell, cluster.trace)
+  const told = attempt(tell, ask)
+  const broken = 'broken' in told ? told.broken : undefined
   const outcome = broken === undefined ? 'all laws held' : (broken.split('\n')[0] ?? '')
   const number = new Intl.NumberFormat('en')
   const rows = {
@@ -99,18 +103,23 @@ function tellIt({ ask, picture }: Wanted): void {
   }
   for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(14)}${value}`)
   if (picture !== undefined && filmed !== undefined) draw(picture, filmed(replayOf(ask), outcome))
-  console.log(broken === undefined ? outcome : `\n${broken}`)
-  if (broken !== undefined) process.exitCode = 1
+  if (broken === undefined) console.log(outcome)
+  else lose(broken)
 }
 
-/** Why a history ended before its end, with the lines that led to it. */
-function attempt(tell: () => void, trace: Trace): string | undefined {
+function lose(broken: string): void {
+  console.log(`\n${broken}`)
+  process.exitCode = 1
+}
+
+/** What comes of a part of a history, or why it ended there, with the lines that led to it. */
+function attempt<Value>(part: () => Value, { trace }: Ask): { readonly value: Value } | { readonly broken: string } {
   try {
-    tell()
-    return undefined
+    return { value: part() }
   } catch (error) {
-    if (error instanceof LawBroken) return error.message
-    return `the protocol threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThe last lines:\n${trace.tail()}`
+    if (error instanceof LawBroken) return { broken: error.message }
+    const broken = `the protocol threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThe last lines:\n${trace?.tail() ?? ''}`
+    return { broken }
   }
 }
 

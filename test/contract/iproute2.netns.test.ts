@@ -1,7 +1,16 @@
 /** The contract against the real kernel. Runs only inside a network-namespace lab, as (namespaced) root. */
 import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { parseDeviceName, parseVni, type DeviceName, type Entry, type IpAddress, type TunnelSpec } from '@vxmesh/core'
+import {
+  parseDeviceName,
+  parseInterfaceAddress,
+  parseVni,
+  type DeviceName,
+  type Entry,
+  type IpAddress,
+  type TunnelSpec,
+} from '@vxmesh/core'
 import { iproute2Kernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ip as address, kernelContract, must, NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
@@ -67,6 +76,20 @@ describe('only the real kernel', () => {
     expect(await inspect(provider0)).toBe(before?.replace(`local ${UNDERLAY}`, `local ${OTHER}`))
   })
 
+  test.each([
+    ['with the others of its network, which come back', '0'],
+    ['by itself', '1'],
+  ])('deletes a former address %s: promote_secondaries %s', async (_name, promote) => {
+    const [former, also, asked, foreign] = ['192.168.234.1/23', '192.168.234.3/23', '192.168.234.2/23', '192.168.234.9/23'].map((text) =>
+      must(parseInterfaceAddress(text)),
+    )
+    await kernel.establish({ ...spec, addresses: [former!, also!] })
+    for (const scope of ['all', 'provider0']) await writeFile(`/proc/sys/net/ipv4/conf/${scope}/promote_secondaries`, promote)
+    await ip(`address add ${foreign!} dev provider0`)
+    const { addresses } = await kernel.establish({ ...spec, addresses: [asked!], formerAddresses: [former!, also!] })
+    expect(addresses.toSorted()).toEqual([asked, foreign])
+  })
+
   test('takes a thousand entries at once', async () => {
     await kernel.establish(spec)
     const entries = Array.from({ length: 1000 }, (_, index) => flood(address(`10.9.${String(index >> 8)}.${String(index & 255)}`)))
@@ -122,6 +145,7 @@ async function makeLab(): Promise<Lab> {
     append: async (device, underlay) => bridge(`fdb append to 00:00:00:00:00:00 dst ${underlay} dev ${device}`),
     remove: async (device, underlay) => bridge(`fdb del to 00:00:00:00:00:00 dst ${underlay} dev ${device}`),
     wipe: async (device) => bridge(`fdb del to 00:00:00:00:00:00 dev ${device}`),
+    give: async (device, address) => ip(`address add ${address} dev ${device}`),
     deleteDevice: async (device) => ip(`link delete dev ${device}`),
     takeDown: async (device) => ip(`link set dev ${device} down`),
     isUp: async (device) => /<.*\bUP\b.*>/.test((await inspect(device)) ?? ''),

@@ -13,6 +13,7 @@ import {
   type DeviceName,
   type Device,
   type Entry,
+  type InterfaceAddress,
   type IpAddress,
   type Kernel,
   type Operation,
@@ -39,6 +40,7 @@ export type Lab = {
   append(device: DeviceName, underlay: IpAddress): Promise<void>
   remove(device: DeviceName, underlay: IpAddress): Promise<void>
   wipe(device: DeviceName): Promise<void>
+  give(device: DeviceName, address: InterfaceAddress): Promise<void>
   deleteDevice(device: DeviceName): Promise<void>
   takeDown(device: DeviceName): Promise<void>
   isUp(device: DeviceName): Promise<boolean>
@@ -65,6 +67,8 @@ const provider0 = must(parseDeviceName('provider0'))
 const provider1 = must(parseDeviceName('provider1'))
 const OVERLAY = must(parseInterfaceAddress('192.168.234.1/23'))
 const OVERLAY_6 = must(parseInterfaceAddress('fd00:234::1/64'))
+const FORMER = must(parseInterfaceAddress('192.168.234.9/23'))
+const FOREIGN = must(parseInterfaceAddress('192.168.235.7/23'))
 
 const SPEC: TunnelSpec = {
   device: provider0,
@@ -96,6 +100,9 @@ export function kernelContract(name: string, make: () => Promise<Lab>): void {
     describe('takes the device that is there', () => {
       adopting(here)
     })
+    describe('changes the addresses of a device', () => {
+      readdressing(here)
+    })
     describe('leaves a device that cannot serve untouched', () => {
       refusing(here)
     })
@@ -121,6 +128,7 @@ function making(lab: () => Lab): void {
       port: 4789,
       mac: device.mac,
       mtu: 1450,
+      up: true,
       addresses: [OVERLAY],
       origin: 'made',
     })
@@ -190,8 +198,8 @@ function making(lab: () => Lab): void {
     const both = { ...SPEC, addresses: [OVERLAY, OVERLAY_6] }
     await lab().kernel.establish(both)
     await lab().takeDown(provider0)
-    expect((await lab().kernel.read(both))?.device.addresses).toEqual([OVERLAY])
-    expect(await lab().kernel.establish(both)).toMatchObject({ addresses: [OVERLAY, OVERLAY_6] })
+    expect((await lab().kernel.read(both))?.device).toMatchObject({ up: false, addresses: [OVERLAY] })
+    expect(await lab().kernel.establish(both)).toMatchObject({ up: true, addresses: [OVERLAY, OVERLAY_6] })
     expect(await lab().isUp(provider0)).toBe(true)
   })
 }
@@ -221,6 +229,49 @@ function adopting(lab: () => Lab): void {
   })
 }
 
+function readdressing(lab: () => Lab): void {
+  const former: TunnelSpec = { ...SPEC, addresses: [FORMER] }
+  const changed: TunnelSpec = { ...SPEC, formerAddresses: [FORMER] }
+  const other = must(parseInterfaceAddress('10.1.1.1/24'))
+  const given: InterfaceAddress[] = []
+  const note = (address: InterfaceAddress) => void given.push(address)
+  beforeEach(() => void given.splice(0))
+
+  test.each<[string, readonly InterfaceAddress[], readonly InterfaceAddress[]]>([
+    ['that it made: the new one stays, the former one goes', [], [OVERLAY]],
+    ['and keeps what somebody else put there, of the same network too', [FOREIGN, other], [other, OVERLAY, FOREIGN]],
+  ])('%s', async (_name, foreign, expected) => {
+    await lab().kernel.establish(former, note)
+    for (const address of foreign) await lab().give(provider0, address)
+    const { addresses } = await lab().kernel.establish(changed, note)
+    expect(addresses.toSorted()).toEqual(expected)
+    expect(given).toEqual([FORMER, OVERLAY])
+    expect((await lab().kernel.establish(changed)).addresses).toEqual(addresses)
+  })
+
+  test('that somebody else made and gave addresses to before', async () => {
+    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: UNDERLAY })
+    await lab().give(provider0, FOREIGN)
+    await lab().kernel.establish({ ...former, addresses: [FOREIGN, FORMER] }, note)
+    expect(given).toEqual([FORMER])
+    const { addresses, origin } = await lab().kernel.establish(changed)
+    expect(origin).toBe('adopted')
+    expect(addresses.toSorted()).toEqual([OVERLAY, FOREIGN])
+  })
+
+  test.each<[string, readonly string[], readonly string[]]>([
+    ['to another prefix length in IPv6', ['fd00:234::1/64'], ['fd00:234::1/72']],
+    ['to another prefix length in IPv4', ['192.168.234.1/23', '192.168.234.3/23'], ['192.168.234.1/24']],
+    ['from several of one network to none', ['192.168.234.1/23', '192.168.234.2/23', '192.168.234.3/23'], []],
+    ['from several to the middle one', ['192.168.234.1/23', '192.168.234.2/23', '192.168.234.3/23'], ['192.168.234.2/23']],
+    ['from IPv4 to IPv6', ['192.168.234.1/23'], ['fd00:234::1/64']],
+  ])('%s', async (_name, before, after) => {
+    const [formerAddresses, addresses] = [before, after].map((texts) => texts.map((text) => must(parseInterfaceAddress(text))))
+    await lab().kernel.establish({ ...SPEC, addresses: formerAddresses! })
+    expect(await lab().kernel.establish({ ...SPEC, addresses: addresses!, formerAddresses: formerAddresses! })).toMatchObject({ addresses })
+  })
+}
+
 function refusing(lab: () => Lab): void {
   test.each<[string, ByHand, Partial<TunnelSpec>, string]>([
     ['of another kind', { kind: 'bridge' }, {}, '--device'],
@@ -234,7 +285,7 @@ function refusing(lab: () => Lab): void {
       { local: undefined },
       '--device',
     ],
-    ['with another port', { kind: 'vxlan', id: vni(16), local: UNDERLAY }, { port: port(4789) }, '--port'],
+    ['with another port', { kind: 'vxlan', id: vni(16), local: UNDERLAY }, { port: port(4789) }, '--vxlan-port'],
   ])('%s', async (_name, planted, asked, where) => {
     await lab().plant(provider0, planted)
     const before = await lab().inspect(provider0)
@@ -245,7 +296,7 @@ function refusing(lab: () => Lab): void {
   })
 
   test.each<[string, Partial<TunnelSpec>, string]>([
-    ['that we made, and that uses another port', { port: port(8472) }, '--port'],
+    ['that we made, and that uses another port', { port: port(8472) }, '--vxlan-port'],
     ['that we made, for an address of another family', { local: UNDERLAY_6 }, '--local'],
     ['that we made, for an address that the host does not have', { local: HOST_00 }, '--local'],
   ])('%s', async (_name, asked, where) => {

@@ -16,6 +16,7 @@ kernelContract('the fake kernel', async (): Promise<Lab> => {
     append: async (device, underlay) => succeed(host.append(device, underlay)),
     remove: async (device, underlay) => succeed(host.remove(device, underlay)),
     wipe: async (device) => succeed(host.remove(device)),
+    give: async (device, address) => succeed(host.give(device, address)),
     deleteDevice: async (device) => host.deleteDevice(device),
     takeDown: async (device) => host.takeDown(device),
     isUp: async (device) => {

@@ -199,20 +199,26 @@ test('what somebody else changes is put right', async () => {
   expect((await bastion.status()).tunnels[0]?.repairs).toBeGreaterThan(0)
 })
 
-test('two members that claim one overlay address: the earlier keeps it, everybody says so', async () => {
+test('two members that claim one overlay address: the earlier keeps it, everybody says so, and another address ends it', async () => {
   await using hosts = await trio()
   const { net, mesh, bastion, first } = hosts
   const late = member(mesh, await net.host('late', '192.168.226.8/24'), '192.168.234.2/23')
   bastion.up()
   first.up('--seed', '192.168.226.4')
   await converged([bastion, first])
-  late.up('--seed', '192.168.226.4')
+  const loser = late.up('--seed', '192.168.226.4')
   await seesState(bastion, late, 'alive', seconds(60))
   await seesState(late, first, 'alive', seconds(60))
   expect((await bastion.sees(late))?.note).toBe('192.168.234.2 belongs to host-00')
   expect((await late.sees(late))?.note).toBe('192.168.234.2 belongs to host-00: change --address here')
   expect(await bastion.flood()).toEqual([first.underlay])
   expect(await late.flood()).toEqual([])
+  loser.signal('SIGTERM')
+  await loser.exit
+  const mended = member(mesh, late.host, '192.168.234.4/23')
+  mended.up('--seed', '192.168.226.4')
+  await converged([bastion, first, mended])
+  expect((await mended.status()).tunnels).toMatchObject([{ addresses: ['192.168.234.4/23'] }])
 })
 
 test('an IPv6 underlay carries the mesh as well', async () => {

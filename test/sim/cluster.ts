@@ -37,10 +37,8 @@ export type ClusterOptions = {
   readonly trace?: Trace
 }
 
-/** How often a liar speaks. */
+/** How often a liar speaks, and how much it remembers, in frames. */
 const LIE_EVERY = milliseconds(50)
-
-/** How much a liar remembers, in frames. */
 const OVERHEARD_MOST = 500
 
 /**
@@ -48,7 +46,7 @@ const OVERHEARD_MOST = 500
  * (`Truth.bound`, 20 s), the lone accuser's wait for what was said just before (10 s), the hold after a mass failure
  * (10 s), and the hold of a start (30 s), which runs beside all these and ends them.
  */
-export const QUIET = seconds(45)
+const QUIET = seconds(45)
 
 export class Cluster {
   readonly hosts: Host[] = []

@@ -251,7 +251,7 @@ export class Host implements Station {
         return this.stop('left')
       case 'member':
       case 'dropped':
-      case 'unwelcome':
+      case 'trouble':
         return
       default:
         return unreachable(effect)

@@ -3,7 +3,7 @@
  * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
  */
 import { isForwarded, plan, slot, type Entry, type Reading, type Slot } from '@vxmesh/core'
-import { rootOf, type Effect, type State } from '@vxmesh/gossip'
+import { parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Turn } from './reconcile.ts'
 import type { World } from './world.ts'
@@ -17,6 +17,9 @@ export class LawBroken extends Error {
 const LINKS_A_PEER = 4
 const LINKS_AT_THE_DOOR = 64
 const REASONS_MOST = 40
+
+/** No record fits into a frame this short. */
+const HEARTBEAT_MOST = 150
 
 export class Laws {
   readonly #replay: string
@@ -51,6 +54,7 @@ export class Laws {
     if (before === undefined || before.view !== state.view) this.#beliefs(host, before, state)
     this.#sizes(host, state)
     this.#greetings(host, before, state, effects)
+    this.#words(host, before, state, effects)
   }
 
   /** Law 2: nothing believed goes back, and nobody is believed at what they never signed. */
@@ -95,7 +99,6 @@ export class Laws {
   #greetings(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
     const written = new Map<number, number>()
     for (const effect of effects) {
-      if (effect.kind === 'persist' && written.size > 0) this.broken(host, 'law 2', 'announced before it was written down')
       if (effect.kind === 'send') written.set(effect.link, (written.get(effect.link) ?? 0) + 1)
     }
     for (const [link, frames] of written) {
@@ -103,6 +106,24 @@ export class Laws {
       const greeting = held?.phase === 'greeting'
       if (greeting && (held.dialled === undefined || frames > 1 || before?.links.has(link) === true))
         this.broken(host, 'admission', 'spoke to a stranger')
+    }
+  }
+
+  /** Law 2: what a member says of itself is on its disk before anybody hears it, and what it says of others it verified. */
+  #words(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
+    const said = state.view.get(host.peer)?.signed
+    if (said !== undefined && said !== before?.view.get(host.peer)?.signed) {
+      const written = effects.findIndex((effect) => effect.kind === 'persist' && effect.incarnation === said.record.incarnation)
+      const heard = effects.findIndex((effect) => effect.kind === 'send' && Buffer.from(effect.bytes).includes(said.bytes))
+      if (written === -1 || (heard !== -1 && heard < written)) this.broken(host, 'law 2', 'announced what was not written down')
+    }
+    const { seals } = this.#of()
+    for (const effect of effects) {
+      if (effect.kind !== 'send' || effect.bytes.length < HEARTBEAT_MOST) continue
+      const frame = parseFrame(effect.bytes)
+      const { records = [], accusations = [] } = frame.ok ? frame.value : {}
+      if (![...records, ...accusations].every((envelope) => seals.genuine(envelope)))
+        this.broken(host, 'law 2', 'passes on what nobody signed')
     }
   }
 
@@ -151,6 +172,9 @@ export class Laws {
         )
       }
     }
+    const stranger = this.#hosts.find((each) => each.address === entry.underlay && !state.view.has(each.peer))
+    if (stranger !== undefined && this.truth.isBlameless(stranger, host))
+      this.broken(host, 'law 3', `removes ${stranger.name} (${entry.underlay}), of which it has not even heard`)
     if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${entry.underlay} though it hears nobody`)
   }
 

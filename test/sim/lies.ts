@@ -39,6 +39,17 @@ export const forgeRecords: Lie = ({ state, env, dice }) => {
   return [encodeFrame({ records: [altered, own.bytes, renamed] })]
 }
 
+/** Claims to be where somebody else is. */
+export const claimAddresses: Lie = ({ state, env, dice }) => {
+  const own = state.view.get(env.signer.peer)?.signed.record
+  const others = [...state.view.values()].filter(({ signed }) => signed.record.peer !== env.signer.peer)
+  if (own === undefined || others.length === 0) return []
+  const underlay = dice.pick(others).signed.record.tunnels[0]?.underlay
+  const tunnels = own.tunnels.map((tunnel) => ({ ...tunnel, underlay: underlay ?? tunnel.underlay }))
+  const incarnation = trusted(parseIncarnation(own.incarnation + 1))
+  return [encodeFrame({ records: [sealRecord(env.trust.mesh, env.signer, env.chain, { ...own, incarnation, tunnels }).bytes] })]
+}
+
 /** Records that a replayer may still have, one by one, so that each is tried on its own. */
 export const replayRecords: Lie = ({ overheard, dice }) => {
   const records = overheard.flatMap((bytes) => {

@@ -87,6 +87,21 @@ describe('a daemon that stops', () => {
     for (const name of cluster.names) expect(cluster.removed(name)).toEqual([])
   })
 
+  test('again and again, a moment after it came up, is never taken for dead', () => {
+    for (let seed = 500; seed < 520; seed++) {
+      const cluster = new Cluster(['a', 'b', 'c'], { seed })
+      cluster.run(seconds(5))
+      for (let life = 0; life < 10; life++) {
+        cluster.kill('c')
+        cluster.run(milliseconds(700 + 250 * (life % 7)))
+        cluster.start('c')
+        cluster.run(milliseconds(300 + 170 * (life % 9)))
+      }
+      cluster.settle()
+      for (const name of cluster.names) expect(cluster.removed(name)).toEqual([])
+    }
+  })
+
   test('for longer than the restart hold is dead', () => {
     const cluster = new Cluster(['a', 'b', 'c'], { seed: 11 })
     cluster.run(seconds(5))

@@ -61,6 +61,12 @@ export class Seals {
   sealed(peer: PeerId, hash: string): boolean {
     return this.#sealed.get(peer)?.has(hash) ?? false
   }
+
+  /** Whether an envelope was really sealed by the key that it names. */
+  genuine(envelope: Bytes): boolean {
+    const signer = parsePeerId(Buffer.from(envelope.subarray(0, PEER_LENGTH)).toString('latin1'))
+    return signer.ok && this.sealed(signer.value, createHash('sha256').update(envelope).digest('hex'))
+  }
 }
 
 const VERIFIER: Verifier = {

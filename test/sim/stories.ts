@@ -2,10 +2,10 @@
  * Named histories. Each is one kind of trouble, told again and again for as long as is wanted, by a throw of the dice
  * each time; then everything is mended, and all must agree. `./scripts/simulate` tells them, and so do the tests.
  */
-import { milliseconds, seconds } from '@vxmesh/core'
+import { milliseconds, seconds, type Duration } from '@vxmesh/core'
 import { Cluster, type ClusterOptions } from './cluster.ts'
 import { Dice } from './dice.ts'
-import { accuseEverybody, forgeRecords, garbage, replayEverything, replayRecords } from './lies.ts'
+import { accuseEverybody, claimAddresses, forgeRecords, garbage, replayEverything, replayRecords } from './lies.ts'
 import type { Trace } from './trace.ts'
 import { clear, weather, type Shown, type Telling } from './weather.ts'
 
@@ -36,7 +36,7 @@ export const stories: Readonly<Record<string, Story>> = {
   join: {
     says: 'members start one after the other, then as many newcomers again',
     least: 2,
-    begin: rounds(join, (names) => ({ stopped: names.slice(1) })),
+    begin: rounds(join, { options: (names) => ({ stopped: names.slice(1) }) }),
   },
   crash: { says: 'daemons are killed and start again, some without their state or with a clock behind', least: 2, begin: rounds(crash) },
   power: { says: 'hosts lose power, one or up to half of them at once, and get it back', least: 2, begin: rounds(power) },
@@ -45,7 +45,11 @@ export const stories: Readonly<Record<string, Story>> = {
   pause: { says: 'daemons stand still, from a blink to half a minute', least: 2, begin: rounds(pause) },
   move: { says: 'members move to other underlay addresses, some while they are cut off', least: 2, begin: rounds(move) },
   leave: { says: 'members leave and come back', least: 2, begin: rounds(leave) },
-  liar: { says: 'one member at a time lies to everybody, while another stands still', least: 3, begin: rounds(liar) },
+  liar: {
+    says: 'one member lies to everybody, in every way, while others stand still or are cut off',
+    least: 3,
+    begin: rounds(liar, { shunned: seconds(60) }),
+  },
 }
 
 /** A history that is about to be told; the same for the same words. */
@@ -64,7 +68,13 @@ export function replayOf({ scenario, seed, members, minutes }: Ask): string {
 
 type Round = (cluster: Cluster, dice: Dice) => void
 
-function rounds(round: Round, options: (names: readonly string[]) => Partial<ClusterOptions> = () => ({})): Story['begin'] {
+type Around = {
+  readonly options?: (names: readonly string[]) => Partial<ClusterOptions>
+  /** How long members may be shunned by others for what they did. */
+  readonly shunned?: Duration
+}
+
+function rounds(round: Round, { options = () => ({}), shunned = milliseconds(0) }: Around = {}): Story['begin'] {
   return ({ seed, members, minutes }, shown) => {
     const names = Array.from({ length: members }, (_, index) => `m${String(index)}`)
     const cluster = new Cluster(names, { ...options(names), ...shown, seed })
@@ -72,6 +82,7 @@ function rounds(round: Round, options: (names: readonly string[]) => Partial<Clu
     const tell = () => {
       cluster.run(seconds(3))
       while (cluster.now < seconds(60 * minutes)) round(cluster, dice)
+      cluster.run(shunned)
       clear(cluster)
     }
     return { cluster, tell }
@@ -147,10 +158,21 @@ function leave(cluster: Cluster, dice: Dice): void {
 }
 
 function liar(cluster: Cluster, dice: Dice): void {
-  const name = dice.pick(cluster.names)
-  const repent = cluster.corrupt(name, dice.pick([accuseEverybody, forgeRecords, garbage, replayEverything, replayRecords]))
-  cluster.run(milliseconds(dice.exponential(5000)))
-  cluster.pause(dice.pick(cluster.names), milliseconds(dice.exponential(2000)))
-  cluster.run(milliseconds(dice.exponential(5000)))
+  const [, name = ''] = cluster.names
+  const others = cluster.names.filter((each) => each !== name)
+  const lie = dice.chance(0.1) ? garbage : dice.pick([accuseEverybody, claimAddresses, forgeRecords, replayEverything, replayRecords])
+  const repent = cluster.corrupt(name, lie)
+  cluster.run(milliseconds(dice.exponential(3000)))
+  const victim = dice.pick(others)
+  const away = milliseconds(dice.exponential(3000))
+  if (dice.chance(0.5)) cluster.pause(victim, away)
+  else
+    cluster.partition(
+      [victim],
+      cluster.names.filter((each) => each !== victim),
+    )
+  cluster.run(away)
+  cluster.heal()
+  cluster.run(milliseconds(dice.exponential(3000)))
   repent()
 }

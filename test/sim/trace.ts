@@ -81,8 +81,8 @@ export function describeEffect(effect: Exclude<Effect, { kind: 'send' | 'changed
       return `${effect.record.name} was ${effect.was?.state ?? 'unknown'}, is ${effect.is.state}`
     case 'dropped':
       return `drop from ${short(effect.peer)}: ${effect.reason}`
-    case 'unwelcome':
-      return `unwelcome at ${short(effect.target)}`
+    case 'trouble':
+      return `seed ${effect.seed}: ${effect.trouble}`
     case 'left':
       return 'left'
     default:

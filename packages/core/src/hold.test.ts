@@ -5,8 +5,8 @@ import { instant } from './values.ts'
 const settled: Surroundings = { now: instant(100_000), startedAt: instant(0), exchanged: true, isolated: false, deaths: [], members: 8 }
 const deaths = (...times: readonly number[]) => times.map(instant)
 
-const ISOLATED = 'isolated: nobody is heard, so nobody is removed'
-const STARTING = 'starting: no exchange with a member yet'
+const ISOLATED = 'isolated: no other member is heard'
+const STARTING = 'starting: no exchange with another member yet'
 const MANY = 'many members died at once: their entries are kept for 10 s'
 
 test.each<[string, Partial<Surroundings>, string | undefined]>([

@@ -31,8 +31,8 @@ export type Surroundings = {
 
 /** Why removals must wait, or undefined when they need not. */
 export function removalHold(around: Surroundings): string | undefined {
-  if (around.isolated) return 'isolated: nobody is heard, so nobody is removed'
-  if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) return 'starting: no exchange with a member yet'
+  if (around.isolated) return 'isolated: no other member is heard'
+  if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) return 'starting: no exchange with another member yet'
   if (massFailure(around)) return 'many members died at once: their entries are kept for 10 s'
   return undefined
 }

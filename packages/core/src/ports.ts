@@ -38,6 +38,8 @@ export type TunnelSpec = {
   readonly port: Port | undefined
   /** Addresses the device must have. Others that it has are left alone. */
   readonly addresses: readonly InterfaceAddress[]
+  /** Addresses that an earlier start gave the device and that go now, unless they are among `addresses`. */
+  readonly formerAddresses?: readonly InterfaceAddress[]
   /** Written on a device that we make, to know it again: `vxmesh:<mesh>:<id>`. */
   readonly alias: string
 }
@@ -50,6 +52,8 @@ export type Device = {
   readonly port: Port
   readonly mac: MacAddress
   readonly mtu: number
+  /** Administratively up: not whether a packet would pass. */
+  readonly up: boolean
   readonly addresses: readonly InterfaceAddress[]
   /** Made by a daemon of this mesh, or by somebody else and adopted. */
   readonly origin: 'made' | 'adopted'
@@ -65,10 +69,12 @@ export type Rejection = { readonly operation: Operation; readonly command: strin
 export interface Kernel {
   /**
    * Makes the device, or takes the one that is there if it is of the same kind and id, and returns what it is.
-   * Brings it up and gives it the addresses it lacks. Never deletes or re-creates one that exists.
+   * Brings it up, gives it the addresses it lacks, and takes the former ones away: no other, and one that the kernel
+   * deletes along with a former one comes back. Never deletes or re-creates a device that exists.
    * Throws `MeshError` `CONFIG_INVALID` when a device of that name cannot serve, `KERNEL_REFUSED` when the kernel does.
+   * @param given is told at once of each address that the device now has because we gave it, not of those it had
    */
-  establish(spec: TunnelSpec): Promise<Device>
+  establish(spec: TunnelSpec, given?: (address: InterfaceAddress) => void): Promise<Device>
   /** The device and its entries as they are now; undefined when there is no such device. Throws `KERNEL_UNREADABLE`. */
   read(spec: TunnelSpec): Promise<Reading | undefined>
   /** Tries every operation, in order, whatever becomes of the others. Success is not convergence: only reading is. */

@@ -5,6 +5,7 @@ import {
   addressRange,
   contains,
   family,
+  hostless,
   hostOf,
   incarnationAbove,
   parseDeviceName,
@@ -199,4 +200,19 @@ test.each([
 test('an interface address has a host, and a host a family', () => {
   expect(hostOf(sure(parseInterfaceAddress('2001:db8::1/64')))).toBe('2001:db8::1')
   expect([family(ip('10.0.0.1')), family(ip('::1'))]).toEqual(['ipv4', 'ipv6'])
+})
+
+test.each([
+  ['192.168.234.0/23', 'network'],
+  ['192.168.235.0/23', undefined],
+  ['192.168.235.255/23', 'broadcast'],
+  ['192.168.234.255/23', undefined],
+  ['192.0.2.4/30', 'network'],
+  ['192.0.2.7/30', 'broadcast'],
+  ['192.0.2.4/31', undefined],
+  ['192.0.2.5/31', undefined],
+  ['192.0.2.4/32', undefined],
+  ['2001:db8::/64', undefined],
+])('%s is hostless: %s', (text, what) => {
+  expect(hostless(sure(parseInterfaceAddress(text)))).toBe(what)
 })

@@ -186,6 +186,14 @@ export function contains(network: InterfaceAddress, address: IpAddress): boolean
   return ipaddr.parse(address).match(base, bits)
 }
 
+/** What an IPv4 address is to its network when no host may have it. Networks of two addresses or one have no such (RFC 3021). */
+export function hostless(address: InterfaceAddress): 'network' | 'broadcast' | undefined {
+  const [host, bits] = ipaddr.parseCIDR(address)
+  if (host.kind() === 'ipv6' || bits >= 31) return undefined
+  if (host.toString() === ipaddr.IPv4.networkAddressFromCIDR(address).toString()) return 'network'
+  return host.toString() === ipaddr.IPv4.broadcastAddressFromCIDR(address).toString() ? 'broadcast' : undefined
+}
+
 /** What a packet cannot simply be sent to, in the words of the IANA special-purpose registries. */
 const SPECIAL_RANGES = {
   unspecified: 'unspecified',

@@ -2,11 +2,19 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { z } from 'zod'
 import { statusAnswer } from './answers.ts'
 import { runCli } from './cli.ts'
 
+const manifest = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')))
+
 let directory = ''
+
+beforeAll(async () => {
+  // Loaded only for a daemon, which takes a while where the machine is busy.
+  await import('./daemon.ts')
+}, 60_000)
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'vxmesh-cli-'))
@@ -51,6 +59,19 @@ describe('help', () => {
     expect(out).toMatch(/^Usage: vxmesh /)
   })
 
+  test.each([
+    ['help', '--help'],
+    ['help up', 'up --help'],
+    ['help init', 'init --help'],
+  ])('%s is %s', async (line, flag) => {
+    const [asked, flagged] = [await vxmesh(...line.split(' ')), await vxmesh(...flag.split(' '))]
+    expect(asked).toEqual(flagged)
+  })
+
+  test.each(['--version', '-V'])('%s says which this is', async (flag) => {
+    expect(await vxmesh(flag)).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' })
+  })
+
   test('lists the commands and the exit codes', async () => {
     const { out } = await vxmesh('--help')
     for (const word of ['init', 'up', 'status', 'leave', 'Exit codes: 0 done']) expect(out).toContain(word)
@@ -66,8 +87,17 @@ describe('a wrong command line exits 2, says why in one line, and does nothing',
     ['an unknown flag that would reach the terminal', ['--a\u001B[2J'], "vxmesh: unknown option '--a\\u{1b}[2J'\n"],
     ['a word too many', ['leave', 'now'], "vxmesh: too many arguments for 'leave'. Expected 0 arguments but got 1: now.\n"],
     ['a flag without its value', ['status', '--control'], "vxmesh: option '--control <path>' argument missing\n"],
-    ['no device', ['up', '--id', '16'], "vxmesh: required option '--device <name>' not specified\n"],
-    ['no id', ['up', '--device', 'provider0'], "vxmesh: required option '--id <number>' not specified\n"],
+    ['an unknown command', ['bogus'], "vxmesh: unknown command 'bogus'\n"],
+    ['a mistyped command', ['statsu'], "vxmesh: unknown command 'statsu' (Did you mean status?)\n"],
+    ['help for an unknown command', ['help', 'bogus'], "vxmesh: unknown command 'bogus'\n"],
+    ['no device', ['up', '--id', '16'], 'vxmesh: --device: needed, the device of the tunnel\n'],
+    ['no id', ['up', '--device', 'provider0'], 'vxmesh: --id: needed, the VXLAN id\n'],
+    [
+      'a mistyped flag in the place of one that is needed',
+      ['up', '--devise', 'a'],
+      "vxmesh: unknown option '--devise' (Did you mean --device?)\n",
+    ],
+    ['an empty place for a mesh', ['init', '--dir', ''], 'vxmesh: --dir: needs a path\n'],
     ['a wrong id', ['up', '--device', 'provider0', '--id', 'x'], 'vxmesh: --id x: a VXLAN id is a whole number from 1 to 16777215\n'],
     ['a wrong seed', [...UP, '--seed', 'a', '--seed', 'a:0'], 'vxmesh: --seed a:0: a port is a whole number from 1 to 65535\n'],
     ['a mode to come', [...UP, '--mode', 'gre'], 'vxmesh: --mode gre: the mode is vxlan (gre is not supported yet)\n'],
@@ -85,9 +115,12 @@ describe('a wrong command line exits 2, says why in one line, and does nothing',
 describe('without a daemon', () => {
   const NONE =
     'vxmesh: no daemon answers at control.sock: there is no such socket; start one with "vxmesh up", or name its socket with --control\n'
-  test.each([[[]], [['status']], [['status', '--json']], [['leave']]])('%j exits 3, and says so in one line', async (args) => {
-    expect(await vxmesh(...args)).toEqual({ code: 3, out: '', err: NONE })
-  })
+  test.each([[[]], [['--json']], [['status']], [['status', '--json']], [['leave']]])(
+    '%j exits 3, and says so in one line',
+    async (args) => {
+      expect(await vxmesh(...args)).toEqual({ code: 3, out: '', err: NONE })
+    },
+  )
 
   test('the socket that is named is the one that is tried', async () => {
     const { code, err } = await vxmesh('status', '--control', join(directory, 'other.sock'))
@@ -128,12 +161,27 @@ describe('up, with the kernel in memory', () => {
     [
       'with an invite that is not there',
       ['--invite', 'absent'],
-      "vxmesh: --invite absent: cannot be read: ENOENT: no such file or directory, open 'absent'\n",
+      'vxmesh: --invite absent: cannot be read: there is no absent; name the file that "vxmesh init" made, or a copy that this user may read\n',
     ],
     [
       'with a control socket below a file',
       ['--control', '/dev/null/x'],
-      "vxmesh: /dev/null: cannot be used: EEXIST: file already exists, mkdir '/dev/null'\n",
+      'vxmesh: --control /dev/null/x: /dev/null is no directory; choose another place\n',
+    ],
+    [
+      'with a control socket where none can be',
+      ['--control', '/proc/x/x.sock'],
+      'vxmesh: --control /proc/x/x.sock: /proc/x cannot be made there; choose another place\n',
+    ],
+    [
+      'with a state directory where none can be',
+      ['--state-dir', '/proc/nope'],
+      'vxmesh: --state-dir /proc/nope: /proc/nope cannot be made there; choose another place\n',
+    ],
+    [
+      'with a state directory that is a file',
+      ['--state-dir', '/dev/null'],
+      'vxmesh: --state-dir /dev/null: /dev/null is no directory; choose another place\n',
     ],
     [
       'with a port that is taken',
@@ -147,12 +195,17 @@ describe('up, with the kernel in memory', () => {
     const outcome = await vxmesh(...(await flags(more.map((each) => each.replace('TAKEN', taken)))))
     await new Promise((resolve) => void server.close(resolve))
     expect(outcome).toEqual({ code: 78, out: '', err: err.replaceAll('TAKEN', taken) })
+    expect(readdirSync(directory)).toEqual([])
   })
 
   test('does not touch a file where its socket should be', async () => {
     writeFileSync(join(directory, 'notes'), 'precious')
     const { code, err } = await vxmesh(...(await flags(['--control', join(directory, 'notes')])))
-    expect([code, err]).toEqual([78, 'vxmesh: notes: there is something else already, which is left alone\n'])
+    expect([code, err]).toEqual([
+      78,
+      'vxmesh: --control notes: notes is there already and is no socket: it is left alone; choose another place\n',
+    ])
+    expect(readdirSync(directory)).toEqual(['notes'])
     expect(readFileSync(join(directory, 'notes'), 'utf8')).toBe('precious')
   })
 
@@ -168,7 +221,6 @@ describe('up, with the kernel in memory', () => {
         'bastion  192.168.234.1  192.168.226.4  self   -     -',
         '',
         'provider0 (vxlan id 16, port 4789, mtu 1450): 0 of 0 entries present',
-        '! nothing is removed for now: isolated: nobody is heard, so nobody is removed',
         '',
       ].join('\n'),
     )

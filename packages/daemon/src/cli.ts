@@ -1,11 +1,14 @@
 /** The command line: what people type, and the exit codes that scripts read. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { MeshError, unreachable, type Failure } from '@vxmesh/core'
+import { z } from 'zod'
 import { ask } from './client.ts'
 import { leaveAnswer, statusAnswer } from './answers.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawUpOptions } from './options.ts'
-import { printable, renderStatus } from './report.ts'
+import { entryCount, printable, renderStatus } from './report.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
 const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78 } as const
@@ -13,7 +16,8 @@ const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted:
 /** Runs one command line, prints what there is to say, and returns the exit code. */
 export async function runCli(args: readonly string[]): Promise<number> {
   try {
-    await program().parseAsync(args, { from: 'user' })
+    const vxmesh = program()
+    await vxmesh.parseAsync(withCommand(vxmesh, args), { from: 'user' })
     return EXIT.ok
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
@@ -21,6 +25,17 @@ export async function runCli(args: readonly string[]): Promise<number> {
     process.stderr.write(`vxmesh: ${printable(error.message)}\n`)
     return exitCode(error.failure)
   }
+}
+
+/** What the program itself answers; any other flag in the place of a command is one of status. */
+const OWN_FLAGS = ['-h', '--help', '-V', '--version']
+
+/** What was typed, with the command that was meant if none was named. */
+function withCommand(vxmesh: Command, args: readonly string[]): readonly string[] {
+  const [first = '--', second] = args
+  // Of help for what is no command, commander makes help for everything.
+  if (first === 'help' && second !== undefined && !vxmesh.commands.some((command) => command.name() === second)) return [second]
+  return first.startsWith('-') && !OWN_FLAGS.includes(first) ? ['status', ...args] : args
 }
 
 function exitCode(failure: Failure): number {
@@ -49,7 +64,8 @@ function program(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`vxmesh: ${oneLine(text)}\n`) })
     .showHelpAfterError(false)
-    .helpCommand(false)
+    .helpCommand('help [command]', 'show the flags of a command')
+    .version(version(), '-V, --version', 'show the version')
     .addHelpText('after', EXIT_HELP)
   addInit(vxmesh)
   addUp(vxmesh)
@@ -76,8 +92,9 @@ function addInit(vxmesh: Command): void {
     .description('make a mesh: its key, and one invite for all its hosts')
     .option('--dir <directory>', 'where to put them', '.')
     .action(async ({ dir }: { readonly dir: string }) => {
+      const { parsePath } = await import('./options.ts')
       const { initMesh } = await import('./identity.ts')
-      const { mesh, keyFile, inviteFile } = await initMesh(dir)
+      const { mesh, keyFile, inviteFile } = await initMesh(parsePath('--dir', dir))
       print(`mesh ${mesh}`)
       print(`${keyFile}: the key of the mesh; no host needs it, keep it offline`)
       print(`${inviteFile}: admits hosts; copy it to each, for "vxmesh up --invite ${inviteFile}"`)
@@ -89,9 +106,9 @@ function addUp(vxmesh: Command): void {
     .command('up')
     .description('be a member: carry one tunnel and keep its entries, until stopped')
     .option('--invite <file>', 'the invite to the mesh; needed at the first start only')
-    .requiredOption('--device <name>', 'the device of the tunnel')
+    .option('--device <name>', 'the device of the tunnel; needed')
     .option('--mode <mode>', 'the kind of tunnel', DEFAULTS.mode)
-    .requiredOption('--id <number>', 'the VXLAN id')
+    .option('--id <number>', 'the VXLAN id; needed')
     .option('--local <address>', 'the underlay address of this host; needed to make the device')
     .option('--address <cidr>', 'an overlay address for the device; may be repeated', collect, [])
     .option('--seed <host[:port]>', 'a member to begin with: a host, host:port or multiaddr; may be repeated', collect, [])
@@ -116,7 +133,7 @@ function addUp(vxmesh: Command): void {
 
 function addStatus(vxmesh: Command): void {
   vxmesh
-    .command('status', { isDefault: true })
+    .command('status')
     .description('show the members and the entries in the kernel (the default command)')
     .addOption(controlOption())
     .option('-j, --json', 'print one versioned JSON object')
@@ -133,10 +150,14 @@ function addLeave(vxmesh: Command): void {
     .addOption(controlOption())
     .action(async ({ control }: { readonly control: string }) => {
       const { device, removed } = await ask(control, 'POST', '/v1/leave', leaveAnswer)
-      print(`left the mesh; ${String(removed)} entries removed from ${device}`)
+      print(`left the mesh; ${entryCount(removed)} removed from ${device}`)
       print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
       print('to come back: "vxmesh up" with the same flags')
     })
+}
+
+function version(): string {
+  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))).version
 }
 
 function controlOption(): Option {

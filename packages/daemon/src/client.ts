@@ -1,4 +1,5 @@
 /** The caller's side of the control socket. */
+import { statSync } from 'node:fs'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { MeshError } from '@vxmesh/core'
@@ -21,7 +22,7 @@ export async function ask<Answer>(control: string, method: 'GET' | 'POST', path:
     throw noDaemon(control, complaint?.message ?? 'what answers there is of another version')
   } catch (error) {
     if (error instanceof MeshError) throw error
-    throw noDaemon(control, reasonOf(error), error)
+    throw noDaemon(control, reasonOf(control, error), error)
   }
 }
 
@@ -46,13 +47,21 @@ async function call(socketPath: string, method: string, path: string): Promise<{
   })
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(control: string, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ENOENT') return 'there is no such socket; start one with "vxmesh up", or name its socket with --control'
-  if (code === 'ECONNREFUSED') return 'nobody listens on that socket any more'
+  if (code === 'ENOTDIR') return 'what is above it is no directory; name the socket of a daemon with --control'
+  if (code === 'ECONNREFUSED')
+    return isSocket(control) ? 'nobody listens on that socket any more' : 'that is no socket; name that of a daemon with --control'
+  if (code === 'EINVAL' || code === 'ENAMETOOLONG') return 'the name is too long for a socket; name that of a daemon with --control'
+  if (code === 'EAGAIN') return 'too many wait there already, and it does not answer them'
   if (error instanceof SyntaxError) return 'what answers there is no daemon'
   if (code === 'EACCES') return 'permission denied; it belongs to the user that runs the daemon'
   return error instanceof Error ? error.message : String(error)
+}
+
+function isSocket(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isSocket() === true
 }
 
 function noDaemon(control: string, reason: string, cause?: unknown): MeshError {

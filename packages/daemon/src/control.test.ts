@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -136,12 +136,28 @@ describe('no daemon answers', () => {
 
   test('below a file', async () => {
     writeFileSync(path, '')
-    expect(await refusal(join(path, 'socket'))).toMatch(/^no daemon answers at control.sock\/socket: ENOTDIR/)
+    expect(await refusal(join(path, 'socket'))).toBe(
+      'no daemon answers at control.sock/socket: what is above it is no directory; name the socket of a daemon with --control',
+    )
   })
 
   test('on a file that is no socket', async () => {
     writeFileSync(path, '')
+    expect(await refusal()).toBe('no daemon answers at control.sock: that is no socket; name that of a daemon with --control')
+  })
+
+  test('on a socket that somebody left behind', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => void server.listen(`${path}.dying`, resolve))
+    renameSync(`${path}.dying`, path)
+    await new Promise((resolve) => void server.close(resolve))
     expect(await refusal()).toBe('no daemon answers at control.sock: nobody listens on that socket any more')
+  })
+
+  test('at a name that no socket can have', async () => {
+    expect(await refusal(join(directory, 'x'.repeat(150)))).toMatch(
+      /: the name is too long for a socket; name that of a daemon with --control$/,
+    )
   })
 
   test('while it starts, which it says', async () => {

@@ -1,5 +1,4 @@
 /** The daemon's side of the control socket: HTTP on a unix socket of mode 0600, so that curl can read it as well. */
-import { rmSync } from 'node:fs'
 import { fastify } from 'fastify'
 import { listenAlone } from './exclusive.ts'
 import type { LeaveReport, StatusReport } from './answers.ts'
@@ -23,13 +22,14 @@ export async function openControl(path: string): Promise<Control> {
   let handlers: ControlHandlers | undefined
   server.get('/v1/status', async (_request, reply) => handlers?.status() ?? reply.code(503).send(STARTING))
   server.post('/v1/leave', async (_request, reply) => handlers?.leave() ?? reply.code(503).send(STARTING))
-  await listenAlone(path, 'the control socket', async (reachable) => server.listen({ path: reachable }))
+  const meaning = { what: 'the control socket', flag: `--control ${path}` }
+  const withdraw = await listenAlone(path, meaning, async (reachable) => server.listen({ path: reachable }))
   return {
     serve: (given) => {
       handlers = given
     },
     close: async () => {
-      rmSync(path, { force: true })
+      withdraw()
       await server.close()
     },
   }

@@ -6,6 +6,7 @@ import {
   type Device,
   type Kernel,
   type MemberRecord,
+  type PeerId,
   type Standing,
   type TunnelClaim,
   type TunnelSpec,
@@ -14,12 +15,14 @@ import { surroundings } from '@vxmesh/gossip'
 import { startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
 import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
+import { establish } from './establish.ts'
 import { loadMembership, readInvite, type Membership } from './identity.ts'
 import { makeLog, type Log } from './log.ts'
 import type { UpOptions } from './options.ts'
 import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel } from './prelude.ts'
+import { entryCount } from './report.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
-import { statusReport } from './status.ts'
+import { seedTrouble, statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
 
 /** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */
@@ -35,12 +38,12 @@ export async function runDaemon(options: UpOptions): Promise<void> {
   const log = makeLog(options.logLevel, process.stdout.isTTY)
   const invite = options.invite === undefined ? undefined : readInvite(options.invite)
   const kernel = await makeKernel(options)
-  await checkListening(options)
-  // Each is let go of again, in the reverse order, however this ends.
+  // Each is let go of again, in the reverse order, however this ends. Before all that another daemon would hold as well.
   await using held = new AsyncDisposableStack()
   held.adopt(await lockState(options), async (lock) => lock.release())
   const control = held.adopt(await openControl(options.control), async (open) => open.close())
   held.adopt(await lockDevice(options), async (lock) => lock.release())
+  await checkListening(options)
   const membership = await loadMembership(options.stateDir, invite)
   await run({ options, log, kernel, membership, control })
 }
@@ -67,7 +70,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   }
   using ended = untilSignalled()
   const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
-  const device = await kernel.establish(spec)
+  const device = await establish(kernel, spec, store)
   let claim = claimOf(device, store)
   const parts: { mesh?: Mesh; reconciler?: Reconciler } = {}
   const saver = saveLater(store, () => parts.mesh)
@@ -107,7 +110,8 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     const { view, standings } = state
     const wanted = desired(view, standings, identity.peer, claim)
     for (const { loser, winner, what } of wanted.conflicts.values()) {
-      warn(`${what} ${loser}`, `${what} is claimed by two members: ${winner} has it, the claim of ${loser} is not programmed`)
+      const named = (peer: PeerId): string => view.get(peer)?.signed.record.name ?? peer
+      warn(`${what} ${loser}`, `${what} is claimed by two members: ${named(winner)} has it, the claim of ${named(loser)} is not programmed`)
     }
     for (const { signed } of view.values()) warnOfPort(warn, signed.record, claim)
     return { desired: wanted, hold: removalHold(surroundings(state, identity.peer, clock.now())) }
@@ -128,7 +132,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     leave: async () => {
       await mesh.leave()
       const removed = await reconciler.withdraw()
-      log.info({ event: 'left', removed }, `left the mesh; ${String(removed)} entries removed from ${spec.device}`)
+      log.info({ event: 'left', removed }, `left the mesh; ${entryCount(removed)} removed from ${spec.device}`)
       // The answer is on its way before the daemon ends.
       setTimeout(() => ended.stop(), 100)
       return { version: 1, device: spec.device, removed }
@@ -149,11 +153,7 @@ function listener(log: Log, warn: Once, store: Store, changed: () => void): Mesh
     changed,
     member: (record, was, is) => logMember(log, record, was, is),
     dropped: (peer, reason) => warn(`dropped ${peer} ${reason}`, `something from ${peer} was dropped: ${reason}`),
-    unwelcome: (target) =>
-      warn(
-        `unwelcome ${target}`,
-        `${target} closed the connection before it admitted us: it is of another mesh, or does not accept our certificate`,
-      ),
+    trouble: (seed, trouble) => warn(`seed ${seed} ${trouble}`, seedTrouble(seed, trouble)),
   }
 }
 

@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 
 async function take(at = path): Promise<Lock> {
-  const taken = await lock(at, 'the test')
+  const taken = await lock(at, { what: 'the test', flag: '--test' })
   held.push(taken)
   return taken
 }
@@ -36,6 +36,8 @@ async function outcome(at = path): Promise<string> {
     throw error
   }
 }
+
+const OCCUPIED = 'CONFIG_INVALID: --test: /lock is there already and is no socket: it is left alone; choose another place'
 
 /** A socket whose owner died. */
 async function leaveStaleSocket(): Promise<void> {
@@ -105,23 +107,42 @@ describe('a lock', () => {
 
   test('does not touch a file that is in its place', async () => {
     writeFileSync(path, 'precious')
-    expect(await outcome()).toBe('CONFIG_INVALID: /lock: there is something else already, which is left alone')
+    expect(await outcome()).toBe(OCCUPIED)
     expect(readFileSync(path, 'utf8')).toBe('precious')
   })
 
   test('does not touch a directory that is in its place', async () => {
     mkdirSync(path)
-    expect(await outcome()).toBe('CONFIG_INVALID: /lock: there is something else already, which is left alone')
+    expect(await outcome()).toBe(OCCUPIED)
   })
 
   test('below a file is refused', async () => {
     writeFileSync(path, '')
-    expect(await outcome(join(path, 'lock'))).toMatch(/^CONFIG_INVALID: \/lock: cannot be used: (EEXIST|ENOTDIR)/)
-    expect(await outcome(join(path, 'deeper', 'lock'))).toMatch(/^CONFIG_INVALID: \/lock\/deeper: cannot be used: ENOTDIR/)
+    expect(await outcome(join(path, 'lock'))).toBe('CONFIG_INVALID: --test: /lock is no directory; choose another place')
+    expect(await outcome(join(path, 'deeper', 'lock'))).toBe('CONFIG_INVALID: --test: /lock is no directory; choose another place')
   })
 
   test('with a name that no file can have is refused in one line', async () => {
-    expect(await outcome(join(directory, 'x'.repeat(300)))).toMatch(/^CONFIG_INVALID: \S+: [^\n]*ENAMETOOLONG[^\n]*$/)
+    expect(await outcome(join(directory, 'x'.repeat(300)))).toBe('CONFIG_INVALID: --test: the name is too long; choose another place')
+  })
+
+  test('with a name that no socket can have is refused in one line, and leaves nothing', async () => {
+    expect(await outcome(join(directory, 'a', 'x'.repeat(150)))).toBe(
+      'CONFIG_INVALID: --test: the name is too long for a socket; choose another place',
+    )
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  test('where the system lets nobody make a directory is refused at once', async () => {
+    expect(await outcome('/proc/nope/deeper/lock')).toBe('CONFIG_INVALID: --test: /proc/nope cannot be made there; choose another place')
+  })
+
+  test('takes the directories that were made for it away again, unless something is in them', async () => {
+    mkdirSync(join(directory, 'a'))
+    for (const at of ['a/b/c/lock', 'a/d/lock']) await take(join(directory, at))
+    writeFileSync(join(directory, 'a', 'd', 'file'), '')
+    for (const each of held.splice(0)) await each.release()
+    expect(readdirSync(directory, { recursive: true }).map(String).toSorted()).toEqual(['a', 'a/d', 'a/d/file'])
   })
 })
 

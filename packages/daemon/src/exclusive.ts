@@ -6,19 +6,21 @@ import { chmodSync, closeSync, constants, existsSync, lstatSync, openSync, rmSyn
 import { connect, createServer, type Server } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { MeshError } from '@vxmesh/core'
-import { makeDirectory } from './files.ts'
+import { makeDirectory, removeEmpty, trouble } from './files.ts'
 
 export type Lock = { release(): Promise<void> }
 
+/** What a lock stands for when it is taken, and the flag that says where it is. */
+export type Meaning = { readonly what: string; readonly flag: string }
+
 /** Takes a lock, or throws `ALREADY_RUNNING` saying what is taken. */
-export async function lock(path: string, what: string): Promise<Lock> {
+export async function lock(path: string, meaning: Meaning): Promise<Lock> {
   const server = createServer((connection) => connection.destroy())
   server.unref()
-  await listenAlone(path, what, async (reachable) => listen(server, reachable))
+  const withdraw = await listenAlone(path, meaning, async (reachable) => listen(server, reachable))
   return {
     release: async () => {
-      // First the name: once nobody listens any more, what is there may be somebody else's.
-      rmSync(path, { force: true })
+      withdraw()
       await new Promise((resolve) => {
         server.close(resolve)
       })
@@ -38,26 +40,36 @@ async function listen(server: Server, path: string): Promise<void> {
 
 /**
  * Lets `listen` bind a unix socket at `path`, mode 0600, unless somebody listens there already. A socket that a dead
- * process left behind is removed.
+ * process left behind is removed. Gives what takes the socket away again, and every directory that was made for it and
+ * is empty. That comes before listening ends: once nobody listens any more, what is there may be somebody else's.
  * @param listen gets a path to the same place that is short whatever `path` is: a socket's may only have 107 bytes
  */
-export async function listenAlone(path: string, what: string, listen: (reachable: string) => Promise<unknown>): Promise<void> {
-  const place = reachOwn(path)
+export async function listenAlone(
+  path: string,
+  { what, flag }: Meaning,
+  listen: (reachable: string) => Promise<unknown>,
+): Promise<() => void> {
+  const { place, made } = reachOwn(path, flag)
   const taken = new MeshError({ code: 'ALREADY_RUNNING', reason: `${what} is taken by another daemon (${path})` })
   try {
     const there = occupant(path)
-    if (there?.socket === false) throw invalid(path, 'there is something else already, which is left alone')
+    if (there?.socket === false) throw invalid(flag, `${path} is there already and is no socket: it is left alone; choose another place`)
     if (there !== undefined && (await answers(place.path))) throw taken
     // Meanwhile another daemon that starts may have put its own there: then this one is too late, and finds out below.
     if (there !== undefined && occupant(path)?.identity === there.identity) rmSync(path)
     await listen(place.path)
     chmodSync(path, 0o600)
   } catch (error) {
+    removeEmpty(made)
     if (error instanceof MeshError) throw error
     // Whoever was faster has it: of two that bind one name the kernel refuses the second.
-    throw codeOf(error) === 'EADDRINUSE' ? taken : invalid(path, `cannot listen there: ${message(error)}`, error)
+    throw codeOf(error) === 'EADDRINUSE' ? taken : invalid(flag, `${unusable(error)}; choose another place`, error)
   } finally {
     place.close()
+  }
+  return () => {
+    rmSync(path, { force: true })
+    removeEmpty(made)
   }
 }
 
@@ -83,13 +95,14 @@ export function reach(path: string): Place {
   return { path, close: () => {} }
 }
 
-function reachOwn(path: string): Place {
-  const directory = dirname(path)
+function reachOwn(path: string, flag: string): { readonly place: Place; readonly made: readonly string[] } {
+  let made: readonly string[] = []
   try {
-    makeDirectory(directory)
-    return reach(path)
+    made = makeDirectory(dirname(path))
+    return { place: reach(path), made }
   } catch (error) {
-    throw invalid(directory, `cannot be used: ${message(error)}`, error)
+    removeEmpty(made)
+    throw invalid(flag, `${trouble(error)}; choose another place`, error)
   }
 }
 
@@ -111,10 +124,11 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }
 
-function invalid(where: string, reason: string, cause?: unknown): MeshError {
-  return new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause })
+/** Why nobody can listen there: what is too long for a socket the system calls an invalid argument. */
+function unusable(error: unknown): string {
+  return codeOf(error) === 'EINVAL' ? 'the name is too long for a socket' : trouble(error)
 }
 
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function invalid(where: string, reason: string, cause?: unknown): MeshError {
+  return new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause })
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, sy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createFile, makeDirectory, readOptional, replaceFile } from './files.ts'
+import { createFile, makeDirectory, readOptional, removeEmpty, replaceFile, trouble } from './files.ts'
 
 let directory = ''
 let path = ''
@@ -97,7 +97,34 @@ describe('what is read', () => {
 
 test('a directory is made with its parents, for its owner alone, and left as it is if it is there', () => {
   const deep = join(directory, 'a', 'b')
-  makeDirectory(deep)
+  expect(makeDirectory(deep)).toEqual([join(directory, 'a'), deep])
   expect(modeOf(deep)).toBe('700')
-  expect(() => makeDirectory(deep)).not.toThrow()
+  expect(makeDirectory(deep)).toEqual([])
+})
+
+test('directories are removed from the innermost on, up to one in which there is something', () => {
+  const made = makeDirectory(join(directory, 'a', 'b', 'c'))
+  writeFileSync(join(directory, 'a', 'file'), '')
+  removeEmpty(made)
+  expect(readdirSync(join(directory, 'a'))).toEqual(['file'])
+})
+
+test.each<[string, () => unknown, string]>([
+  ['a directory where nobody can make one', () => makeDirectory('/proc/nope/deeper'), '/proc/nope cannot be made there'],
+  ['a directory below a file', () => (writeFileSync(path, ''), makeDirectory(join(path, 'a'))), 'PATH is no directory'],
+  ['a directory below a link to nothing', () => (symlinkSync('nowhere', path), makeDirectory(join(path, 'a'))), 'PATH is no directory'],
+  ['a file that is not there', () => readFileSync(path), 'there is no PATH'],
+  ['a file that is a directory', () => readFileSync(directory), 'it is a directory'],
+  ['a file below a file', () => (writeFileSync(path, ''), readFileSync(join(path, 'a'))), 'what is above PATH/a is no directory'],
+  ['a new file that is there', () => (writeFileSync(path, ''), createFile(path, '')), 'PATH is there already'],
+  ['a name that is too long', () => readFileSync(join(directory, 'x'.repeat(300))), 'the name is too long'],
+  ['anything else', (): unknown => JSON.parse('{'), "Expected property name or '}' in JSON at position 1 (line 1 column 2)"],
+])('the trouble with %s is told in words', (_name, act, words) => {
+  let told = ''
+  try {
+    act()
+  } catch (error) {
+    told = trouble(error)
+  }
+  expect(told.replaceAll(path, 'PATH')).toBe(words)
 })

@@ -61,20 +61,28 @@ describe('init', () => {
 
   test('in a directory that is a file is refused', async () => {
     writeFileSync(state, '')
-    expect(await refusal(async () => initMesh(state))).toMatch(/^--dir: state\/mesh.key: cannot be read: ENOTDIR/)
+    expect(await refusal(async () => initMesh(state))).toBe(
+      '--dir state: state/mesh.key cannot be read: what is above state/mesh.key is no directory; choose another place',
+    )
   })
 
   test('that cannot write the invite leaves no key either', async () => {
     symlinkSync('nowhere', join(directory, 'mesh.invite'))
-    expect(await refusal(async () => initMesh(directory))).toMatch(/cannot write there: EEXIST/)
+    expect(await refusal(async () => initMesh(directory))).toMatch(
+      /^--dir \S+: cannot write there: mesh.invite is there already; choose another place$/,
+    )
     expect(readdirSync(directory)).toEqual(['mesh.invite'])
   })
 })
 
 describe('an invite', () => {
   test.each<[string, (path: string) => void, RegExp]>([
-    ['that is not there', () => {}, /^--invite x: cannot be read: ENOENT/],
-    ['that is a directory', (path) => mkdirSync(path), /^--invite x: cannot be read: EISDIR/],
+    [
+      'that is not there',
+      () => {},
+      /^--invite x: cannot be read: there is no x; name the file that "vxmesh init" made, or a copy that this user may read$/,
+    ],
+    ['that is a directory', (path) => mkdirSync(path), /^--invite x: cannot be read: it is a directory; name the file/],
     ['that is empty', (path) => writeFileSync(path, ''), /^--invite x: not an invite: it does not begin with vxmesh-invite-1-$/],
     ['that is something else', (path) => writeFileSync(path, '#!/bin/sh\n'), /^--invite x: not an invite/],
   ])('%s is refused by its name', async (_name, make, message) => {
@@ -123,7 +131,7 @@ describe('a first start', () => {
   test('that cannot write says where', async () => {
     const invite = await makeInvite()
     mkdirSync(join(state, 'member.json.new'), { recursive: true })
-    expect(await refusal(async () => loadMembership(state, invite))).toMatch(/^\S*state: cannot write there: /)
+    expect(await refusal(async () => loadMembership(state, invite))).toMatch(/^--state-dir \S*state: cannot write there: /)
   })
 
   test('that ended after it had written the key goes on with that key', async () => {
@@ -154,7 +162,7 @@ describe('a later start', () => {
     await loadMembership(state, one)
     const before = content(state)
     expect(await refusal(async () => loadMembership(state, other))).toBe(
-      `--invite: is for mesh ${other.mesh}, this host is a member of ${one.mesh}; give each mesh its own --state-dir`,
+      `--invite: is for mesh ${other.mesh}, this host is a member of ${one.mesh}; give each mesh its own --state-dir, or, to change over for good: "vxmesh leave" while its daemon runs, then remove state`,
     )
     expect(content(state)).toEqual(before)
   })
@@ -198,6 +206,8 @@ describe('a later start', () => {
   test('with a key that cannot be read is refused: it is not taken for a first start', async () => {
     const invite = await makeInvite()
     mkdirSync(join(state, 'identity.key'), { recursive: true })
-    expect(await refusal(async () => loadMembership(state, invite))).toMatch(/^--state-dir: state\/identity.key: cannot be read: EISDIR/)
+    expect(await refusal(async () => loadMembership(state, invite))).toBe(
+      '--state-dir state: state/identity.key cannot be read: it is a directory; choose another place',
+    )
   })
 })

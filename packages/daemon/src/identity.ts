@@ -1,11 +1,11 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
 import { readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { MeshError, parseMeshId, type Bytes, type MeshId } from '@vxmesh/core'
 import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
-import { createFile, makeDirectory, readOptional, replaceFile } from './files.ts'
+import { createFile, makeDirectory, readOptional, replaceFile, trouble } from './files.ts'
 
 /** A host's key and the certificates that make it a member of a mesh. */
 export type Membership = { readonly identity: Identity; readonly mesh: MeshId; readonly chain: Bytes }
@@ -32,7 +32,7 @@ export async function initMesh(
     if (readable(path, '--dir') !== undefined)
       throw invalid(path, 'there is a mesh here already; choose another --dir, or move these files away')
   }
-  writing(directory, () => {
+  writing('--dir', directory, () => {
     makeDirectory(directory)
     createFile(keyFile, keyText(meshKey))
     try {
@@ -51,7 +51,8 @@ export function readInvite(path: string): ParsedInvite {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw invalid(`--invite ${path}`, `cannot be read: ${message(error)}`, error)
+    const remedy = 'name the file that "vxmesh init" made, or a copy that this user may read'
+    throw invalid(`--invite ${path}`, `cannot be read: ${trouble(error)}; ${remedy}`, error)
   }
   const invite = parseInvite(envelopeVerifier, text)
   if (!invite.ok) throw invalid(`--invite ${path}`, invite.reason)
@@ -74,7 +75,7 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   const identity = known?.value ?? (await makeIdentity())
   const membership = admit(identity, invite)
   const chain = Buffer.from(membership.chain).toString('base64')
-  writing(directory, () => {
+  writing('--state-dir', directory, () => {
     makeDirectory(directory)
     if (known === undefined) createFile(keyFile, keyText(identity))
     replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain })}\n`)
@@ -87,11 +88,11 @@ function keyText(identity: Identity): string {
 }
 
 /** Does what writes to a directory, and says of a failure where it was. */
-function writing(directory: string, act: () => void): void {
+function writing(flag: string, directory: string, act: () => void): void {
   try {
     act()
   } catch (error) {
-    throw invalid(directory, `cannot write there: ${message(error)}`, error)
+    throw invalid(`${flag} ${directory}`, `cannot write there: ${trouble(error)}; choose another place`, error)
   }
 }
 
@@ -114,7 +115,11 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
   if (!admitted.ok || admitted.value !== identity.peer)
     throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
   if (invite !== undefined && invite.mesh !== mesh.value) {
-    throw invalid('--invite', `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir`)
+    const over = `to change over for good: "vxmesh leave" while its daemon runs, then remove ${dirname(path)}`
+    throw invalid(
+      '--invite',
+      `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir, or, ${over}`,
+    )
   }
   return { identity, mesh: mesh.value, chain }
 }
@@ -131,14 +136,10 @@ function readable(path: string, flag: string): Bytes | undefined {
   try {
     return readOptional(path)
   } catch (error) {
-    throw invalid(`${flag}: ${path}`, `cannot be read: ${message(error)}`, error)
+    throw invalid(`${flag} ${dirname(path)}`, `${path} cannot be read: ${trouble(error)}; choose another place`, error)
   }
 }
 
 function invalid(where: string, reason: string, cause?: unknown): MeshError {
   return new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause })
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -7,9 +7,9 @@ import { parseUpOptions, type RawUpOptions } from './options.ts'
 /** The flags that must be given, and the defaults of the others. */
 const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [] }
 
-function refusal(parts: Partial<RawUpOptions>): string {
+function refusal(parts: Partial<RawUpOptions>, least = LEAST): string {
   try {
-    parseUpOptions({ ...LEAST, ...parts })
+    parseUpOptions({ ...least, ...parts })
   } catch (error) {
     if (error instanceof MeshError && error.failure.code === 'USAGE') return error.message
     throw error
@@ -76,8 +76,20 @@ test('every flag is taken', () => {
   })
 })
 
+test('with the kernel in memory the underlay address may be on loopback', () => {
+  expect(parseUpOptions({ ...LEAST, kernel: 'memory', local: '127.0.0.1' }).local).toBe('127.0.0.1')
+})
+
+test('without a device or an id it is refused by the flag that is missing', () => {
+  const { device: _device, ...anywhere } = LEAST
+  const { id: _id, ...anything } = LEAST
+  expect(refusal({}, anywhere)).toBe('--device: needed, the device of the tunnel')
+  expect(refusal({}, anything)).toBe('--id: needed, the VXLAN id')
+})
+
 describe('refused', () => {
   test.each<[string, Partial<RawUpOptions>, string]>([
+    ['an invite without a name', { invite: '' }, '--invite: needs a path'],
     [
       'a device name that is too long',
       { device: 'a-name-of-sixteen' },
@@ -96,6 +108,18 @@ describe('refused', () => {
     ['an underlay address with a prefix', { local: '192.168.226.4/24' }, '--local 192.168.226.4/24: not an IP address'],
     ['a multicast underlay address', { local: '239.1.1.1' }, '--local 239.1.1.1: a multicast address cannot carry a tunnel'],
     ['the zero address', { local: '0.0.0.0' }, '--local 0.0.0.0: an unspecified address cannot carry a tunnel'],
+    ['a loopback underlay address', { local: '127.0.0.1' }, '--local 127.0.0.1: a loopback address cannot carry a tunnel'],
+    ['a loopback underlay address of IPv6', { local: '::1' }, '--local ::1: a loopback address cannot carry a tunnel'],
+    [
+      'the address of a network',
+      { address: ['192.168.234.0/23'] },
+      '--address 192.168.234.0/23: it is the network address of that network, which no host may have',
+    ],
+    [
+      'the broadcast address of a network',
+      { address: ['192.168.235.255/23'] },
+      '--address 192.168.235.255/23: it is the broadcast address of that network, which no host may have',
+    ],
     ['a link-local underlay address', { local: 'fe80::1' }, '--local fe80::1: a link-local address cannot carry a tunnel'],
     [
       'an overlay address without a prefix',

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import {
   addressRange,
+  hostless,
   hostOf,
   MeshError,
   parseDeviceName,
@@ -25,9 +26,9 @@ import { LOG_LEVELS, type LogLevel } from './log.ts'
 /** The flags as they were typed. */
 export type RawUpOptions = {
   readonly invite?: string
-  readonly device: string
+  readonly device?: string
   readonly mode: string
-  readonly id: string
+  readonly id?: string
   readonly local?: string
   readonly address: readonly string[]
   readonly seed: readonly string[]
@@ -65,15 +66,15 @@ export function parseUpOptions(raw: RawUpOptions): UpOptions {
   if (logLevel === undefined) throw usage(`--log-level ${raw.logLevel}`, `the level is one of ${LOG_LEVELS.join(', ')}`)
   if (kernel === 'memory' && local === undefined) throw usage('--local', 'needed with --kernel memory')
   return {
-    invite: raw.invite,
-    device: flag('--device', raw.device, parseDeviceName),
+    invite: raw.invite === undefined ? undefined : parsePath('--invite', raw.invite),
+    device: flag('--device', needed('--device', raw.device, 'the device of the tunnel'), parseDeviceName),
     mode,
-    id: flag('--id', raw.id, parseVni),
-    local: local === undefined ? undefined : flag('--local', local, parseUnderlay),
+    id: flag('--id', needed('--id', raw.id, 'the VXLAN id'), parseVni),
+    local: local === undefined ? undefined : flag('--local', local, kernel === 'memory' ? parseMemoryUnderlay : parseUnderlay),
     addresses: raw.address.map((address) => flag('--address', address, parseOverlay)),
     seeds: raw.seed.map((seed) => flag('--seed', seed, parseSeed)),
-    stateDir: path('--state-dir', raw.stateDir),
-    control: path('--control', raw.control),
+    stateDir: parsePath('--state-dir', raw.stateDir),
+    control: parsePath('--control', raw.control),
     name: raw.name === undefined ? ownName() : flag('--name', raw.name, parseMemberName),
     port: flag('--port', raw.port, parsePort),
     vxlanPort: raw.vxlanPort === undefined ? undefined : flag('--vxlan-port', raw.vxlanPort, parsePort),
@@ -82,13 +83,18 @@ export function parseUpOptions(raw: RawUpOptions): UpOptions {
   }
 }
 
+function needed(name: string, text: string | undefined, what: string): string {
+  if (text === undefined) throw usage(name, `needed, ${what}`)
+  return text
+}
+
 function flag<Value>(name: string, text: string, parse: (text: string) => Result<Value>): Value {
   const parsed = parse(text)
   if (!parsed.ok) throw usage(`${name} ${text}`, parsed.reason)
   return parsed.value
 }
 
-function path(name: string, text: string): string {
+export function parsePath(name: string, text: string): string {
   if (text === '' || text.includes('\0')) throw usage(name, 'needs a path')
   return text
 }
@@ -97,14 +103,22 @@ function parseUnderlay(text: string): Result<IpAddress> {
   const address = parseIp(text)
   if (!address.ok) return address
   const range = addressRange(address.value)
-  return range === 'usable' || range === 'loopback' ? address : { ok: false, reason: `${article(range)} address cannot carry a tunnel` }
+  return range === 'usable' ? address : { ok: false, reason: `${article(range)} address cannot carry a tunnel` }
+}
+
+/** What no packet ever leaves by may be on loopback as well. */
+function parseMemoryUnderlay(text: string): Result<IpAddress> {
+  const address = parseIp(text)
+  return address.ok && addressRange(address.value) === 'loopback' ? address : parseUnderlay(text)
 }
 
 function parseOverlay(text: string): Result<InterfaceAddress> {
   const address = parseInterfaceAddress(text)
   if (!address.ok) return address
   const range = addressRange(hostOf(address.value))
-  return range === 'usable' ? address : { ok: false, reason: `${article(range)} address cannot be given to a device` }
+  if (range !== 'usable') return { ok: false, reason: `${article(range)} address cannot be given to a device` }
+  const reserved = hostless(address.value)
+  return reserved === undefined ? address : { ok: false, reason: `it is the ${reserved} address of that network, which no host may have` }
 }
 
 function article(word: string): string {

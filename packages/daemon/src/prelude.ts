@@ -1,5 +1,5 @@
 /** What is found out, and taken, before a daemon changes anything. */
-import { accessSync, constants, mkdirSync, readlinkSync } from 'node:fs'
+import { accessSync, constants, existsSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { MeshError, parseIp, type IpAddress, type Kernel } from '@vxmesh/core'
@@ -50,22 +50,23 @@ export async function checkListening({ local, kernel, port }: UpOptions): Promis
 
 /** One daemon for one state directory: it is one member, and writes its files alone. */
 export async function lockState({ stateDir }: UpOptions): Promise<Lock> {
-  return lock(join(stateDir, 'lock'), `the state directory ${stateDir}`)
+  return lock(join(stateDir, 'lock'), { what: `the state directory ${stateDir}`, flag: `--state-dir ${stateDir}` })
 }
 
 /** One daemon for one device in one network namespace, as far as the kernel is real. */
 export async function lockDevice({ control, device, kernel }: UpOptions): Promise<Lock> {
   if (kernel === 'memory') return { release: async () => {} }
   const namespace = /[0-9]+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? ''
-  return lock(join(runtimeDirectory(control), `${device}-${namespace}.lock`), `the device ${device}`)
+  const directory = runtimeDirectory(control)
+  return lock(join(directory, `${device}-${namespace}.lock`), { what: `the device ${device}`, flag: `--device ${device}: ${directory}` })
 }
 
 /** Where daemons of one machine find each other's locks: the same place for all that may write there. */
 function runtimeDirectory(control: string): string {
   const common = '/run/vxmesh'
   try {
-    mkdirSync(common, { recursive: true, mode: 0o700 })
-    accessSync(common, constants.W_OK)
+    // It is made with the first lock that is put there.
+    accessSync(existsSync(common) ? common : dirname(common), constants.W_OK)
     return common
   } catch {
     return dirname(control)

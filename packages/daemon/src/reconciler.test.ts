@@ -71,13 +71,18 @@ describe('on a device that it made', () => {
     expect(await bench.repairs()).toBe(1)
   })
 
-  test('a device that was deleted is made again, with its entries', async () => {
+  test('a device that was deleted is made again, with its entries: one repair and one warning', async () => {
     const bench = new Workbench(directory)
-    await bench.start(B)
+    await bench.start(B, C)
+    const said = bench.said.splice(0)
     bench.host.deleteDevice(DEVICE)
     await bench.wait(10)
-    expect(bench.entries()).toEqual([B])
-    expect(bench.said).toContain('warn: provider0 is gone: making it again')
+    expect(bench.entries()).toEqual([B, C])
+    expect(bench.said).toEqual(['warn: provider0 is gone: making it again', ...said])
+    expect(await bench.repairs()).toBe(1)
+    bench.host.remove(DEVICE, ip(B))
+    await bench.wait(10)
+    expect(await bench.repairs()).toBe(2)
   })
 
   test('a device that cannot be made again is tried for until it can', async () => {

@@ -20,6 +20,7 @@ import {
   type TunnelSpec,
 } from '@vxmesh/core'
 import { describe } from '@vxmesh/kernel-adapter'
+import { establish } from './establish.ts'
 import type { Log } from './log.ts'
 import type { Store } from './store.ts'
 
@@ -44,7 +45,7 @@ export type Picture = {
   readonly foreign: number
   readonly decision: Decision
   readonly rejections: readonly Rejection[]
-  /** How often an entry was put right though the members had not changed. */
+  /** How often an entry, or the device with all of them, was put right though the members had not changed. */
   readonly repairs: number
 }
 
@@ -161,7 +162,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       return undefined
     }
     log.warn({ event: 'kernel', device: spec.device }, `${spec.device} is gone: making it again`)
-    await kernel.establish(spec)
+    await establish(kernel, spec, store)
+    // One repair, however many entries follow: an empty device has lost none of them.
+    repairs++
+    last = undefined
     return kernel.read(spec)
   }
 

@@ -45,8 +45,12 @@ export function age(milliseconds: number | null): string {
 
 function tunnelLine({ device, mode, id, port, mtu, entries }: TunnelRow): string {
   const foreign = entries.foreign === 0 ? '' : `, ${String(entries.foreign)} not ours`
-  const counts = `${String(entries.present)} of ${String(entries.wanted)} entries present${foreign}`
+  const counts = `${String(entries.present)} of ${entryCount(entries.wanted)} present${foreign}`
   return `${device} (${mode} id ${String(id)}, port ${String(port ?? '-')}, mtu ${String(mtu ?? '-')}): ${counts}`
+}
+
+export function entryCount(count: number): string {
+  return count === 1 ? '1 entry' : `${String(count)} entries`
 }
 
 /** Text that cannot move a cursor, ring a bell or turn a line around, wherever it came from. */

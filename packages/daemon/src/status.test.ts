@@ -19,7 +19,7 @@ import {
   type View,
   type Vni,
 } from '@vxmesh/core'
-import type { State } from '@vxmesh/gossip'
+import type { SeedState, State } from '@vxmesh/gossip'
 import { statusAnswer, type MemberRow, type StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 import { statusReport } from './status.ts'
@@ -43,6 +43,7 @@ type Surrounding = {
   readonly conflicts?: readonly Conflict[]
   readonly present?: readonly string[]
   readonly hold?: string
+  readonly seeds?: readonly [string, SeedState['trouble']][]
   readonly device?: Partial<Device> | null
   readonly picture?: Partial<Picture>
 }
@@ -72,6 +73,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     standings: maps.concat(all.map(([peer, { standing }]) => [peer as PeerId, standing ?? { state: 'alive' }])),
     watches: maps.concat(all.map(([peer, { heard }]) => [peer as PeerId, { heard: heard !== null, spoke: instant(heard ?? NOW - 250) }])),
     content: { name: 'bastion' },
+    seeds: maps.concat((around.seeds ?? []).map(([seed, trouble]) => [seed as PeerId, { peer: undefined, trouble }])),
     incarnation: 7,
     dropped: maps.concat([['malformed frame' as PeerId, 2]]),
   } as unknown as State
@@ -250,10 +252,17 @@ describe('health', () => {
   test.each<[string, Surrounding, readonly string[]]>([
     ['nothing, when all is well', {}, []],
     ['a device that is not there', { device: null }, ['provider0 does not exist: whoever made it must make it again']],
+    ['a hold', { hold: 'isolated: no other member is heard' }, ['isolated: no other member is heard; nothing is removed meanwhile']],
     [
-      'a hold',
-      { hold: 'isolated: nobody is heard, so nobody is removed' },
-      ['nothing is removed for now: isolated: nobody is heard, so nobody is removed'],
+      'a seed that is not reached',
+      { seeds: [['192.0.2.1', 'unanswered']] },
+      ['seed 192.0.2.1 is not reached: nothing answers there; it is tried again for ever'],
+    ],
+    ['no seed that is', { seeds: [['192.0.2.1', undefined]] }, []],
+    [
+      'another port, since nothing passes',
+      { device: { port: 8472 as Port } },
+      ['b uses port 4789 for this tunnel, this host 8472: no packet passes between them'],
     ],
     [
       'what the kernel refused',

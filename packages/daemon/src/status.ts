@@ -1,6 +1,6 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
 import { quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
-import type { State } from '@vxmesh/gossip'
+import type { Seed, SeedState, State } from '@vxmesh/gossip'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
@@ -87,7 +87,7 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
     ...(conflict === undefined ? [] : [`${conflict.what} belongs to ${nameOf(input, conflict.winner)}`]),
     ...(conflict === undefined && verdict?.kind === 'refused' ? [`not programmed: ${verdict.reason}`] : []),
     ...(verdict?.kind === 'unwanted' && verdict.why === 'elsewhere' ? ['does not carry this tunnel'] : []),
-    ...(claim !== undefined && own !== undefined && claim.port !== own.port
+    ...(claim !== undefined && own !== undefined && !record.leaving && claim.port !== own.port
       ? [`port ${String(claim.port)} there, ${String(own.port)} here: no packet passes`]
       : []),
     ...namesakes(input, record),
@@ -132,9 +132,39 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
     ),
-    ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`nothing is removed for now: ${decision.hold}`]),
+    ...(reading?.device.up === false
+      ? [`${input.tunnel.device} is down, so nothing passes: ip link set dev ${input.tunnel.device} up`]
+      : []),
+    ...[...input.state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
+    ...otherPorts(input),
+    ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`${decision.hold}; nothing is removed meanwhile`]),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
+}
+
+/** Members that nothing passes to or from, since their tunnel uses another port. */
+function otherPorts(input: StatusInput): readonly string[] {
+  const own = input.picture.reading?.device.port
+  const others = memberRows(input).filter(
+    ({ self, state, port }) => !self && state !== 'left' && own !== undefined && port !== null && port !== own,
+  )
+  return others.map(
+    ({ name, port }) => `${name} uses port ${String(port)} for this tunnel, this host ${String(own)}: no packet passes between them`,
+  )
+}
+
+/** Why a seed leads nowhere, for now. Every seed is tried again for ever. */
+export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble']>): string {
+  const why = {
+    refused: 'its host answers, but no daemon listens there',
+    unanswered: 'nothing answers there',
+    unusable: 'something else answers there',
+    unresolved: 'the name has no address',
+    untried: 'this host cannot even try',
+    self: 'it is this host itself',
+    unwelcome: 'it closed the connection before it admitted us: it is of another mesh, or does not accept our certificate',
+  }[trouble]
+  return `seed ${seed} is not reached: ${why}; it is tried again for ever`
 }
 
 /** The first host of a mesh, alone with an empty table, has nothing to be held. */

@@ -122,6 +122,43 @@ describe('the entries written on an adopted device', () => {
   })
 })
 
+describe('the addresses given to a device', () => {
+  test('are known over restarts, each device by itself', () => {
+    const store = open()
+    for (const address of [ONE, TWO, ONE]) store.noteGiven(DEVICE, address)
+    expect(open().given(DEVICE)).toEqual([ONE, TWO])
+    expect(open().given('constructor' as DeviceName)).toEqual([])
+  })
+
+  test('are forgotten when they are no longer asked for, and not noted because they are', () => {
+    const store = open()
+    store.noteGiven(DEVICE, ONE)
+    store.keepGiven(DEVICE, [ONE, TWO])
+    expect(open().given(DEVICE)).toEqual([ONE])
+    store.keepGiven(DEVICE, [TWO])
+    expect(open().given(DEVICE)).toEqual([])
+  })
+
+  test('that have not changed are not written again', () => {
+    const store = open()
+    store.noteGiven(DEVICE, ONE)
+    rmSync(join(directory, 'state.json'))
+    store.noteGiven(DEVICE, ONE)
+    store.keepGiven(DEVICE, [ONE])
+    expect(readdirSync(directory)).toEqual([])
+  })
+
+  test('are none in a file of before they were kept, and only addresses in one that somebody edited', () => {
+    const before = { version: 1, incarnation: 5000, claims: {}, written: {} }
+    writeFileSync(join(directory, 'state.json'), JSON.stringify(before))
+    expect(open().given(DEVICE)).toEqual([])
+    expect(open().highestIncarnation(wallTime(1))).toBe(5000)
+    writeFileSync(join(directory, 'state.json'), JSON.stringify({ ...before, given: { [DEVICE]: [ONE, 'dev eth0'] } }))
+    expect(open().given(DEVICE)).toEqual([ONE])
+    expect(troubles).toEqual([])
+  })
+})
+
 test('a view is saved, and loaded again byte for byte', () => {
   const record = Uint8Array.of(0, 1, 255)
   const accusation = Uint8Array.of(7)

@@ -1,12 +1,13 @@
 /**
  * What the daemon remembers across restarts, apart from who it is: its incarnation, since when it claims what, which
- * entries on adopted devices it wrote, and the view. A file that cannot be read is set aside and the mesh is asked
- * instead; a disk that takes nothing stops nothing, and is reported.
+ * entries on adopted devices it wrote, which addresses it gave to devices, and the view. A file that cannot be read is
+ * set aside and the mesh is asked instead; a disk that takes nothing stops nothing, and is reported.
  */
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   parseIncarnation,
+  parseInterfaceAddress,
   parseWallTime,
   slot,
   wallTime,
@@ -33,6 +34,8 @@ const stateFile = z.object({
     .max(Number.MAX_SAFE_INTEGER - 1_000_000),
   claims: z.record(z.string(), z.object({ overlay: z.array(z.string()), claimedAt: z.number().int().nonnegative() })),
   written: z.record(z.string(), z.array(z.string())),
+  /** Older files do not have it. */
+  given: z.record(z.string(), z.array(z.string())).default({}),
 })
 const viewFile = z.object({ version: z.literal(1), records: z.array(z.base64()), accusations: z.array(z.base64()) })
 
@@ -54,13 +57,19 @@ export type Store = {
   noteWritten(device: DeviceName, entries: readonly Entry[]): void
   /** Notes which slots of a device are still ours. */
   keepWritten(device: DeviceName, slots: ReadonlySet<Slot>): void
+  /** The addresses that a device has had from us, this time or at an earlier start, and not those that it had before. */
+  given(device: DeviceName): readonly InterfaceAddress[]
+  /** Notes one that the device just got. */
+  noteGiven(device: DeviceName, address: InterfaceAddress): void
+  /** Forgets all but those that are asked for. */
+  keepGiven(device: DeviceName, asked: readonly InterfaceAddress[]): void
   saveView(view: View): void
 }
 
 export function openStore(directory: string, trouble: StoreTrouble): Store {
   const statePath = join(directory, 'state.json')
   const viewPath = join(directory, 'view.json')
-  let state: StateFile = load(statePath, stateFile, trouble) ?? { version: 1, incarnation: 0, claims: {}, written: {} }
+  let state: StateFile = load(statePath, stateFile, trouble) ?? { version: 1, incarnation: 0, claims: {}, written: {}, given: {} }
   const view = load(viewPath, viewFile, trouble) ?? { version: 1, records: [], accusations: [] }
 
   function write(path: string, content: object): void {
@@ -83,6 +92,13 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
     if (before.size === slots.size && [...slots].every((each) => before.has(each))) return
     change({ written: { ...state.written, [device]: [...slots] } })
   }
+  function givenTo(device: DeviceName): readonly InterfaceAddress[] {
+    const texts = Object.hasOwn(state.given, device) ? (state.given[device] ?? []) : []
+    return texts.map(parseInterfaceAddress).flatMap((address) => (address.ok ? [address.value] : []))
+  }
+  function setGiven(device: DeviceName, addresses: readonly InterfaceAddress[]): void {
+    if (addresses.length !== givenTo(device).length) change({ given: { ...state.given, [device]: [...addresses] } })
+  }
 
   return {
     saved: { records: view.records.map(fromBase64), accusations: view.accusations.map(fromBase64) },
@@ -103,6 +119,13 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
     written: writtenOn,
     noteWritten: (device, entries) => setWritten(device, new Set([...writtenOn(device), ...entries.map(slot)])),
     keepWritten: setWritten,
+    given: givenTo,
+    noteGiven: (device, address) => setGiven(device, [...new Set([...givenTo(device), address])]),
+    keepGiven: (device, asked) =>
+      setGiven(
+        device,
+        givenTo(device).filter((address) => asked.includes(address)),
+      ),
     saveView(current) {
       const beliefs = [...current.values()]
       write(viewPath, {

@@ -8,7 +8,7 @@ import { hearLate, instant, seconds, type Instant, type PeerId } from '@vxmesh/c
 import { accuse } from './beliefs.ts'
 import { circle, isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
 import { NEVER, type Answer, type Question } from './message.ts'
-import { FIRST_SILENCE, INQUIRY, BEAT, OWN_LAG, REFUSAL_SILENCE, SILENCE, type LinkId, type Turn, type Watch } from './state.ts'
+import { FIRST_SILENCE, INQUIRY, BEAT, OWN_LAG, REFUSAL_SILENCE, SILENCE, type LinkId, type State, type Turn, type Watch } from './state.ts'
 import { change, draft, flushLink, openLinks, openLinkTo, unlink } from './turn.ts'
 
 /** How many other members are asked about a silent one. */
@@ -19,7 +19,7 @@ const ISOLATED_PATIENCE = seconds(2)
 
 /** A member was heard. */
 export function touch(turn: Turn, peer: PeerId): void {
-  setWatch(turn, peer, { spoke: turn.now, refused: undefined, vouched: undefined, heard: true, inquiry: undefined })
+  setWatch(turn, peer, { ...listening(turn.now), heard: true })
 }
 
 /** A member's host refused a connection: it lives, its daemon does not. */
@@ -28,6 +28,12 @@ export function refused(turn: Turn, peer: PeerId): void {
   const watch = turn.state.watches.get(peer) ?? listening(turn.now)
   setWatch(turn, peer, { ...watch, refused: turn.now, inquiry: undefined })
   if (circle(turn.state, turn.env.signer.peer).observed.has(peer)) accuse(turn, peer, 'gone')
+}
+
+/** Nothing at all came back from where a member should be. */
+export function unanswered(turn: Turn, peer: PeerId): void {
+  const watch = turn.state.watches.get(peer)
+  if (watch !== undefined) setWatch(turn, peer, { ...watch, unanswered: turn.now })
 }
 
 /**
@@ -55,11 +61,27 @@ export function detect(turn: Turn): void {
   for (const peer of observed) {
     const watch = turn.state.watches.get(peer)
     if (watch === undefined) setWatch(turn, peer, listening(turn.now))
-    else if (turn.now - lastWord(watch) >= patience(watch)) doubt(turn, peer, watch)
+    else if (turn.now - lastWord(watch) >= patience(watch) && isEvident(turn.state, peer, watch)) doubt(turn, peer, watch)
   }
   const linked = new Set(openLinks(turn.state).map((link) => link.peer))
-  change(turn, { watches: turn.state.watches.filter((_, peer) => observed.has(peer) || linked.has(peer)) })
+  // Of the dead it is kept when they were last heard: people ask.
+  const { standings } = turn.state
+  const kept = turn.state.watches.filter((_, peer) => observed.has(peer) || linked.has(peer) || standings.get(peer)?.state === 'dead')
+  change(turn, { watches: kept })
   if (isIsolated(turn.state, turn.env.signer.peer, turn.now)) beAlone(turn)
+}
+
+/**
+ * Whether the silence of a member is its own: a link to it stands and carries nothing, or a dial since its last sign went
+ * unanswered, or it broke the protocol and is shunned. A link that was closed and is not dialled again yet tells nothing:
+ * that is how a daemon stops.
+ */
+function isEvident(state: State, peer: PeerId, watch: Watch): boolean {
+  return (
+    openLinkTo(state, peer) !== undefined ||
+    state.shunned.has(peer) ||
+    (watch.unanswered !== undefined && watch.unanswered > lastSign(watch))
+  )
 }
 
 function patience(watch: Watch): number {
@@ -88,14 +110,15 @@ function doubt(turn: Turn, subject: PeerId, watch: Watch): void {
   }
 }
 
-/** Another member asks when we last heard of one. Having listened for a whole silence and never heard it is an answer too. */
+/** Another member asks when we last heard of one. To have listened and dialled for a whole silence in vain is an answer too. */
 export function receiveQuestion(turn: Turn, link: LinkId, { nonce, subject }: Question): void {
   const watch = turn.state.watches.get(subject)
-  draft(turn, link).answers.push({ nonce, age: watch === undefined ? undefined : ageOf(turn, watch) })
+  draft(turn, link).answers.push({ nonce, age: watch === undefined ? undefined : ageOf(turn, subject, watch) })
 }
 
-function ageOf(turn: Turn, watch: Watch): number | undefined {
+function ageOf(turn: Turn, subject: PeerId, watch: Watch): number | undefined {
   const age = Math.max(0, Math.round(turn.now - lastSign(watch)))
+  if (age >= SILENCE && !isEvident(turn.state, subject, watch)) return undefined
   if (watch.heard || watch.refused !== undefined) return age
   return age >= SILENCE ? NEVER : undefined
 }
@@ -125,7 +148,7 @@ function closeLinkTo(turn: Turn, peer: PeerId, reason: string): void {
 }
 
 function listening(now: Instant): Watch {
-  return { spoke: now, refused: undefined, vouched: undefined, heard: false, inquiry: undefined }
+  return { spoke: now, refused: undefined, vouched: undefined, unanswered: undefined, heard: false, inquiry: undefined }
 }
 
 function setWatch(turn: Turn, peer: PeerId, watch: Watch): void {

@@ -51,7 +51,7 @@ function wanted(turn: Turn): readonly Target[] {
   )
   const { links } = circle(state, env.signer.peer)
   const members = [...state.standings].flatMap(([peer, standing]) => (links.has(peer) || standing.state === 'dead' ? [peer] : []))
-  const seeds = [...state.seeds].flatMap(([seed, peer]) =>
+  const seeds = [...state.seeds].flatMap(([seed, { peer }]) =>
     !linked.has(seed) && (peer === undefined || seedIsLost(turn, peer)) ? [seed] : [],
   )
   return [...members.filter((peer) => peer !== env.signer.peer && !linked.has(peer) && !state.shunned.has(peer)), ...seeds]

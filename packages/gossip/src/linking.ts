@@ -5,10 +5,21 @@
 import { after, type Bytes, type PeerId } from '@vxmesh/core'
 import { receiveAccusation, receiveRecord, offer } from './beliefs.ts'
 import { verifyChain } from './certificate.ts'
-import { receiveAnswer, receiveQuestion, refused, touch } from './detector.ts'
+import { receiveAnswer, receiveQuestion, refused, touch, unanswered } from './detector.ts'
 import { dialFailed, dialled, redial } from './dialling.ts'
 import { HELLO_MOST, parseFrame, type Frame } from './message.ts'
-import { GREETING, isSeed, SHUN, type DialFailure, type Link, type LinkId, type Target, type Turn } from './state.ts'
+import {
+  GREETING,
+  isSeed,
+  SHUN,
+  type DialFailure,
+  type Link,
+  type LinkId,
+  type Seed,
+  type SeedState,
+  type Target,
+  type Turn,
+} from './state.ts'
 import { receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
 import { change, changeLink, draft, draftRoot, drop, openLinkTo, unlink } from './turn.ts'
 
@@ -42,7 +53,8 @@ export function unlinked(turn: Turn, id: LinkId): void {
   change(turn, { links: turn.state.links.delete(id) })
   turn.drafts.delete(id)
   if (openLinkTo(turn.state, link.peer) !== undefined) return
-  if (link.phase === 'greeting' && link.dialled !== undefined) turn.effects.push({ kind: 'unwelcome', target: link.dialled })
+  // It closed before it admitted us: it is of another mesh, or does not accept our certificate.
+  if (link.phase === 'greeting' && link.dialled !== undefined && isSeed(link.dialled)) trouble(turn, link.dialled, 'unwelcome')
   redial(turn, link)
 }
 
@@ -50,8 +62,16 @@ export function unlinked(turn: Turn, id: LinkId): void {
 export function undialled(turn: Turn, target: Target, failure: DialFailure): void {
   dialFailed(turn, target)
   if (isSeed(target)) {
-    if (failure === 'self') change(turn, { seeds: turn.state.seeds.set(target, turn.env.signer.peer) })
-  } else if (failure === 'refused') refused(turn, target)
+    if (failure === 'self') change(turn, { seeds: turn.state.seeds.set(target, { peer: turn.env.signer.peer, trouble: undefined }) })
+    else trouble(turn, target, failure)
+  } else if (failure === 'refused' || failure === 'unusable') refused(turn, target)
+  else if (failure === 'unanswered') unanswered(turn, target)
+}
+
+function trouble(turn: Turn, seed: Seed, what: NonNullable<SeedState['trouble']>): void {
+  const { seeds } = turn.state
+  change(turn, { seeds: seeds.set(seed, { peer: seeds.get(seed)?.peer, trouble: what }) })
+  turn.effects.push({ kind: 'trouble', seed, trouble: what })
 }
 
 /** Ends greetings that take too long and lets the shunned in again. */
@@ -95,7 +115,9 @@ function refuseLink(turn: Turn, link: Link, reason: string): void {
 function open(turn: Turn, link: Link): void {
   const rival = openLinkTo(turn.state, link.peer)
   changeLink(turn, link.id, { phase: 'open' })
-  if (link.dialled !== undefined && isSeed(link.dialled)) change(turn, { seeds: turn.state.seeds.set(link.dialled, link.peer) })
+  if (link.dialled !== undefined && isSeed(link.dialled)) {
+    change(turn, { seeds: turn.state.seeds.set(link.dialled, { peer: link.peer, trouble: undefined }) })
+  }
   touch(turn, link.peer)
   if (link.dialled === undefined) draft(turn, link.id).hello = turn.env.chain
   offer(turn, link.id, turn.env.signer.peer)

@@ -1,104 +1,10 @@
-import {
-  incarnationAbove,
-  instant,
-  parseIncarnation,
-  parseMemberName,
-  parseMeshId,
-  type Bytes,
-  type PeerId,
-  type Result,
-} from '@vxmesh/core'
+import { incarnationAbove, parseIncarnation } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember } from './certificate.ts'
-import { envelopeVerifier, makeIdentity, type Identity } from './libp2p/signer.ts'
-import { encodeFrame, openRecord, parseFrame, sealAccusation, sealRecord, type Frame } from './message.ts'
-import { begin, step } from './protocol.ts'
-import { isSeed, REFUTE_PAUSE, SHUN, type Effect, type Environment, type Input, type Seed, type State } from './state.ts'
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
-
-function seed(text: string): Seed {
-  const target: string = text
-  const isText = (each: string): each is Seed => each === text
-  if (!isText(target) || !isSeed(target)) throw new Error('not a seed')
-  return target
-}
-
-const keys = (await Promise.all(Array.from({ length: 8 }, makeIdentity))).toSorted((one, other) => (one.peer < other.peer ? -1 : 1))
-const [a, b, c, d, meshKey, invite, stranger] = keys as [Identity, Identity, Identity, Identity, Identity, Identity, Identity]
-const mesh = sure(parseMeshId(meshKey.peer))
-const trust = { mesh, verifier: envelopeVerifier }
-const certificate = certifyInvite(meshKey, invite.peer)
-const content = { name: sure(parseMemberName('host')), control: [], tunnels: [] }
-const start = sure(parseIncarnation(100))
-const SEED = seed('192.0.2.1')
-
-const chainOf = (peer: PeerId) => certifyMember(mesh, invite, certificate, peer)
-const recordOf = (of: Identity, incarnation = start, leaving = false) =>
-  sealRecord(mesh, of, chainOf(of.peer), { ...content, bootId: '1', incarnation, leaving })
-
-/** A member that is stepped by hand, and what it did in its last step. */
-class Stepped {
-  state: State
-  effects: readonly Effect[]
-  now = 1000
-  readonly #env: Environment
-
-  constructor(self: Identity, seeds: readonly Seed[] = []) {
-    this.#env = { trust, signer: self, chain: chainOf(self.peer), bootId: '1', random: () => 0.5 }
-    const { state, effects } = begin(
-      { content, above: start, seeds, saved: { records: [], accusations: [] } },
-      instant(this.now),
-      this.#env,
-    )
-    this.state = state
-    this.effects = effects
-  }
-
-  take(input: Input, wait = 1): this {
-    this.now += wait
-    const { state, effects } = step(this.state, input, instant(this.now), this.#env)
-    this.state = state
-    this.effects = effects
-    return this
-  }
-
-  frame(link: number, frame: Frame): this {
-    return this.take({ kind: 'frame', link, bytes: encodeFrame(frame) })
-  }
-
-  /** Waits as long, waking whenever it asked to be. */
-  wait(duration: number): readonly Effect[] {
-    const end = this.now + duration
-    const effects: Effect[] = []
-    while (!this.state.left && this.state.due <= end)
-      effects.push(...this.take({ kind: 'tick' }, Math.max(0, this.state.due - this.now)).effects)
-    this.now = end
-    return effects
-  }
-
-  /** A link over which a peer has been admitted and has told of itself. */
-  meet(link: number, peer: Identity, dialled?: Seed): this {
-    this.take({ kind: 'linked', link, peer: peer.peer, dialled })
-    return this.frame(link, { hello: chainOf(peer.peer) }).frame(link, { records: [recordOf(peer).bytes] })
-  }
-
-  sent(effects = this.effects): readonly { readonly link: number; readonly frame: Frame; readonly bytes: Bytes }[] {
-    return effects.flatMap((effect) =>
-      effect.kind === 'send' ? [{ link: effect.link, frame: sure(parseFrame(effect.bytes)), bytes: effect.bytes }] : [],
-    )
-  }
-
-  kinds(): readonly string[] {
-    return this.effects.map((effect) => effect.kind)
-  }
-}
-
-const incarnationsIn = (frames: readonly { readonly frame: Frame }[]) =>
-  frames.flatMap(({ frame }) => (frame.records ?? []).map((bytes) => sure(openRecord(trust, bytes, () => undefined)).record.incarnation))
+import type { Identity } from './libp2p/signer.ts'
+import { a, b, c, chainOf, content, d, incarnationsIn, mesh, recordOf, SEED, start, Stepped, stranger, sure } from './libp2p/stepped.ts'
+import { sealAccusation, type Frame } from './message.ts'
+import { REFUTE_PAUSE, SHUN } from './state.ts'
 
 describe('at the door', () => {
   test.each<[string, Frame | undefined]>([
@@ -138,7 +44,8 @@ describe('at the door', () => {
 
   test('a link that is closed before we are admitted says that we are unwelcome, and is tried again later', () => {
     const member = new Stepped(a, [SEED]).take({ kind: 'linked', link: 1, peer: b.peer, dialled: SEED }).take({ kind: 'unlinked', link: 1 })
-    expect(member.kinds()).toContain('unwelcome')
+    expect(member.kinds()).toContain('trouble')
+    expect(member.state.seeds.get(SEED)).toEqual({ peer: undefined, trouble: 'unwelcome' })
     expect(member.wait(1000).some((effect) => effect.kind === 'dial' && effect.target === SEED)).toBe(true)
   })
 
@@ -205,40 +112,6 @@ describe('what is new', () => {
       .frame(2, { records: [newer.bytes] })
       .frame(1, { records: [recordOf(c).bytes] })
     expect(member.sent().map(({ link, frame }) => [link, frame.records])).toEqual([[1, [newer.bytes]]])
-  })
-})
-
-describe('silence', () => {
-  /** Of three that were met, the first two go on speaking. */
-  const listening = (duration: number) => {
-    const member = new Stepped(a).meet(1, b).meet(2, c).meet(3, d)
-    const sent = []
-    for (let passed = 0; passed < duration; passed += 200) {
-      sent.push(...member.sent(member.wait(200)), ...member.frame(1, {}).sent(), ...member.frame(2, {}).sent())
-    }
-    return { member, questions: sent.flatMap(({ frame }) => frame.questions ?? []) }
-  }
-
-  test('on one link is asked about, and nobody is accused before another confirms it', () => {
-    const { member, questions } = listening(1400)
-    expect(questions.map(({ subject }) => subject)).toContain(d.peer)
-    expect(member.state.view.get(d.peer)?.accusations.size).toBe(0)
-    member.frame(1, { answers: [{ nonce: questions.at(-1)!.nonce, age: 1400 }] })
-    expect([...member.state.view.get(d.peer)!.accusations.keys()]).toEqual([a.peer])
-  })
-
-  test('that another does not confirm accuses nobody, and its word is not passed on as ours', () => {
-    const { member, questions } = listening(1400)
-    member.frame(1, { answers: [{ nonce: questions.at(-1)!.nonce, age: 10 }] })
-    expect(member.state.view.get(d.peer)?.accusations.size).toBe(0)
-    const [answer] = member.frame(2, { questions: [{ nonce: 77, subject: d.peer }] }).sent()
-    expect(answer?.frame.answers?.[0]?.age).toBeGreaterThanOrEqual(1400)
-  })
-
-  test('of everybody while we ourselves stood still is not theirs', () => {
-    const member = new Stepped(a).meet(1, b).meet(2, c).take({ kind: 'tick' }, 5000)
-    expect(member.sent().flatMap(({ frame }) => frame.questions)).toEqual([])
-    expect([member.state.exchanged, member.state.aloneUntil]).toEqual([false, member.now])
   })
 })
 

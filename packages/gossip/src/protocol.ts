@@ -20,7 +20,6 @@ import {
   type Bytes,
   type Incarnation,
   type Instant,
-  type PeerId,
   type Standing,
 } from '@vxmesh/core'
 import { believe, heed, publish, refute } from './beliefs.ts'
@@ -99,7 +98,7 @@ function emptyState(content: Content, incarnation: Incarnation, seeds: readonly 
     links: Map(),
     watches: Map(),
     dials: Map(),
-    seeds: Map(seeds.map((seed): [Seed, PeerId | undefined] => [seed, undefined])),
+    seeds: Map(seeds.map((seed) => [seed, { peer: undefined, trouble: undefined }])),
     seen: Set(),
     shunned: Map(),
     exchanged: false,

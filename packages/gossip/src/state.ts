@@ -36,8 +36,11 @@ export function isSeed(target: Target): target is Seed {
   return !parsePeerId(target).ok
 }
 
-/** Why a dial failed. `refused` is a host that answers and a daemon that is not there; `self`, that the seed is this host. */
-export type DialFailure = 'refused' | 'unanswered' | 'unusable' | 'self'
+/**
+ * Why a dial failed. `refused`: a host answers and no daemon is there. `unusable`: something else is there. `unanswered`:
+ * nothing came back. `unresolved`: the name has no address. `untried`: this host could not even send. `self`: it is us.
+ */
+export type DialFailure = 'refused' | 'unanswered' | 'unusable' | 'unresolved' | 'untried' | 'self'
 
 export type Link = {
   readonly id: LinkId
@@ -63,6 +66,8 @@ export type Watch = {
   readonly refused: Instant | undefined
   /** When another member last said to have heard it. Hearsay: it buys time, and is never passed on. */
   readonly vouched: Instant | undefined
+  /** When a dial to it last went unanswered. */
+  readonly unanswered: Instant | undefined
   /** Whether its daemon was ever heard by this watch. */
   readonly heard: boolean
   /** The question to other members whether they hear it, while one is out. */
@@ -77,6 +82,9 @@ export type Dialling = {
 
 /** What we say about ourselves, all but what the protocol adds. */
 export type Content = Pick<MemberRecord, 'name' | 'control' | 'tunnels'>
+
+/** What became of a seed: the peer it led to, once it did, and what stood in the way of the last dial. */
+export type SeedState = { readonly peer: PeerId | undefined; readonly trouble: DialFailure | 'unwelcome' | undefined }
 
 export type State = {
   /** When this member started, or was last alone: since then it must have exchanged views before it removes anything. */
@@ -98,8 +106,7 @@ export type State = {
   readonly links: Map<LinkId, Link>
   readonly watches: Map<PeerId, Watch>
   readonly dials: Map<Target, Dialling>
-  /** The seeds, each with the peer it led to once it did. */
-  readonly seeds: Map<Seed, PeerId | undefined>
+  readonly seeds: Map<Seed, SeedState>
   /** Hashes of the envelopes in the view, so that what is known is not verified again. */
   readonly seen: Set<string>
   /** Peers that broke the protocol, and until when they are left alone. */
@@ -148,8 +155,8 @@ export type Effect =
   | { readonly kind: 'member'; readonly record: MemberRecord; readonly was: Standing | undefined; readonly is: Standing }
   /** Something received was not believed. */
   | { readonly kind: 'dropped'; readonly peer: PeerId; readonly reason: string }
-  /** A peer that we dialled closed the link before it admitted us. */
-  | { readonly kind: 'unwelcome'; readonly target: Target }
+  /** A seed does not lead to a link, for now. */
+  | { readonly kind: 'trouble'; readonly seed: Seed; readonly trouble: NonNullable<SeedState['trouble']> }
   /** The view or a standing changed: the kernel may have to follow. */
   | { readonly kind: 'changed' }
   /** Our leave has reached others, or as many as could be waited for. */

@@ -1,6 +1,6 @@
 import type { DeviceName, InterfaceAddress, IpAddress, MacAddress, Port, TunnelSpec, Vni } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { decide, deviceOf, type Present } from './link.ts'
+import { decide, deviceOf, restore, type Present } from './link.ts'
 import type { HostInterface, VxlanLink } from './read.ts'
 import { stepCommand, words } from './render.ts'
 
@@ -8,6 +8,9 @@ const HERE = '192.168.226.4' as IpAddress
 const THERE = '192.168.226.14' as IpAddress
 const OVERLAY = '192.168.234.1/23' as InterfaceAddress
 const OVERLAY_6 = 'fd00:234::1/64' as InterfaceAddress
+const FORMER = '192.168.234.9/23' as InterfaceAddress
+const FORMER_6 = 'fd00:234::1/48' as InterfaceAddress
+const FOREIGN = '192.168.235.7/23' as InterfaceAddress
 
 const SPEC: TunnelSpec = {
   device: 'provider0' as DeviceName,
@@ -88,6 +91,30 @@ describe('the commands are', () => {
       ours({ local: undefined }),
       ['ip link set dev provider0 type vxlan id 16 local 192.168.226.4'],
     ],
+    [
+      'for an address that changed: the new one first, then the former one goes, and no other',
+      { formerAddresses: [FORMER] },
+      there({}, [FORMER, FOREIGN]),
+      ['ip address add 192.168.234.1/23 dev provider0', 'ip address delete 192.168.234.9/23 dev provider0'],
+    ],
+    [
+      'for former addresses the last one first, since the kernel deletes it together with the first',
+      { formerAddresses: [FORMER, FOREIGN] },
+      there({}, [FORMER, OVERLAY, FOREIGN]),
+      ['ip address delete 192.168.235.7/23 dev provider0', 'ip address delete 192.168.234.9/23 dev provider0'],
+    ],
+    [
+      'for another prefix length the former address first, beside which the new one is refused',
+      { addresses: [OVERLAY, OVERLAY_6], formerAddresses: [FORMER, FORMER_6] },
+      there({}, [FORMER, FORMER_6]),
+      [
+        'ip address delete fd00:234::1/48 dev provider0',
+        'ip address add 192.168.234.1/23 dev provider0',
+        'ip address add fd00:234::1/64 dev provider0',
+        'ip address delete 192.168.234.9/23 dev provider0',
+      ],
+    ],
+    ['none for a former address that is gone, or is asked for again', { formerAddresses: [FORMER, OVERLAY] }, ours(), []],
   ])('%s', (_name, asked, present, commands) => {
     const spec = { ...SPEC, ...asked }
     const steps = decide(spec, present, HOST)
@@ -97,6 +124,27 @@ describe('the commands are', () => {
   test('with the smallest MTU of those interfaces that have the address', () => {
     const host = [...HOST, { name: 'eth2', mtu: 1400, addresses: [HERE] }]
     expect(decide(SPEC, undefined, host)).toMatchObject({ value: [{ kind: 'create', mtu: 1350 }, {}, {}, {}] })
+  })
+})
+
+describe('after a former address went, what is brought back is', () => {
+  const elsewhere = '10.0.0.7/23' as InterfaceAddress
+  test.each<[string, Partial<TunnelSpec>, readonly InterfaceAddress[], readonly InterfaceAddress[], readonly InterfaceAddress[]]>([
+    ['all of its network that went along', {}, [FORMER, elsewhere, FOREIGN], [elsewhere], [OVERLAY, FOREIGN]],
+    ['nothing that stayed', {}, [FORMER, FOREIGN], [OVERLAY, FOREIGN], []],
+    ['nothing of another network or length', {}, [FORMER, elsewhere, '192.168.234.5/24' as InterfaceAddress], [OVERLAY], []],
+    ['no other former one', { formerAddresses: [FORMER, FOREIGN] }, [FORMER, FOREIGN], [OVERLAY], []],
+    ['nothing, when there was no former one', { formerAddresses: [] }, [FORMER], [], []],
+    [
+      'nothing in IPv6, where they do not depend on each other',
+      { addresses: [OVERLAY_6], formerAddresses: ['fd00:234::9/64' as InterfaceAddress] },
+      ['fd00:234::9/64' as InterfaceAddress, 'fd00:234::7/64' as InterfaceAddress],
+      [OVERLAY_6],
+      [],
+    ],
+  ])('%s', (_name, asked, before, after, back) => {
+    const steps = restore({ ...SPEC, formerAddresses: [FORMER], ...asked }, before, after)
+    expect(steps).toEqual(back.map((address) => ({ kind: 'address', address })))
   })
 })
 
@@ -139,8 +187,8 @@ describe('refused is', () => {
       'another port than the device has, ours or not',
       { port: 8472 as Port },
       ours(),
-      '--port: provider0 uses port 4789, not 8472, and a port cannot change on a device that exists; ' +
-        'leave --port out, or delete the device first (ip link delete dev provider0)',
+      '--vxlan-port: provider0 uses port 4789, not 8472, and a port cannot change on a device that exists; ' +
+        'leave --vxlan-port out, or delete the device first (ip link delete dev provider0)',
     ],
     [
       'to change the local address of a device that somebody made',
@@ -198,7 +246,8 @@ describe('the device', () => {
   test.each<[string, Present, unknown]>([
     ['is adopted without our alias', there(), { origin: 'adopted', port: 8472, local: HERE, addresses: [OVERLAY] }],
     ['is adopted with the alias of another mesh', there({ alias: 'vxmesh:N:16' }), { origin: 'adopted' }],
-    ['is made with it', ours(), { origin: 'made', port: 4789 }],
+    ['is made with it', ours(), { origin: 'made', port: 4789, up: true }],
+    ['may be down', ours({ up: false }), { up: false }],
     ['has no automatic address', there({}, [OVERLAY, 'fe80::1/64' as InterfaceAddress]), { addresses: [OVERLAY] }],
     ['has all others', there({}, [OVERLAY, 'fd00:7::1/64' as InterfaceAddress]), { addresses: [OVERLAY, 'fd00:7::1/64'] }],
   ])('%s', (_name, present, device) => {

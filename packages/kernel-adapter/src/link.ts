@@ -8,6 +8,7 @@
 import {
   accept,
   addressRange,
+  contains,
   family,
   hostOf,
   parsePort,
@@ -31,10 +32,11 @@ export type Step =
   | { readonly kind: 'mark' }
   | { readonly kind: 'move'; readonly local: IpAddress }
   | { readonly kind: 'address'; readonly address: InterfaceAddress }
+  | { readonly kind: 'release'; readonly address: InterfaceAddress }
   | { readonly kind: 'raise' }
 
 /** Why the tunnel cannot be had: the flag to look at, and one sentence with what to do. */
-export type Refusal = { readonly where: '--device' | '--local' | '--port'; readonly reason: string }
+export type Refusal = { readonly where: '--device' | '--local' | '--vxlan-port'; readonly reason: string }
 
 /** What encapsulation adds: Ethernet 14, VXLAN 8, UDP 8 (RFC 7348 section 5), and IPv4 20 or IPv6 40. */
 const OVERHEAD = { ipv4: 50, ipv6: 70 }
@@ -49,7 +51,25 @@ export function decide(spec: TunnelSpec, present: Present | undefined, host: rea
   const move = moved(spec, link.value, host)
   if (!move.ok) return move
   const raise: Step[] = link.value.up ? [] : [{ kind: 'raise' }]
-  return accept([...move.value, ...missing(spec, present.addresses), ...raise])
+  return accept([...move.value, ...readdress(spec, present.addresses), ...raise])
+}
+
+/**
+ * The steps that bring back what went along with a former address: without the sysctl `promote_secondaries` the kernel
+ * deletes, together with the first IPv4 address of a network, all others of that network, ours and not.
+ */
+export function restore(spec: TunnelSpec, before: readonly InterfaceAddress[], after: readonly InterfaceAddress[]): readonly Step[] {
+  const former = formerOf(spec, before)
+  const kept = [...spec.addresses, ...before].filter((address) => !former.includes(address))
+  return missing(
+    kept.filter((address) => former.some((gone) => fellow(gone, address))),
+    after,
+  )
+}
+
+/** Whether the kernel deletes one address together with the other: IPv4 ones of one network, of the same length. */
+export function fellow(a: InterfaceAddress, b: InterfaceAddress): boolean {
+  return family(hostOf(a)) === 'ipv4' && lengthOf(a) === lengthOf(b) && contains(a, hostOf(b))
 }
 
 /**
@@ -59,7 +79,7 @@ export function decide(spec: TunnelSpec, present: Present | undefined, host: rea
 export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result<Device, Refusal> {
   const carrier = carries(spec, link)
   if (!carrier.ok) return carrier
-  const { local, port, mac, mtu } = carrier.value
+  const { local, port, mac, mtu, up } = carrier.value
   if (local === undefined) return refuse(withoutLocal(spec))
   return accept({
     name: spec.device,
@@ -68,6 +88,7 @@ export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result
     port,
     mac,
     mtu,
+    up,
     addresses: addresses.filter((address) => spec.addresses.includes(address) || !isAutomatic(address)),
     origin: isOurs(spec, carrier.value) ? 'made' : 'adopted',
   })
@@ -87,7 +108,7 @@ function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readon
   return accept([
     { kind: 'create', local, port: spec.port ?? defaultPort(), mtu },
     { kind: 'mark' },
-    ...missing(spec, []),
+    ...missing(spec.addresses, []),
     { kind: 'raise' },
   ])
 }
@@ -135,8 +156,8 @@ function suitable(spec: TunnelSpec, link: Link): Result<VxlanLink, Refusal> {
   if (spec.port !== undefined && spec.port !== port) {
     const reason =
       `${spec.device} uses port ${String(port)}, not ${String(spec.port)}, and a port cannot change on a device that exists; ` +
-      `leave --port out, or delete the device first (ip link delete dev ${spec.device})`
-    return refuse({ where: '--port', reason })
+      `leave --vxlan-port out, or delete the device first (ip link delete dev ${spec.device})`
+    return refuse({ where: '--vxlan-port', reason })
   }
   if (isOurs(spec, carrier.value) && spec.local !== undefined) return carrier
   // Which address packets of such a device leave from is the routing table's choice, so nobody could be told where to send.
@@ -170,8 +191,28 @@ function moved(spec: TunnelSpec, link: VxlanLink, host: readonly HostInterface[]
   return underlay.ok ? accept([{ kind: 'move', local }]) : underlay
 }
 
-function missing(spec: TunnelSpec, there: readonly InterfaceAddress[]): readonly Step[] {
-  return [...new Set(spec.addresses)].filter((address) => !there.includes(address)).map((address) => ({ kind: 'address', address }))
+/**
+ * New addresses first, then the former ones go, so that the device is never without; but an IPv6 address with another
+ * prefix length comes after the one it replaces, beside which the kernel refuses it.
+ */
+function readdress(spec: TunnelSpec, there: readonly InterfaceAddress[]): readonly Step[] {
+  const former = formerOf(spec, there).map((address): Step & { kind: 'release' } => ({ kind: 'release', address }))
+  const hosts = new Set(spec.addresses.map(hostOf))
+  const inTheWay = former.filter(({ address }) => family(hostOf(address)) === 'ipv6' && hosts.has(hostOf(address)))
+  return [...inTheWay, ...missing(spec.addresses, there), ...former.filter((step) => !inTheWay.includes(step))]
+}
+
+/** The former addresses that are there and not asked for, last ones first: the kernel lists what it would delete along after it. */
+function formerOf({ addresses, formerAddresses = [] }: TunnelSpec, there: readonly InterfaceAddress[]): readonly InterfaceAddress[] {
+  return there.filter((address) => formerAddresses.includes(address) && !addresses.includes(address)).toReversed()
+}
+
+function missing(wanted: readonly InterfaceAddress[], there: readonly InterfaceAddress[]): readonly Step[] {
+  return [...new Set(wanted)].filter((address) => !there.includes(address)).map((address) => ({ kind: 'address', address }))
+}
+
+function lengthOf(address: InterfaceAddress): string {
+  return address.slice(address.indexOf('/'))
 }
 
 function isOurs(spec: TunnelSpec, link: VxlanLink): boolean {

@@ -57,6 +57,25 @@ test('a refused write to a device that was there leaves the device', () => {
   expect(host.readNow(SPEC)).toBeDefined()
 })
 
+test('who establishes hears of each address that was given, and of none that was there or that the kernel refused', () => {
+  const [first, second, third] = ['192.168.234.1/23', '192.168.234.2/23', 'fd00::3/64'].map((text) => text as InterfaceAddress)
+  const given: InterfaceAddress[] = []
+  const host = makeHost()
+  host.establishNow({ ...SPEC, addresses: [first!] }, (address) => given.push(address))
+  expect(given).toEqual([first])
+  expect(host.give(device, 'fd00::3/48' as InterfaceAddress)).toBeUndefined()
+  expect(() => host.establishNow({ ...SPEC, addresses: [first!, second!, third!] }, (address) => given.push(address))).toThrow('fd00::3/64')
+  expect(given).toEqual([first, second])
+})
+
+test('what went along with a former address and is refused when it is brought back is reported', () => {
+  const former = '192.168.234.9/23' as InterfaceAddress
+  const host = makeHost()
+  host.establishNow({ ...SPEC, addresses: [former, ...SPEC.addresses] })
+  host.onChange(() => host.refuseWrites(1))
+  expect(() => host.establishNow({ ...SPEC, formerAddresses: [former] })).toThrow('"ip address add 192.168.234.1/23 dev provider0"')
+})
+
 test('listeners hear of changes, of nothing else, and not of any once they stopped', () => {
   const host = makeHost()
   host.establishNow(SPEC)

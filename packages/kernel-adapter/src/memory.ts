@@ -1,7 +1,7 @@
 /**
  * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast
- * are accepted, deleting without a destination wipes them all, a device that goes down loses its IPv6 addresses, one
- * made again has another MAC. Deterministic and without timers. What to do about a device is decided by the same
+ * are accepted, deleting without a destination wipes them all, a device that goes down loses its IPv6 addresses, the
+ * first IPv4 address of a network takes the others along, a device made again has another MAC. Deterministic and without timers. What to do about a device is decided by the same
  * `decide` as for the real kernel; only the carrying out differs, and one contract test holds for both.
  */
 import { createHash } from 'node:crypto'
@@ -23,7 +23,7 @@ import {
   type Rejection,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { decide, deviceOf, type Present, type Step } from './link.ts'
+import { decide, deviceOf, fellow, restore, type Present, type Step } from './link.ts'
 import { explain, rejections } from './outcome.ts'
 import type { HostInterface, Link, VxlanLink } from './read.ts'
 import { showLink, stepCommand, words } from './render.ts'
@@ -39,7 +39,7 @@ type MemoryDevice = Present & { readonly flood: ReadonlySet<IpAddress> }
 /** The kernel of a host, as a promise-making port. */
 export function memoryKernel(host: MemoryHost): Kernel {
   return {
-    establish: async (spec) => host.establishNow(spec),
+    establish: async (spec, given) => host.establishNow(spec, given),
     read: async (spec) => host.readNow(spec),
     attempt: async (device, operations) => host.attemptNow(device, operations),
     watch: (_device, wake) => {
@@ -61,14 +61,21 @@ export class MemoryHost {
   }
 
   /** `Kernel.establish`, at once. */
-  establishNow(spec: TunnelSpec): Device {
-    const steps = decide(spec, this.#devices.get(spec.device), this.#host)
+  establishNow(spec: TunnelSpec, given: (address: InterfaceAddress) => void = () => {}): Device {
+    const before = this.#devices.get(spec.device)
+    const steps = decide(spec, before, this.#host)
     if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
     for (const [index, step] of steps.value.entries()) {
       const complaint = this.#refused() ?? this.#perform(spec, step)
-      if (complaint === undefined) continue
-      if (index > 0 && steps.value[0]?.kind === 'create') this.deleteDevice(spec.device)
-      throw new MeshError(explain(stepCommand(spec, step), complaint))
+      if (complaint !== undefined) {
+        if (index > 0 && steps.value[0]?.kind === 'create') this.deleteDevice(spec.device)
+        throw new MeshError(explain(stepCommand(spec, step), complaint))
+      }
+      if (step.kind === 'address') given(step.address)
+    }
+    for (const step of restore(spec, before?.addresses ?? [], this.#devices.get(spec.device)?.addresses ?? [])) {
+      const complaint = this.#refused() ?? this.#perform(spec, step)
+      if (complaint !== undefined) throw new MeshError(explain(stepCommand(spec, step), complaint))
     }
     return this.#device(spec, this.#devices.get(spec.device))
   }
@@ -123,6 +130,14 @@ export class MemoryHost {
     this.#put(name, { link: full, addresses: [], flood: new Set() })
   }
 
+  /** Somebody's `ip address add`. Returns what the tool would complain of. */
+  give(name: DeviceName, address: InterfaceAddress): string | undefined {
+    const device = this.#devices.get(name)
+    if (device === undefined) return `Cannot find device "${name}"`
+    if (device.addresses.some((held) => clash(held, address))) return `Error: ${ADDRESS_TAKEN[family(hostOf(address))]}`
+    return this.#put(name, { ...device, addresses: [...device.addresses, address] })
+  }
+
   /** Somebody's `ip link delete`. */
   deleteDevice(name: DeviceName): void {
     if (this.#devices.delete(name)) this.#wake()
@@ -167,8 +182,9 @@ export class MemoryHost {
       case 'raise':
         return change({ up: true })
       case 'address':
-        if (device.addresses.some((held) => clash(held, step.address))) return `Error: ${ADDRESS_TAKEN[family(hostOf(step.address))]}`
-        return this.#put(spec.device, { ...device, addresses: [...device.addresses, step.address] })
+        return this.give(spec.device, step.address)
+      case 'release':
+        return this.#put(spec.device, { ...device, addresses: without(step.address, device.addresses) })
       default:
         return unreachable(step)
     }
@@ -215,6 +231,12 @@ export class MemoryHost {
 }
 
 const ADDRESS_TAKEN = { ipv4: 'ipv4: Address already assigned.', ipv6: 'ipv6: address already assigned.' }
+
+/** What is left when one address is deleted: the first IPv4 address of a network takes the others of it along. */
+function without(gone: InterfaceAddress, held: readonly InterfaceAddress[]): readonly InterfaceAddress[] {
+  const first = held.find((address) => fellow(gone, address)) === gone
+  return held.filter((address) => address !== gone && !(first && fellow(gone, address)))
+}
 
 /** Whether the kernel refuses one address beside the other: an IPv6 address may be there once, whatever its prefix. */
 function clash(held: InterfaceAddress, wanted: InterfaceAddress): boolean {

@@ -50,6 +50,8 @@ export function stepCommand(spec: TunnelSpec, step: Step): Command {
       return setLocal(spec, step.local)
     case 'address':
       return ip('address', 'add', step.address, 'dev', spec.device)
+    case 'release':
+      return ip('address', 'delete', step.address, 'dev', spec.device)
     case 'raise':
       return ip('link', 'set', 'dev', spec.device, 'up')
     default:

@@ -3,6 +3,7 @@ import {
   MeshError,
   type Device,
   type DeviceName,
+  type InterfaceAddress,
   type Kernel,
   type Operation,
   type Reading,
@@ -12,7 +13,7 @@ import {
   type TunnelSpec,
 } from '@vxmesh/core'
 import { ask, batch } from './iproute2.ts'
-import { decide, deviceOf, type Present, type Step } from './link.ts'
+import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { watchKernel } from './monitor.ts'
 import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
 import { parseAddresses, parseFlood, parseHost, parseLink, type HostInterface, type Link } from './read.ts'
@@ -23,24 +24,28 @@ export function iproute2Kernel(): Kernel {
   return { establish, read, attempt, watch: watchKernel }
 }
 
-async function establish(spec: TunnelSpec): Promise<Device> {
+type Given = (address: InterfaceAddress) => void
+
+async function establish(spec: TunnelSpec, given: Given = () => {}): Promise<Device> {
   const [present, host] = await Promise.all([look(spec.device), lookAtHost()])
   const steps = decide(spec, present, host)
   if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
-  return await perform(spec, steps.value)
+  return await perform(spec, present, steps.value, given)
 }
 
 /** A device is deleted here and nowhere else: the one just made, when it cannot be finished. */
-async function perform(spec: TunnelSpec, steps: readonly Step[]): Promise<Device> {
+async function perform(spec: TunnelSpec, before: Present | undefined, steps: readonly Step[], given: Given): Promise<Device> {
   let made = false
   try {
     for (const step of steps) {
       await change(stepCommand(spec, step))
       made ||= step.kind === 'create'
+      if (step.kind === 'address') given(step.address)
     }
-    const device = await current(spec)
-    if (device === undefined) throw unreadable(showLink(spec.device), 'it was deleted while it was set up')
-    return device
+    const after = await current(spec)
+    const lost = restore(spec, before?.addresses ?? [], after.addresses)
+    for (const step of lost) await change(stepCommand(spec, step))
+    return asDevice(spec, lost.length === 0 ? after : await current(spec))
   } catch (error) {
     if (made) await discard(spec.device, error)
     throw error
@@ -53,9 +58,10 @@ async function discard(device: DeviceName, cause: unknown): Promise<void> {
   if (!ok && !saysAbsent(stderr)) throw new MeshError(explain(command, stderr), { cause })
 }
 
-async function current(spec: TunnelSpec): Promise<Device | undefined> {
+async function current(spec: TunnelSpec): Promise<Present> {
   const present = await look(spec.device)
-  return present === undefined ? undefined : asDevice(spec, present)
+  if (present === undefined) throw unreadable(showLink(spec.device), 'it was deleted while it was set up')
+  return present
 }
 
 function asDevice(spec: TunnelSpec, present: Present): Device {

@@ -62,7 +62,7 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
       changed: () => {},
       member: (record, _was, is) => told.push(`${record.name} is ${is.state}`),
       dropped: (_peer, reason) => told.push(`dropped: ${reason}`),
-      unwelcome: () => told.push('unwelcome'),
+      trouble: (_seed, trouble) => told.push(trouble),
     },
   })
   cleanup.push(async () => mesh.stop())
@@ -144,7 +144,7 @@ describe('members of one mesh', () => {
     await new Promise((resolve) => void probe.close(resolve))
     const own = { listening: { address: LOOPBACK, port } } as Mesh
     const a = await start('a', admitted, { at: port, seeds: [own] })
-    await vi.waitFor(() => expect([...a.mesh.state().seeds.values()]).toEqual([a.peer]))
+    await vi.waitFor(() => expect([...a.mesh.state().seeds.values()]).toEqual([{ peer: a.peer, trouble: undefined }]))
     expect(a.told).toEqual([])
   })
 })

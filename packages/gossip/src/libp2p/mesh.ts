@@ -13,7 +13,7 @@ import {
   type Standing,
 } from '@vxmesh/core'
 import { begin, step, type Saved, type Step } from '../protocol.ts'
-import type { Content, Effect, Environment, Input, Seed, State, Target } from '../state.ts'
+import type { Content, Effect, Environment, Input, Seed, SeedState, State } from '../state.ts'
 import { envelopeVerifier, type Identity } from './signer.ts'
 import { startTransport, type Transport } from './transport.ts'
 
@@ -25,7 +25,8 @@ export type MeshListener = {
   changed(): void
   member(record: MemberRecord, was: Standing | undefined, is: Standing): void
   dropped(peer: PeerId, reason: string): void
-  unwelcome(target: Target): void
+  /** A seed does not lead to a link, for now; said at every dial of it. */
+  trouble(seed: Seed, trouble: NonNullable<SeedState['trouble']>): void
 }
 
 export type MeshOptions = {
@@ -135,8 +136,8 @@ function perform(effect: Effect, transport: Transport, listener: MeshListener, l
       return listener.member(effect.record, effect.was, effect.is)
     case 'dropped':
       return listener.dropped(effect.peer, effect.reason)
-    case 'unwelcome':
-      return listener.unwelcome(effect.target)
+    case 'trouble':
+      return listener.trouble(effect.seed, effect.trouble)
     case 'changed':
       return listener.changed()
     case 'left':

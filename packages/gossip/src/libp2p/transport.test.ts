@@ -162,10 +162,10 @@ describe('a dial', () => {
     expect(await dialled(a, seed(mute))).toBe('unanswered')
   })
 
-  test('of nowhere is unanswered', async () => {
+  test('of nowhere is unresolved', async () => {
     const [a, b] = [await station(), await station()]
-    expect(await dialled(a, 'nobody.invalid' as Seed)).toBe('unanswered')
-    expect(await dialled(a, b.identity.peer, [])).toBe('unanswered')
+    expect(await dialled(a, 'nobody.invalid' as Seed)).toBe('unresolved')
+    expect(await dialled(a, b.identity.peer, [])).toBe('unresolved')
   })
 
   test('of something else is unusable', async () => {

@@ -123,7 +123,7 @@ export async function startTransport(
       if (typeof reached !== 'string' && adopt(reached, target)) return
       failures.push(typeof reached === 'string' ? reached : 'unusable')
     }
-    if (!stopping.signal.aborted) events.undialled(target, worst(failures))
+    if (!stopping.signal.aborted) events.undialled(target, addresses.length === 0 ? 'unresolved' : worst(failures))
   }
 
   async function dialOne(address: Multiaddr): Promise<OpenLink | DialFailure> {
@@ -259,11 +259,13 @@ function failureOf(error: unknown): DialFailure {
   const silent =
     ['TimeoutError', 'AbortError'].includes(error.name) ||
     ('code' in error && /^E(HOSTUNREACH|NETUNREACH|TIMEDOUT|HOSTDOWN)$/.test(String(error.code)))
-  return silent ? 'unanswered' : 'unusable'
+  if (silent) return 'unanswered'
+  const local = 'code' in error && /^E(MFILE|NFILE|NOBUFS|NOMEM|ADDRNOTAVAIL|ACCES|PERM)$/.test(String(error.code))
+  return local ? 'untried' : 'unusable'
 }
 
 /** Of several addresses, the one that proves most. */
 function worst(failures: readonly DialFailure[]): DialFailure {
-  const order: readonly DialFailure[] = ['self', 'refused', 'unusable']
-  return order.find((failure) => failures.includes(failure)) ?? 'unanswered'
+  const order: readonly DialFailure[] = ['self', 'refused', 'unusable', 'unanswered']
+  return order.find((failure) => failures.includes(failure)) ?? 'untried'
 }

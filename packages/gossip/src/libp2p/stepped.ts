@@ -1,0 +1,104 @@
+/** Members to test the protocol with: real keys and certificates, stepped by hand. */
+import { instant, parseIncarnation, parseMemberName, parseMeshId, type Bytes, type PeerId, type Result } from '@vxmesh/core'
+import { certifyInvite, certifyMember } from '../certificate.ts'
+import { encodeFrame, openRecord, parseFrame, sealRecord, type Frame } from '../message.ts'
+import { begin, step } from '../protocol.ts'
+import { isSeed, type Effect, type Environment, type Input, type Seed, type State } from '../state.ts'
+import { envelopeVerifier, makeIdentity, type Identity } from './signer.ts'
+
+export function sure<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
+function seed(text: string): Seed {
+  const target: string = text
+  const isText = (each: string): each is Seed => each === text
+  if (!isText(target) || !isSeed(target)) throw new Error('not a seed')
+  return target
+}
+
+const keys = (await Promise.all(Array.from({ length: 7 }, makeIdentity))).toSorted((one, other) => (one.peer < other.peer ? -1 : 1))
+
+function key(index: number): Identity {
+  const identity = keys[index]
+  if (identity === undefined) throw new Error('no such key')
+  return identity
+}
+
+/** Four members, in the order of their peer ids. */
+export const [a, b, c, d] = [key(0), key(1), key(2), key(3)]
+const [meshKey, invite] = [key(4), key(5)]
+/** A key that nobody admitted. */
+export const stranger = key(6)
+
+export const mesh = sure(parseMeshId(meshKey.peer))
+const trust = { mesh, verifier: envelopeVerifier }
+const certificate = certifyInvite(meshKey, invite.peer)
+export const content = { name: sure(parseMemberName('host')), control: [], tunnels: [] }
+export const start = sure(parseIncarnation(100))
+export const SEED = seed('192.0.2.1')
+
+export const chainOf = (peer: PeerId) => certifyMember(mesh, invite, certificate, peer)
+export const recordOf = (of: Identity, incarnation = start, leaving = false) =>
+  sealRecord(mesh, of, chainOf(of.peer), { ...content, bootId: '1', incarnation, leaving })
+
+/** A member that is stepped by hand, and what it did in its last step. */
+export class Stepped {
+  state: State
+  effects: readonly Effect[]
+  now = 1000
+  readonly #env: Environment
+
+  constructor(self: Identity, seeds: readonly Seed[] = []) {
+    this.#env = { trust, signer: self, chain: chainOf(self.peer), bootId: '1', random: () => 0.5 }
+    const { state, effects } = begin(
+      { content, above: start, seeds, saved: { records: [], accusations: [] } },
+      instant(this.now),
+      this.#env,
+    )
+    this.state = state
+    this.effects = effects
+  }
+
+  take(input: Input, wait = 1): this {
+    this.now += wait
+    const { state, effects } = step(this.state, input, instant(this.now), this.#env)
+    this.state = state
+    this.effects = effects
+    return this
+  }
+
+  frame(link: number, frame: Frame): this {
+    return this.take({ kind: 'frame', link, bytes: encodeFrame(frame) })
+  }
+
+  /** Waits as long, waking whenever it asked to be. */
+  wait(duration: number): readonly Effect[] {
+    const end = this.now + duration
+    const effects: Effect[] = []
+    while (!this.state.left && this.state.due <= end)
+      effects.push(...this.take({ kind: 'tick' }, Math.max(0, this.state.due - this.now)).effects)
+    this.now = end
+    return effects
+  }
+
+  /** A link over which a peer has been admitted and has told of itself. */
+  meet(link: number, peer: Identity, dialled?: Seed): this {
+    this.take({ kind: 'linked', link, peer: peer.peer, dialled })
+    return this.frame(link, { hello: chainOf(peer.peer) }).frame(link, { records: [recordOf(peer).bytes] })
+  }
+
+  sent(effects = this.effects): readonly { readonly link: number; readonly frame: Frame; readonly bytes: Bytes }[] {
+    return effects.flatMap((effect) =>
+      effect.kind === 'send' ? [{ link: effect.link, frame: sure(parseFrame(effect.bytes)), bytes: effect.bytes }] : [],
+    )
+  }
+
+  kinds(): readonly string[] {
+    return this.effects.map((effect) => effect.kind)
+  }
+}
+
+export const incarnationsIn = (frames: readonly { readonly frame: Frame }[]) =>
+  frames.flatMap(({ frame }) => (frame.records ?? []).map((bytes) => sure(openRecord(trust, bytes, () => undefined)).record.incarnation))

@@ -1,0 +1,217 @@
+/**
+ * Bugs to be planted, one at a time, so that it is known that the simulator can fail. `./scripts/mutate` plants them in
+ * a copy and says what caught each. A text that is no longer found, or found twice, is an error.
+ */
+export type History = readonly [scenario: string, members: number, seed: number]
+
+export type Mutant = {
+  readonly name: string
+  readonly file: string
+  readonly text: string
+  readonly becomes: string
+  /** The history in which it shows, where it does. */
+  readonly history: History
+  /** Tests of its own, beside the unit tests of the file. */
+  readonly tests?: readonly string[]
+  /** The law, or the words of a test, that is to catch it. */
+  readonly expected: string
+}
+
+const core = 'packages/core/src'
+const gossip = 'packages/gossip/src'
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'one accuser is a quorum',
+    file: `${core}/member.ts`,
+    text: "if (silent >= bar) return { state: 'dead'",
+    becomes: "if (silent >= 1) return { state: 'dead'",
+    history: ['liar', 5, 1],
+    expected: 'law 3',
+  },
+  {
+    name: 'a lone accuser need not wait',
+    file: `${core}/member.ts`,
+    text: 'export const LONE_ACCUSER = seconds(10)',
+    becomes: 'export const LONE_ACCUSER = seconds(0.01)',
+    history: ['liar', 5, 1],
+    expected: 'law 3',
+  },
+  {
+    name: 'the word of the convicted counts',
+    file: `${core}/member.ts`,
+    text: "accusers(belief, 'silent').filter((_, observer) => credible.has(observer)).size",
+    becomes: "accusers(belief, 'silent').size",
+    history: ['partition', 6, 1],
+    expected: 'law',
+  },
+  {
+    name: 'who left is alive',
+    file: `${core}/member.ts`,
+    text: "if (belief.signed.record.leaving) return { state: 'left' }",
+    becomes: '',
+    history: ['leave', 4, 1],
+    tests: ['test/sim/identity.test.ts'],
+    expected: 'is removed at once everywhere',
+  },
+  {
+    name: 'an older record overrides a newer',
+    file: `${core}/view.ts`,
+    text: 'if (order < 0) return held',
+    becomes: 'if (order < 0) return heard',
+    history: ['swarm', 4, 4001],
+    expected: 'law 2',
+  },
+  {
+    name: 'accusations outlive a refutation',
+    file: `${core}/view.ts`,
+    text: 'if (order > 0) return heard',
+    becomes: 'if (order > 0) return { signed: heard.signed, accusations: held.accusations }',
+    history: ['pause', 5, 1],
+    expected: 'law 3',
+  },
+  {
+    name: 'the plan removes what is foreign',
+    file: `${core}/plan.ts`,
+    text: 'actual.ours.has(place) && !desired.has(place)',
+    becomes: '!desired.has(place)',
+    history: ['swarm', 8, 8015],
+    expected: 'law 4',
+  },
+  {
+    name: 'our own address is a destination',
+    file: `${core}/desired.ts`,
+    text: 'if (claim.underlay === own.underlay) return `${claim.underlay} is our own underlay address`',
+    becomes: '',
+    history: ['liar', 5, 1],
+    expected: 'law 1',
+  },
+  {
+    name: 'no hold at the start',
+    file: `${core}/hold.ts`,
+    text: 'if (!around.exchanged &&',
+    becomes: 'if (around.members < 0 &&',
+    history: ['crash', 4, 4003],
+    expected: 'law 3',
+  },
+  {
+    name: 'who hears nobody removes everybody',
+    file: `${core}/hold.ts`,
+    text: 'if (around.isolated)',
+    becomes: 'if (around.members < 0)',
+    history: ['partition', 3, 1],
+    expected: 'law',
+  },
+  {
+    name: 'no hold after a mass failure',
+    file: `${core}/hold.ts`,
+    text: 'if (massFailure(around))',
+    becomes: 'if (around.members < 0)',
+    history: ['power', 6, 1],
+    tests: ['test/sim/scenarios.test.ts'],
+    expected: 'many at once',
+  },
+  {
+    name: 'an accusation is never refuted',
+    file: `${gossip}/beliefs.ts`,
+    text: 'if (accusation.subject === turn.env.signer.peer) change(turn, { refutes: true })',
+    becomes: '',
+    history: ['liar', 5, 1],
+    expected: 'law 3',
+  },
+  {
+    name: 'what does not verify is passed on',
+    file: `${gossip}/beliefs.ts`,
+    text: 'if (!opened.ok) return drop(turn, from, opened.reason)\n  const signed',
+    becomes:
+      'if (!opened.ok) {\n    forward(turn, link, from, (items) => (items.record = bytes))\n    return drop(turn, from, opened.reason)\n  }\n  const signed',
+    history: ['liar', 5, 1],
+    expected: 'law 2',
+  },
+  {
+    name: 'an incarnation is announced and not written down',
+    file: `${gossip}/beliefs.ts`,
+    text: "turn.effects.push({ kind: 'persist', incarnation })",
+    becomes: '',
+    history: ['join', 2, 1],
+    expected: 'law 2',
+  },
+  {
+    name: 'a member that lost its state stays below what it once said',
+    file: `${gossip}/beliefs.ts`,
+    text: 'if (incarnation >= turn.state.incarnation) change',
+    becomes: 'if (incarnation < 0) change',
+    history: ['swarm', 4, 4001],
+    expected: 'law 5',
+  },
+  {
+    name: 'nothing is said on',
+    file: `${gossip}/beliefs.ts`,
+    text: 'for (const link of openLinks(turn.state)) if (link.id !== except)',
+    becomes: 'for (const link of openLinks(turn.state)) if (link.id < 0)',
+    history: ['join', 5, 1],
+    tests: ['test/sim/identity.test.ts'],
+    expected: 'is removed at once everywhere',
+  },
+  {
+    name: 'silence is accused without asking others',
+    file: `${gossip}/detector.ts`,
+    text: 'if (watch.inquiry !== undefined && turn.now - watch.inquiry.asked < INQUIRY) return',
+    becomes: "if (watch.heard) return accuse(turn, subject, 'silent')",
+    history: ['partition', 3, 1],
+    tests: ['test/sim/cuts.test.ts'],
+    expected: 'the third vouches',
+  },
+  {
+    name: 'our own lag is held against others',
+    file: `${gossip}/detector.ts`,
+    text: 'if (turn.now - due <= OWN_LAG) return',
+    becomes: 'if (turn.now >= due || turn.now < due) return',
+    history: ['pause', 5, 1],
+    tests: [`${gossip}/protocol.test.ts`],
+    expected: 'stood still is not theirs',
+  },
+  {
+    name: 'the dead are not dialled',
+    file: `${gossip}/dialling.ts`,
+    text: "links.has(peer) || standing.state === 'dead' ? [peer] : []",
+    becomes: 'links.has(peer) ? [peer] : []',
+    history: ['partition', 6, 1],
+    tests: ['test/sim/cuts.test.ts'],
+    expected: 'dialled for ever',
+  },
+  {
+    name: 'strangers at the door are remembered',
+    file: `${gossip}/dialling.ts`,
+    text: 'if (isSeed(target) ? !seeds.has(target) : !view.has(target)) continue',
+    becomes: '',
+    history: ['swarm', 3, 1],
+    tests: ['test/sim/liars.test.ts'],
+    expected: 'law 7',
+  },
+  {
+    name: 'views that differ are not compared',
+    file: `${gossip}/digest.ts`,
+    text: 'return { offers, wants }',
+    becomes: 'return { offers: [], wants: [] }',
+    history: ['partition', 4, 4005],
+    expected: 'law 5',
+  },
+  {
+    name: 'of two links each end keeps its own',
+    file: `${gossip}/linking.ts`,
+    text: 'const weDial = turn.env.signer.peer < link.peer',
+    becomes: 'const weDial = true',
+    history: ['join', 5, 1],
+    tests: [`${gossip}/protocol.test.ts`],
+    expected: 'protocol.test.ts',
+  },
+  {
+    name: 'whoever connects is greeted first',
+    file: `${gossip}/linking.ts`,
+    text: 'if (target !== undefined) draft(turn, id).hello = turn.env.chain',
+    becomes: 'draft(turn, id).hello = turn.env.chain',
+    history: ['join', 2, 1],
+    expected: 'admission',
+  },
+]
