@@ -85,8 +85,8 @@ async function unhealthy(): Promise<string | undefined> {
   const tests = [...new Set(chosen.flatMap(testsOf))]
   const found = await Promise.all(
     copies.map(async (copy, index) => {
-      const mine = <Item>(items: readonly Item[]) => items.filter((_, at) => at % copies.length === index)
-      return (await brokenLaw(copy, mine(histories))) ?? (await failedTest(copy, mine(tests)))
+      const mine = (_: unknown, at: number): boolean => at % copies.length === index
+      return (await brokenLaw(copy, histories.filter(mine))) ?? (await failedTest(copy, tests.filter(mine)))
     }),
   )
   return found.find((each) => each !== undefined)

@@ -14,7 +14,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'], exclude: [simulation, namespaces] },
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [simulation, namespaces],
+          testTimeout: 60_000,
+        },
       },
       { extends: true, test: { name: 'sim', include: [simulation], testTimeout: 120_000 } },
       {

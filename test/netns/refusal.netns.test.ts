@@ -115,8 +115,8 @@ test.each([
 })
 
 test('a stranger is refused and told nothing; noise on the port hurts nobody', async () => {
-  await using hosts = await single()
   await using otherMesh = await initMesh()
+  await using hosts = await single()
   const { bastion, net } = hosts
   const stranger = member(otherMesh, await net.host('stranger', '192.168.226.66/24'), '192.168.234.66/23')
   const friend = member(hosts.mesh, await net.host('friend', '192.168.226.5/24'), '192.168.234.2/23')

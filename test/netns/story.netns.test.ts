@@ -222,8 +222,8 @@ test('two members that claim one overlay address: the earlier keeps it, everybod
 })
 
 test('an IPv6 underlay carries the mesh as well', async () => {
-  await using net = await openSwitch()
   await using mesh = await initMesh()
+  await using net = await openSwitch()
   const one = member(mesh, await net.host('one', '2001:db8::4/64'), '192.168.234.1/23')
   const two = member(mesh, await net.host('two', '2001:db8::5/64'), '192.168.234.2/23')
   one.up()

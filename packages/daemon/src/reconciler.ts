@@ -81,6 +81,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let stopped = false
   let missing = false
   let timer: NodeJS.Timeout | undefined
+  let looking: Promise<Reading | undefined> | undefined
   let burst: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
   let awake = false
@@ -210,7 +211,11 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   return {
     wake,
     async look() {
-      const reading = await kernel.read(spec)
+      // However many ask at once, the kernel is read for all of them together.
+      looking ??= kernel.read(spec).finally(() => {
+        looking = undefined
+      })
+      const reading = await looking
       const own = reading === undefined ? new Set() : ownEntries(reading, store.written(spec.device))
       const foreign = reading === undefined ? 0 : [...reading.entries.keys()].filter((place) => !own.has(place)).length
       return { reading, foreign, decision: options.decide(reading?.device ?? device), rejections, repairs }

@@ -83,8 +83,8 @@ describe('a report is printed', () => {
 
   test.each([
     [0, 0, '0 of 0 entries present'],
-    [0, 1, '0 of 1 entry present'],
-    [1, 1, '1 of 1 entry present'],
+    [0, 1, '0 of 1 entries present'],
+    [1, 1, '1 of 1 entries present'],
     [1, 2, '1 of 2 entries present'],
   ])('with %i of %i entries', (present, wanted, text) => {
     expect(renderStatus(report([SELF], { entries: { wanted, present, foreign: 0 } }))).toContain(`: ${text}`)

@@ -45,7 +45,7 @@ export function age(milliseconds: number | null): string {
 
 function tunnelLine({ device, mode, id, port, mtu, entries }: TunnelRow): string {
   const foreign = entries.foreign === 0 ? '' : `, ${String(entries.foreign)} not ours`
-  const counts = `${String(entries.present)} of ${entryCount(entries.wanted)} present${foreign}`
+  const counts = `${String(entries.present)} of ${String(entries.wanted)} entries present${foreign}`
   return `${device} (${mode} id ${String(id)}, port ${String(port ?? '-')}, mtu ${String(mtu ?? '-')}): ${counts}`
 }
 
