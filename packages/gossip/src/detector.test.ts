@@ -58,4 +58,9 @@ describe('silence', () => {
     expect(member.sent().flatMap(({ frame }) => frame.questions)).toEqual([])
     expect([member.state.exchanged, member.state.aloneUntil]).toEqual([false, member.now])
   })
+
+  test('of those who are heard last when we go on, having stood still, is not theirs either', () => {
+    const member = new Stepped(a).meet(1, b).meet(2, c).take({ kind: 'tick' }, 1300).frame(1, {})
+    expect(member.sent(member.wait(300)).flatMap(({ frame }) => frame.questions)).toEqual([])
+  })
 })
