@@ -175,7 +175,7 @@ async function measure(members: number): Promise<Figures> {
 
 function row(cells: readonly (string | number)[]): void {
   process.stdout.write(
-    `${cells.map((cell) => String(typeof cell === 'number' ? Math.round(cell * 10) / 10 : cell).padStart(10)).join('')}\n`,
+    `${cells.map((cell) => String(typeof cell === 'number' ? Math.round(cell * 10) / 10 : cell).padStart(12)).join('')}\n`,
   )
 }
 
