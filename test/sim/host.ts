@@ -252,6 +252,7 @@ export class Host implements Station {
       case 'member':
       case 'dropped':
       case 'trouble':
+      case 'cloned':
         return
       default:
         return unreachable(effect)

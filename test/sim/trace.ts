@@ -83,6 +83,8 @@ export function describeEffect(effect: Exclude<Effect, { kind: 'send' | 'changed
       return `drop from ${short(effect.peer)}: ${effect.reason}`
     case 'trouble':
       return `seed ${effect.seed}: ${effect.trouble}`
+    case 'cloned':
+      return effect.clone === undefined ? 'is the only one with its key' : `is ${effect.clone.role} beside a clone`
     case 'left':
       return 'left'
     default:

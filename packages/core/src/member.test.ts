@@ -1,3 +1,4 @@
+import { array, assert, boolean, constant, constantFrom, integer, oneof, property, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { accusation, peer, signed, viewOf } from './samples.ts'
 import {
@@ -5,6 +6,8 @@ import {
   hearLate,
   LONE_ACCUSER,
   nextVerdict,
+  judge,
+  NOBODY_JUDGED,
   NOTHING_HEARD,
   quorum,
   RESTART_HOLD,
@@ -14,7 +17,7 @@ import {
 } from './member.ts'
 import type { Accusation } from './accusation.ts'
 import { instant, seconds } from './values.ts'
-import { withRecord, type View } from './view.ts'
+import { EMPTY_VIEW, withAccusation, withRecord, type View } from './view.ts'
 
 /** Members a, b, c …, all at incarnation 1. */
 function mesh(size: number): readonly ReturnType<typeof signed>[] {
@@ -108,19 +111,62 @@ test.each([
   [5, 3],
   [8, 3],
 ])('of %i members, %i must agree', (size, expected) => {
-  expect(quorum(viewOf(mesh(size)))).toBe(expected)
+  expect(quorum(size)).toBe(expected)
 })
 
 test('the dead count as members and those who left do not', () => {
+  const members = (view: View) =>
+    judge(NOBODY_JUDGED, { view, before: EMPTY_VIEW, changed: view.keys(), heard: NOTHING_HEARD, now: instant(0) }).judgement.members
   expect(
-    quorum(
+    members(
       viewOf(
         mesh(5),
         ['a', 'c', 'd'].map((each) => accusation(each, 'b', 1)),
       ),
     ),
-  ).toBe(3)
-  expect(quorum(viewOf([...mesh(5), signed('b', 2, { leaving: true })]))).toBe(2)
+  ).toBe(5)
+  expect(members(viewOf([...mesh(5), signed('b', 2, { leaving: true })]))).toBe(4)
+})
+
+describe('what is judged change by change is what would be judged at once', () => {
+  const letters = ['a', 'b', 'c', 'd', 'e', 'f'] as const
+  const letterOf = constantFrom(...letters)
+  const event = oneof(
+    record({ kind: constant('record' as const), of: letterOf, number: integer({ min: 1, max: 4 }), leaving: boolean() }),
+    record({
+      kind: constant('accusation' as const),
+      by: letterOf,
+      of: letterOf,
+      number: integer({ min: 1, max: 4 }),
+      testimony: constantFrom('silent' as const, 'gone' as const),
+    }),
+    record({ kind: constant('time' as const), seconds: integer({ min: 1, max: 130 }) }),
+  )
+
+  test('whatever is heard in whatever order, with any time in between', () => {
+    assert(
+      property(array(event, { maxLength: 40 }), (events) => {
+        let [view, heard, judgement, now] = [EMPTY_VIEW, NOTHING_HEARD, NOBODY_JUDGED, 0]
+        for (const each of events) {
+          if (each.kind === 'time') now += 1000 * each.seconds
+          const next =
+            each.kind === 'record'
+              ? withRecord(view, signed(each.of, each.number, { leaving: each.leaving }))
+              : each.kind === 'accusation' && each.by !== each.of
+                ? withAccusation(view, accusation(each.by, each.of, each.number, each.testimony))
+                : view
+          const changed = each.kind === 'time' || next === view ? [] : [peer(each.of)]
+          for (const of of changed) heard = hear(heard, next, of, instant(now))
+          judgement = judge(judgement, { view: next, before: view, changed, heard, now: instant(now) }).judgement
+          view = next
+          expect(judgement.standings.toJS()).toEqual(standings(view, heard, instant(now)).toJS())
+          expect(judgement.verdictAt === undefined || judgement.verdictAt > now).toBe(true)
+          const due = nextVerdict(heard, instant(now)) ?? Infinity
+          expect(due === Infinity ? 0 : judgement.verdictAt).toBeLessThanOrEqual(due)
+        }
+      }),
+    )
+  })
 })
 
 describe('what is heard', () => {

@@ -3,10 +3,10 @@
  * accusation, and of now; it is derived everywhere and gossiped nowhere, so there is nothing to disagree about and
  * nothing to revive.
  */
-import { Map } from 'immutable'
+import { Map, Set } from 'immutable'
 import type { Testimony } from './accusation.ts'
 import { after, elapsed, seconds, type Incarnation, type Instant, type PeerId } from './values.ts'
-import type { Belief, View } from './view.ts'
+import { EMPTY_VIEW, type Belief, type View } from './view.ts'
 
 export type Standing =
   | { readonly state: 'alive' }
@@ -33,39 +33,114 @@ export function isForwarded(standing: Standing): boolean {
   return standing.state === 'alive' || standing.state === 'suspect' || standing.state === 'restarting'
 }
 
+/** What a view comes to at one instant, with what it takes to follow the next change without judging everybody anew. */
+export type Judgement = {
+  readonly standings: Map<PeerId, Standing>
+  /** Whose standing may change though nothing new is heard of them: by the passing of time, or with an accuser's credit. */
+  readonly accused: Set<PeerId>
+  /** Members that did not leave. */
+  readonly members: number
+  /** When time alone may change a standing. */
+  readonly verdictAt: Instant | undefined
+}
+
+export const NOBODY_JUDGED: Judgement = { standings: Map(), accused: Set(), members: 0, verdictAt: undefined }
+
+/** A standing that is not what it was; `was` is undefined for a new member. */
+export type Change = { readonly peer: PeerId; readonly was: Standing | undefined; readonly is: Standing }
+
 /**
  * How many distinct observers must call a member silent before it is dead. Members that are dead count as members:
  * the bar is never lowered by the very failure it judges, and fewer observers than this fall under the lone-accuser rule.
  */
-export function quorum(view: View): number {
-  const members = view.count((belief) => !belief.signed.record.leaving)
+export function quorum(members: number): number {
   return members >= 5 ? 3 : members >= 3 ? 2 : 1
 }
 
 /** The standing of every member of the view. */
 export function standings(view: View, heard: Heard, now: Instant): Map<PeerId, Standing> {
-  const bar = quorum(view)
-  // Whether an accuser itself is credible is judged by raw counts, one level deep: a mutual definition would have no bottom.
-  const credible = view.filter((belief) => !belief.signed.record.leaving && accusers(belief, 'silent').size < bar)
-  return view.map((belief, peer) => standing(belief, heard.get(peer), credible, bar, now))
+  return judge(NOBODY_JUDGED, { view, before: EMPTY_VIEW, changed: view.keySeq(), heard, now }).judgement.standings
 }
 
-function accusers(belief: Belief, testimony: Testimony): Belief['accusations'] {
-  return belief.accusations.filter((accusation) => accusation.testimony === testimony)
+/** A view and the one judged before it, and which beliefs may differ between the two. */
+export type Case = {
+  readonly view: View
+  readonly before: View
+  readonly changed: Iterable<PeerId>
+  readonly heard: Heard
+  readonly now: Instant
 }
 
-function standing(belief: Belief, heard: ReturnType<Heard['get']>, credible: View, bar: number, now: Instant): Standing {
+/** The judgement after a change of the view or of time: the same as if all were judged anew, at the cost of what changed. */
+export function judge(
+  judged: Judgement,
+  { view, before, changed, heard, now }: Case,
+): { readonly judgement: Judgement; readonly changes: readonly Change[] } {
+  const peers = [...changed]
+  const members = peers.reduce(
+    (count, peer) => count + Number(isMember(view.get(peer))) - Number(isMember(before.get(peer))),
+    judged.members,
+  )
+  const bar = quorum(members)
+  const accused = judged.accused.withMutations((set) => {
+    for (const peer of peers)
+      if (view.get(peer)?.accusations.isEmpty() ?? true) set.delete(peer)
+      else set.add(peer)
+  })
+  const timeHasCome = judged.verdictAt !== undefined && now >= judged.verdictAt
+  const oneFell = peers.some((peer) => isCredible(view.get(peer), bar) !== isCredible(before.get(peer), bar))
+  const others = bar !== quorum(judged.members) || timeHasCome || oneFell ? accused : []
+  const changes: Change[] = []
+  const next = judged.standings.withMutations((map) => {
+    for (const peer of new globalThis.Set([...peers, ...others])) {
+      const belief = view.get(peer)
+      const was = map.get(peer)
+      if (belief === undefined) {
+        map.delete(peer)
+        continue
+      }
+      const is = standing(belief, heard.get(peer), view, bar, now)
+      if (isSame(is, was)) continue
+      map.set(peer, is)
+      changes.push({ peer, was, is })
+    }
+  })
+  const verdicts = timeHasCome ? [nextVerdict(heard, now)] : [judged.verdictAt, ...peers.map((peer) => verdictOf(heard.get(peer), now))]
+  return { judgement: { standings: next, accused, members, verdictAt: earliest(verdicts) }, changes }
+}
+
+function isMember(belief: Belief | undefined): boolean {
+  return belief !== undefined && !belief.signed.record.leaving
+}
+
+/** Whether an accuser is believed is judged by raw counts, one level deep: a mutual definition would have no bottom. */
+function isCredible(observer: Belief | undefined, bar: number): boolean {
+  return observer !== undefined && isMember(observer) && accusers(observer, 'silent').length < bar
+}
+
+function accusers({ accusations }: Belief, testimony: Testimony): readonly PeerId[] {
+  return accusations.isEmpty() ? [] : [...accusations.values()].flatMap((each) => (each.testimony === testimony ? [each.observer] : []))
+}
+
+function isSame(a: Standing, b: Standing | undefined): boolean {
+  return a.state === b?.state && (a.state !== 'suspect' || b.state !== 'suspect' || a.accusers === b.accusers)
+}
+
+const ALIVE: Standing = { state: 'alive' }
+
+function standing(belief: Belief, heard: ReturnType<Heard['get']>, view: View, bar: number, now: Instant): Standing {
   if (belief.signed.record.leaving) return { state: 'left' }
-  const silent = accusers(belief, 'silent').filter((_, observer) => credible.has(observer)).size
+  if (belief.accusations.isEmpty()) return ALIVE
+  const believed = (testimony: Testimony) => accusers(belief, testimony).filter((observer) => isCredible(view.get(observer), bar)).length
+  const silent = believed('silent')
   if (silent >= bar) return { state: 'dead', because: 'quorum' }
   if (silent > 0 && expired(heard?.silent, LONE_ACCUSER, now)) return { state: 'dead', because: 'lone accuser' }
-  const gone = accusers(belief, 'gone').filter((_, observer) => credible.has(observer)).size
-  if (gone > 0) {
+  if (believed('gone') > 0) {
     return expired(heard?.gone, RESTART_HOLD, now)
       ? { state: 'dead', because: 'restart hold' }
       : { state: 'restarting', since: heard?.gone ?? now }
   }
-  return silent > 0 ? { state: 'suspect', accusers: silent } : { state: 'alive' }
+  return silent > 0 ? { state: 'suspect', accusers: silent } : ALIVE
 }
 
 function expired(start: Instant | undefined, wait: typeof LONE_ACCUSER, now: Instant): boolean {
@@ -101,12 +176,15 @@ function times(incarnation: Incarnation, silent: Instant | undefined, gone: Inst
 
 /** The next instant at which a standing changes by the mere passing of time, if there is one. */
 export function nextVerdict(heard: Heard, now: Instant): Instant | undefined {
-  return heard
-    .valueSeq()
-    .flatMap(({ silent, gone }) => [
-      ...(silent === undefined ? [] : [after(silent, LONE_ACCUSER)]),
-      ...(gone === undefined ? [] : [after(gone, RESTART_HOLD)]),
-    ])
-    .filter((verdict) => verdict > now)
-    .min()
+  return earliest([...heard.values()].map((of) => verdictOf(of, now)))
+}
+
+function verdictOf(heard: HeardOf | undefined, now: Instant): Instant | undefined {
+  const silent = heard?.silent === undefined ? undefined : after(heard.silent, LONE_ACCUSER)
+  const gone = heard?.gone === undefined ? undefined : after(heard.gone, RESTART_HOLD)
+  return earliest([silent, gone].filter((verdict) => verdict !== undefined && verdict > now))
+}
+
+function earliest(instants: readonly (Instant | undefined)[]): Instant | undefined {
+  return instants.reduce((least, each) => (least === undefined || (each !== undefined && each < least) ? each : least), undefined)
 }

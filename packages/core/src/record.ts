@@ -36,6 +36,8 @@ export type MemberRecord = {
   readonly incarnation: Incarnation
   /** Drawn anew at every start of the daemon, so that two machines with one key can be told apart. */
   readonly bootId: string
+  /** The boot id of another record of its own key that this one was made to override: proof, to a machine that runs with the same key, that both do. */
+  readonly overrides?: string
   /** The owner's word that it leaves: its entries go at once. */
   readonly leaving: boolean
   readonly name: MemberName

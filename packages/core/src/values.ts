@@ -132,9 +132,9 @@ export function parseIncarnation(value: number | bigint): Result<Incarnation> {
     : refuse('an incarnation is a whole number from 1 to 2^53 - 2')
 }
 
-/** One more than the greatest of these. */
-export function incarnationAbove(...known: readonly Incarnation[]): Incarnation {
-  return (Math.max(...known) + 1) as Incarnation
+/** One more than this; at the ceiling there is no more. */
+export function incarnationAbove(known: Incarnation): Incarnation {
+  return Math.min(known + 1, INCARNATION_CEILING) as Incarnation
 }
 
 export function parseWallTime(value: number | bigint): Result<WallTime> {

@@ -22,7 +22,7 @@ import type { UpOptions } from './options.ts'
 import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel } from './prelude.ts'
 import { entryCount } from './report.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
-import { seedTrouble, statusReport } from './status.ts'
+import { cloneTrouble, seedTrouble, statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
 
 /** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */
@@ -153,6 +153,10 @@ function listener(log: Log, warn: Once, store: Store, changed: () => void): Mesh
     changed,
     member: (record, was, is) => logMember(log, record, was, is),
     dropped: (peer, reason) => warn(`dropped ${peer} ${reason}`, `something from ${peer} was dropped: ${reason}`),
+    cloned: (clone) => {
+      if (clone === undefined) log.info({ event: 'clone' }, 'no other machine runs with our key any more')
+      else log.error({ event: 'clone', bootId: clone.bootId, role: clone.role }, cloneTrouble(clone))
+    },
     trouble: (seed, trouble) => warn(`seed ${seed} ${trouble}`, seedTrouble(seed, trouble)),
   }
 }

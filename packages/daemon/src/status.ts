@@ -1,6 +1,6 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
 import { quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
-import type { Seed, SeedState, State } from '@vxmesh/gossip'
+import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
@@ -78,7 +78,7 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
   const own = picture.reading?.device
   return [
     ...(standing?.state === 'suspect'
-      ? [`accused of silence by ${String(standing.accusers)} of the ${String(quorum(state.view))} it takes`]
+      ? [`accused of silence by ${String(standing.accusers)} of the ${String(quorum(state.members))} it takes`]
       : []),
     ...(standing?.state === 'restarting'
       ? [`its host answers, its daemon does not, for ${String(Math.round((now - standing.since) / 1000))}s`]
@@ -126,8 +126,10 @@ function tunnelRow({ tunnel, picture }: StatusInput): TunnelRow {
 
 function health(input: StatusInput, { reading, decision, rejections }: Picture): readonly string[] {
   const lost = [...decision.desired.conflicts.values()]
+  const { clone } = input.state
   return [
     ...(reading === undefined ? [`${input.tunnel.device} does not exist: whoever made it must make it again`] : []),
+    ...(clone === undefined || clone.role === 'suspected' ? [] : [cloneTrouble(clone)]),
     ...lost.map(
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
@@ -154,6 +156,16 @@ function otherPorts(input: StatusInput): readonly string[] {
 }
 
 /** Why a seed leads nowhere, for now. Every seed is tried again for ever. */
+/** What to do about another machine that runs with our key. */
+export function cloneTrouble({ control, role }: Clone): string {
+  const place = control[0]?.address ?? 'an unknown address'
+  const outcome =
+    role === 'passive'
+      ? 'it speaks for both, this daemon keeps its entries and stays out of the mesh'
+      : 'this daemon speaks for both, the other stays out of the mesh'
+  return `another machine, at ${place}, runs with this identity: ${outcome}; give one of the two its own: stop it, delete identity.key in its state directory, start it`
+}
+
 export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble']>): string {
   const why = {
     refused: 'its host answers, but no daemon listens there',

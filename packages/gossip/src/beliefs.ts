@@ -5,6 +5,7 @@ import {
   withAccusation,
   withRecord,
   type Accusation,
+  type Belief,
   type Bytes,
   type PeerId,
   type SignedRecord,
@@ -12,7 +13,8 @@ import {
 } from '@vxmesh/core'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
 import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
-import { change, draft, draftItems, drop, openLinks } from './turn.ts'
+import { meetOurselves, resume } from './clone.ts'
+import { change, changeBelief, draft, draftItems, drop, offer, openLinks, owe } from './turn.ts'
 
 /** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
 export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
@@ -21,7 +23,7 @@ export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Byt
   if (!opened.ok) return drop(turn, from, opened.reason)
   const signed = opened.value
   const { record } = signed
-  if (record.peer === turn.env.signer.peer) return meetOurselves(turn, link, signed)
+  if (record.peer === turn.env.signer.peer) return meetOurselves(turn, link, signed.record, publish)
   if (believe(turn, signed)) {
     forward(turn, link, record.peer, (items) => (items.record = bytes))
     if (record.leaving && record.peer === from) draft(turn, link).farewell = record.incarnation
@@ -38,30 +40,19 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
   const held = view.get(peer)
   const next = withRecord(view, signed)
   if (next === view) return false
-  const forgotten = held === undefined ? [] : [held.signed.hash, ...held.accusations.valueSeq().map((accusation) => accusation.hash)]
+  changeBelief(turn, next, peer)
   change(turn, {
-    view: next,
-    seen: seen.subtract(forgotten).union([
-      signed.hash,
-      ...(next
-        .get(peer)
-        ?.accusations.valueSeq()
-        .map((each) => each.hash) ?? []),
-    ]),
+    seen: seen.withMutations((set) => {
+      for (const hash of hashesOf(held)) set.delete(hash)
+      for (const hash of hashesOf(next.get(peer))) set.add(hash)
+    }),
     heard: hear(turn.state.heard, next, peer, turn.now),
   })
   return true
 }
 
-/**
- * Our own record came back. One that overrides ours was signed by an earlier life of ours whose state was lost, or
- * restored from a backup: we speak above it.
- */
-function meetOurselves(turn: Turn, link: LinkId, signed: SignedRecord): void {
-  const { incarnation } = signed.record
-  // At the pace of refutations: two machines that run with one key would otherwise outbid each other as fast as they can.
-  if (incarnation >= turn.state.incarnation) change(turn, { incarnation, refutes: true })
-  else offer(turn, link, turn.env.signer.peer)
+function hashesOf(belief: Belief | undefined): readonly string[] {
+  return belief === undefined ? [] : [belief.signed.hash, ...[...belief.accusations.values()].map((each) => each.hash)]
 }
 
 /** Believes an accusation that came over a link, and sends it on in the same turn. */
@@ -74,7 +65,10 @@ export function receiveAccusation(turn: Turn, link: LinkId, from: PeerId, bytes:
   if (!turn.state.view.has(accusation.observer)) return
   if (!heed(turn, accusation)) return
   forward(turn, link, accusation.subject, (items) => items.accusations.push(bytes))
-  if (accusation.subject === turn.env.signer.peer) change(turn, { refutes: true })
+  if (accusation.subject !== turn.env.signer.peer) return
+  change(turn, { refutes: true })
+  // Whoever spoke for us does not answer.
+  if (turn.state.clone?.role === 'passive') resume(turn)
 }
 
 /** Adds an accusation to the view; false when it is not news or speaks of another incarnation than the one held. */
@@ -83,8 +77,8 @@ export function heed(turn: Turn, accusation: Accusation): boolean {
   const next = withAccusation(view, accusation)
   if (next === view) return false
   const replaced = view.get(accusation.subject)?.accusations.get(accusation.observer)
+  changeBelief(turn, next, accusation.subject)
   change(turn, {
-    view: next,
     seen: (replaced === undefined ? seen : seen.remove(replaced.hash)).add(accusation.hash),
     heard: hear(heard, next, accusation.subject, turn.now),
   })
@@ -105,9 +99,15 @@ export function accuse(turn: Turn, subject: PeerId, testimony: Testimony): void 
 /** Signs and announces what we are now, above every incarnation of ours that was ever seen. */
 export function publish(turn: Turn): void {
   const { trust, signer, chain, bootId } = turn.env
-  const { content, leaving } = turn.state
+  const { content, leaving, clone } = turn.state
   const incarnation = incarnationAbove(turn.state.incarnation)
-  const record = { ...content, incarnation, bootId, leaving: leaving !== undefined }
+  const record = {
+    ...content,
+    incarnation,
+    bootId,
+    leaving: leaving !== undefined,
+    ...(clone === undefined ? {} : { overrides: clone.bootId }),
+  }
   const signed = sealRecord(trust.mesh, signer, chain, record)
   change(turn, { incarnation, publishedAt: turn.now, refutes: false })
   turn.effects.push({ kind: 'persist', incarnation })
@@ -118,19 +118,13 @@ export function publish(turn: Turn): void {
 /** Answers all accusations against us, and what an earlier life of ours said, with one new incarnation, but not more often than others should make us. */
 export function refute(turn: Turn): void {
   const { refutes, publishedAt } = turn.state
-  if (refutes && turn.now - publishedAt >= REFUTE_PAUSE) publish(turn)
-}
-
-/** Puts what we hold about a member into the next frame of a link: its record, then who accuses it. */
-export function offer(turn: Turn, link: LinkId, peer: PeerId): void {
-  const belief = turn.state.view.get(peer)
-  if (belief === undefined) return
-  const items = draftItems(turn, link, peer)
-  items.record = belief.signed.bytes
-  items.accusations.length = 0
-  items.accusations.push(...belief.accusations.valueSeq().map((accusation) => accusation.bytes))
+  if (refutes && turn.state.clone?.role !== 'passive' && turn.now - publishedAt >= REFUTE_PAUSE) publish(turn)
 }
 
 function forward(turn: Turn, except: LinkId | undefined, peer: PeerId, write: (items: ReturnType<typeof draftItems>) => void): void {
-  for (const link of openLinks(turn.state)) if (link.id !== except) write(draftItems(turn, link.id, peer))
+  for (const link of openLinks(turn.state)) {
+    if (link.id === except) continue
+    if (link.congested) owe(turn, link.id, [peer])
+    else write(draftItems(turn, link.id, peer))
+  }
 }

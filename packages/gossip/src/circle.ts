@@ -1,27 +1,61 @@
 /** The members around us: whom we link to, whom we observe, and whether we hear anybody at all. */
-import { after, instant, isForwarded, type Instant, type PeerId, type Surroundings } from '@vxmesh/core'
-import { linksOf, observersOf } from './graph.ts'
+import { Set } from 'immutable'
+import { after, instant, isForwarded, type Change, type Instant, type PeerId, type Surroundings } from '@vxmesh/core'
+import { FULL_MESH_MOST, linksOf, neighbours, OBSERVED_BY_ALL_MOST, observersOf, ringsOf, ringsWith, type Rings } from './graph.ts'
 import { BEAT, REFUSAL_SILENCE, SILENCE, type State, type Watch } from './state.ts'
 
-export type Circle = { readonly links: ReadonlySet<PeerId>; readonly observed: ReadonlySet<PeerId> }
+/** Follows the standings change by change, at the cost of the change. */
+export type Circle = {
+  readonly links: ReadonlySet<PeerId>
+  readonly observed: ReadonlySet<PeerId>
+  /** The dead are in neither: they are dialled on their own, for ever. */
+  readonly dead: Set<PeerId>
+  /** How many members are forwarded to, ourselves included. */
+  readonly living: number
+  readonly rings: Rings
+}
 
-/** Standings are immutable, so the circle that follows from them is computed once. */
-const circles = new WeakMap<object, Circle>()
+export function loneCircle(self: PeerId): Circle {
+  return { links: new globalThis.Set(), observed: new globalThis.Set(), dead: Set(), living: 0, rings: ringsOf(self, []) }
+}
 
-/** Whom we link to and whom we observe. The dead are in neither: they are dialled on their own, for ever. */
-export function circle(state: State, self: PeerId): Circle {
-  const known = circles.get(state.standings)
-  if (known !== undefined) return known
-  const living = [...state.standings].flatMap(([peer, standing]) => (isForwarded(standing) ? [peer] : []))
-  const made = { links: linksOf(self, living), observed: observersOf(self, living) }
-  circles.set(state.standings, made)
-  return made
+/** The circle after some standings changed. */
+export function circleAfter(circle: Circle, self: PeerId, standings: State['standings'], changes: readonly Change[]): Circle {
+  const turned = changes.filter(({ was, is }) => lives(was) !== lives(is))
+  const dead = circle.dead.withMutations((set) => {
+    for (const { peer, is } of changes)
+      if (is.state === 'dead') set.add(peer)
+      else set.delete(peer)
+  })
+  if (turned.length === 0) return dead === circle.dead ? circle : { ...circle, dead }
+  const living = turned.reduce((count, { is }) => count + (lives(is) ? 1 : -1), circle.living)
+  const near = neighbours(circle.rings)
+  const lost = turned.some(({ peer, is }) => !lives(is) && near.has(peer))
+  const rings = lost
+    ? ringsOf(self, livingOf(standings))
+    : turned.reduce((held, { peer, is }) => (lives(is) ? ringsWith(held, peer) : held), circle.rings)
+  const few = living <= FULL_MESH_MOST ? livingOf(standings) : []
+  const around = rings === circle.rings && living > FULL_MESH_MOST && circle.living > FULL_MESH_MOST ? circle.links : neighbours(rings)
+  return {
+    links: living <= FULL_MESH_MOST ? linksOf(self, few) : around,
+    observed: living <= OBSERVED_BY_ALL_MOST ? observersOf(self, few) : around,
+    dead,
+    living,
+    rings,
+  }
+}
+
+function lives(standing: Change['was']): boolean {
+  return standing !== undefined && isForwarded(standing)
+}
+
+function livingOf(standings: State['standings']): readonly PeerId[] {
+  return [...standings].flatMap(([peer, standing]) => (isForwarded(standing) ? [peer] : []))
 }
 
 /** The observers of another member, ourselves among them or not. */
 export function observersAround(state: State, subject: PeerId): ReadonlySet<PeerId> {
-  const living = [...state.standings].flatMap(([peer, standing]) => (isForwarded(standing) || peer === subject ? [peer] : []))
-  return observersOf(subject, living)
+  return observersOf(subject, [...new globalThis.Set([...livingOf(state.standings), subject])])
 }
 
 /** When a member, its daemon or its host, last gave any sign. */
@@ -44,12 +78,12 @@ export function speaks(watch: Watch | undefined, now: Instant): boolean {
  * a sign, since a host sent it. Who knows of no other member at all, not even of one that left, has lost everybody too.
  */
 export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
-  const others = state.standings.some((standing, peer) => peer !== self && standing.state !== 'left')
   const heard = state.watches.some(
     (watch) =>
       (watch.heard && now - watch.spoke < SILENCE + BEAT) || (watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE)),
   )
-  return (others || state.standings.size <= 1) && !heard
+  if (heard) return false
+  return state.standings.size <= 1 || state.standings.some((standing, peer) => peer !== self && standing.state !== 'left')
 }
 
 /**

@@ -4,11 +4,23 @@
  * nobody, and a member that hears from nobody accuses nobody. What it testifies is signed and binds nobody: a quorum
  * decides, and the subject can refute.
  */
-import { hearLate, instant, seconds, type Instant, type PeerId } from '@vxmesh/core'
+import { elapsed, hearLate, instant, seconds, type Change, type Instant, type PeerId } from '@vxmesh/core'
 import { accuse } from './beliefs.ts'
-import { circle, isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
+import { isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
 import { NEVER, type Answer, type Question } from './message.ts'
-import { FIRST_SILENCE, INQUIRY, BEAT, OWN_LAG, REFUSAL_SILENCE, SILENCE, type LinkId, type State, type Turn, type Watch } from './state.ts'
+import {
+  FIRST_SILENCE,
+  INQUIRY,
+  BEAT,
+  OWN_LAG,
+  REFUSAL_SILENCE,
+  SILENCE,
+  type Flaps,
+  type LinkId,
+  type State,
+  type Turn,
+  type Watch,
+} from './state.ts'
 import { change, draft, flushLink, openLinks, openLinkTo, unlink } from './turn.ts'
 
 /** How many other members are asked about a silent one. */
@@ -27,7 +39,7 @@ export function refused(turn: Turn, peer: PeerId): void {
   if (openLinkTo(turn.state, peer) !== undefined) return
   const watch = turn.state.watches.get(peer) ?? listening(turn.now)
   setWatch(turn, peer, { ...watch, refused: turn.now, inquiry: undefined })
-  if (circle(turn.state, turn.env.signer.peer).observed.has(peer)) accuse(turn, peer, 'gone')
+  if (turn.state.circle.observed.has(peer)) accuse(turn, peer, 'gone')
 }
 
 /** Nothing at all came back from where a member should be. */
@@ -57,11 +69,13 @@ function beAlone(turn: Turn): void {
 
 /** Judges every member that we observe. */
 export function detect(turn: Turn): void {
-  const { observed } = circle(turn.state, turn.env.signer.peer)
+  const { observed } = turn.state.circle
+  const slower = suspectsItself(turn)
   for (const peer of observed) {
     const watch = turn.state.watches.get(peer)
     if (watch === undefined) setWatch(turn, peer, listening(turn.now))
-    else if (turn.now - lastWord(watch) >= patience(watch) && isEvident(turn.state, peer, watch)) doubt(turn, peer, watch)
+    else if (turn.now - lastWord(watch) >= slower + patience(watch) * damping(turn, peer) && isEvident(turn.state, peer, watch))
+      doubt(turn, peer, watch)
   }
   const linked = new Set(openLinks(turn.state).map((link) => link.peer))
   // Of the dead it is kept when they were last heard: people ask.
@@ -82,6 +96,43 @@ function isEvident(state: State, peer: PeerId, watch: Watch): boolean {
     state.shunned.has(peer) ||
     (watch.unanswered !== undefined && watch.unanswered > lastSign(watch))
   )
+}
+
+/**
+ * When a third of those that we listen to, and more than one, fall silent within one second, the likelier cause is here:
+ * a cable, a switch, our own clock. They get a second more; if they are still silent then while others speak, it was they.
+ */
+function suspectsItself({ now, state: { circle, watches } }: Turn): number {
+  const listened = [...circle.observed].flatMap((peer) => watches.get(peer) ?? []).filter((watch) => watch.heard)
+  const fell = listened.filter((watch) => now - watch.spoke >= SILENCE && now - watch.spoke < 2 * SILENCE + BEAT)
+  return fell.length > 1 && 3 * fell.length >= listened.length ? SILENCE : 0
+}
+
+/** A member that came back from the dead this often is given longer and longer, until it has been steady for a while. */
+const FLAPS_FREE = 2
+const FLAPS_MOST = 5
+const FLAP_HALVES = seconds(60)
+
+/** By how much the patience with a member is multiplied: 1 but for one that flaps, and 8 at most. */
+function damping({ now, state }: Turn, peer: PeerId): number {
+  const flaps = state.flaps.get(peer)
+  return flaps === undefined ? 1 : 2 ** Math.max(0, Math.floor(remaining(flaps, now)) - FLAPS_FREE)
+}
+
+/** Flaps count half as much with every minute. */
+function remaining({ count, at }: Flaps, now: Instant): number {
+  return count * 0.5 ** (elapsed(at, now) / FLAP_HALVES)
+}
+
+/** Notes who came back from the dead, and forgets whose flaps no longer count. */
+export function noteFlaps(turn: Turn, changes: readonly Change[]): void {
+  const back = changes.filter(({ was, is }) => was?.state === 'dead' && is.state === 'alive')
+  if (back.length === 0) return
+  const flaps = back.reduce((held, { peer }) => {
+    const known = held.get(peer)
+    return held.set(peer, { count: Math.min(FLAPS_MOST, 1 + (known === undefined ? 0 : remaining(known, turn.now))), at: turn.now })
+  }, turn.state.flaps)
+  change(turn, { flaps: flaps.filter((each) => remaining(each, turn.now) >= 0.5) })
 }
 
 function patience(watch: Watch): number {

@@ -1,6 +1,6 @@
 /** Who is dialled when. Nobody that ever was a member, and no seed, is given up: the pace slows down, it never stops. */
 import { after, instant, milliseconds, seconds, type Duration, type Instant, type PeerId } from '@vxmesh/core'
-import { circle } from './circle.ts'
+import { isPassive } from './clone.ts'
 import { isSeed, type Dialling, type Link, type State, type Target, type Turn } from './state.ts'
 import { change, openLinks } from './turn.ts'
 
@@ -12,10 +12,18 @@ const POLITENESS = milliseconds(500)
 /** The longest pause between dials to a member whose host answers and whose daemon is gone: it will be back soon. */
 const RESTARTING_PAUSE = seconds(1)
 
+/** The longest pause between dials to a member that is linked to everybody else, as far as is known. */
 const LIVING_PAUSE = seconds(2)
 
-/** The longest pause between dials to the dead and to seeds, for ever: a partition heals within it. */
-const LONGEST_PAUSE = seconds(5)
+/** The longest pause between dials to seeds, and to a few dead, for ever: a partition heals within it. */
+const LONGEST_PAUSE = seconds(3)
+
+/** With many dead, one dial a second goes to one of them: each is dialled as seldom as this, not more so. */
+const DEAD_PAUSE = seconds(1)
+const DEAD_PAUSE_MOST = seconds(60)
+
+/** How many dials to the dead are out at once: half of a large mesh may die in a moment. */
+const DEAD_UNDERWAY_MOST = 16
 
 /** A link that lived this long was a good one: losing it is dialled at once. */
 const GOOD_LINK = seconds(2)
@@ -25,6 +33,7 @@ const considered = new WeakMap<State['links'], Pick<State, 'standings' | 'seeds'
 
 /** Asks for every dial that is due. Returns when the next one is. */
 export function dialDue(turn: Turn): Instant {
+  if (isPassive(turn)) return after(turn.now, LONGEST_PAUSE)
   const before = turn.state
   const known = considered.get(before.links)
   const same = known !== undefined && (['standings', 'seeds', 'shunned', 'dials'] as const).every((part) => known[part] === before[part])
@@ -49,8 +58,9 @@ function wanted(turn: Turn): readonly Target[] {
   const linked = new Set(
     [...state.links.values()].flatMap((link): Target[] => [link.peer, ...(link.dialled === undefined ? [] : [link.dialled])]),
   )
-  const { links } = circle(state, env.signer.peer)
-  const members = [...state.standings].flatMap(([peer, standing]) => (links.has(peer) || standing.state === 'dead' ? [peer] : []))
+  const { links, dead } = state.circle
+  const underway = state.dials.count((dialling, target) => dialling.underway && !isSeed(target) && dead.has(target))
+  const members = [...links, ...(underway < DEAD_UNDERWAY_MOST ? dead : [])]
   const seeds = [...state.seeds].flatMap(([seed, { peer }]) =>
     !linked.has(seed) && (peer === undefined || seedIsLost(turn, peer)) ? [seed] : [],
   )
@@ -101,6 +111,10 @@ export function redial(turn: Turn, link: Link): void {
   }
 }
 
+function deadPause(turn: Turn): Duration {
+  return milliseconds(Math.min(DEAD_PAUSE_MOST, Math.max(LONGEST_PAUSE, turn.state.circle.dead.size * DEAD_PAUSE)))
+}
+
 function setDial(turn: Turn, target: Target, dialling: Dialling): void {
   change(turn, { dials: turn.state.dials.set(target, dialling) })
 }
@@ -108,7 +122,13 @@ function setDial(turn: Turn, target: Target, dialling: Dialling): void {
 function pause(turn: Turn, target: Target, failures: number): Duration {
   const standing = isSeed(target) ? undefined : turn.state.standings.get(target)?.state
   const longest =
-    standing === 'restarting' ? RESTARTING_PAUSE : standing === 'alive' || standing === 'suspect' ? LIVING_PAUSE : LONGEST_PAUSE
+    standing === 'restarting'
+      ? RESTARTING_PAUSE
+      : standing === 'dead'
+        ? deadPause(turn)
+        : standing === 'alive' || standing === 'suspect'
+          ? LIVING_PAUSE
+          : LONGEST_PAUSE
   const doubled = Math.min(longest, FIRST_PAUSE * 2 ** Math.min(failures - 1, 16))
   return milliseconds(doubled * (0.75 + turn.env.random() / 2))
 }

@@ -4,13 +4,14 @@ import {
   parseIncarnation,
   parseMemberName,
   parseMeshId,
+  parsePeerId,
   withAccusation,
   withRecord,
   type Result,
   type View,
 } from '@vxmesh/core'
-import { expect, test } from 'vitest'
-import { difference, rootOf, sameDigest, summarise } from './digest.ts'
+import { describe, expect, test } from 'vitest'
+import { bucketOf, difference, differingBuckets, bucketsOf, EMPTY_ROOT, rootAfter, rootOf, sameDigest, summarise } from './digest.ts'
 import { makeIdentity } from './libp2p/signer.ts'
 import { sealAccusation, sealRecord } from './message.ts'
 
@@ -65,4 +66,40 @@ test('a root does not depend on the order of what was heard', () => {
   expect(rootOf(first)).toEqual(rootOf(second))
   expect(rootOf(first)).not.toEqual(rootOf(both))
   expect(rootOf(EMPTY_VIEW)).toEqual(new Uint8Array(16))
+})
+
+test('a root that follows each change is the one that is made at once', () => {
+  const views = [EMPTY_VIEW, view(a1), both, withAccusation(both, accused(a)), view(a1, b2), view(b2)]
+  let root = EMPTY_ROOT
+  for (const [index, next] of views.entries()) {
+    const before = views[index - 1] ?? EMPTY_VIEW
+    for (const { peer } of [a!, b!]) root = rootAfter(root, before.get(peer), next.get(peer))
+    expect(root).toEqual(rootOf(next))
+  }
+})
+
+describe('buckets', () => {
+  const others = view(a1, b2)
+
+  test('differ where a member does, and nowhere else', () => {
+    expect(differingBuckets(both, bucketsOf(others))).toEqual(new Set([bucketOf(b!.peer)]))
+    expect(differingBuckets(both, bucketsOf(view(b1, a1))).size).toBe(0)
+  })
+
+  test('whose summaries are shown lead to what differs in them, and to nothing else', () => {
+    const covered = new Set([bucketOf(b!.peer)])
+    expect(summarise(both, covered).map(({ peer }) => peer)).toEqual([b!.peer])
+    expect(difference(both, summarise(others, covered), covered)).toEqual({ offers: [], wants: [b!.peer] })
+    expect(difference(both, [], covered)).toEqual({ offers: [b!.peer], wants: [] })
+  })
+
+  test('are evenly filled', () => {
+    const counts = new Map<number, number>()
+    for (let index = 0; index < 10_000; index++) {
+      const bucket = bucketOf(sure(parsePeerId(`12D3KooW${String(index).padStart(44, 'A').replaceAll('0', 'z')}`)))
+      counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
+    }
+    expect(counts.size).toBe(256)
+    expect(Math.max(...counts.values())).toBeLessThan(100)
+  })
 })

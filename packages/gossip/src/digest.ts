@@ -1,12 +1,13 @@
 /**
- * Comparing whole views without sending them. A belief has a fingerprint, a view the sum (exclusive or) of them: equal
- * roots mean equal views. When roots differ one side sends the summary of its view, the other answers with what is
- * newer on its side and asks for what is newer there.
+ * Comparing whole views without sending them. A belief has a fingerprint; the digest of a set of beliefs is the sum
+ * (exclusive or) of their fingerprints, so that it follows a change without being made anew. Equal roots mean equal
+ * views. Where roots differ, the 256 digests of the buckets that members fall into say where, and only the summaries of
+ * those buckets travel: with one difference among 10,000 members about 2 kB and 40 summaries, instead of 10,000.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Belief, Bytes, PeerId, View } from '@vxmesh/core'
-import { FINGERPRINT_BYTES, type Summary } from './message.ts'
+import { BUCKETS, BUCKET_BYTES, FINGERPRINT_BYTES, type Summary } from './message.ts'
 
 /** Beliefs are immutable, so what was computed of one stays true; the memo dies with the belief. */
 const fingerprints = new WeakMap<Belief, Bytes>()
@@ -23,38 +24,79 @@ function fingerprint(belief: Belief): Bytes {
   return made
 }
 
-/** Likewise of views: most heartbeats carry the root of the one before. */
-const roots = new WeakMap<View, Bytes>()
+export const EMPTY_ROOT: Bytes = new Uint8Array(FINGERPRINT_BYTES)
 
 /** The digest of a whole view: 16 bytes. */
 export function rootOf(view: View): Bytes {
-  const known = roots.get(view)
-  if (known !== undefined) return known
   const root = new Uint8Array(FINGERPRINT_BYTES)
-  for (const belief of view.values()) fingerprint(belief).forEach((byte, index) => (root[index]! ^= byte))
-  roots.set(view, root)
+  for (const belief of view.values()) mix(root, 0, fingerprint(belief))
   return root
+}
+
+/** The root after one belief took the place of another, or of none. */
+export function rootAfter(root: Bytes, was: Belief | undefined, is: Belief | undefined): Bytes {
+  const next = Uint8Array.from(root)
+  for (const belief of [was, is]) if (belief !== undefined) mix(next, 0, fingerprint(belief))
+  return next
+}
+
+function mix(into: Uint8Array, at: number, what: Bytes): void {
+  for (let index = 0; index < FINGERPRINT_BYTES && at + index < into.length; index++) into[at + index]! ^= what[index]!
 }
 
 export function sameDigest(a: Bytes, b: Bytes): boolean {
   return a.every((byte, index) => byte === b[index])
 }
 
-export function summarise(view: View): readonly Summary[] {
-  return [...view].map(([peer, belief]) => ({
+/** The bucket that a member falls into: an even spread is all that is asked of it (FNV-1a). */
+export function bucketOf(peer: PeerId): number {
+  let hash = 0x811c_9dc5
+  for (let at = 0; at < peer.length; at++) hash = Math.imul(hash ^ peer.charCodeAt(at), 0x0100_0193)
+  return (hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) & (BUCKETS - 1)
+}
+
+/** The digests of all buckets, one after the other: 256 times 8 bytes. */
+export function bucketsOf(view: View): Bytes {
+  const buckets = new Uint8Array(BUCKETS * BUCKET_BYTES)
+  for (const [peer, belief] of view) {
+    const at = bucketOf(peer) * BUCKET_BYTES
+    const made = fingerprint(belief)
+    for (let index = 0; index < BUCKET_BYTES; index++) buckets[at + index]! ^= made[index]!
+  }
+  return buckets
+}
+
+/** The buckets in which a view differs from that with these digests. */
+export function differingBuckets(view: View, theirs: Bytes): ReadonlySet<number> {
+  const ours = bucketsOf(view)
+  const differs = (bucket: number): boolean => {
+    const at = bucket * BUCKET_BYTES
+    return !sameDigest(ours.subarray(at, at + BUCKET_BYTES), theirs.subarray(at, at + BUCKET_BYTES))
+  }
+  return new Set(Array.from({ length: BUCKETS }, (_, bucket) => bucket).filter(differs))
+}
+
+/** What a view holds of the members in some buckets, or of all. */
+export function summarise(view: View, buckets?: ReadonlySet<number>): readonly Summary[] {
+  return [...within(view, buckets)].map(([peer, belief]) => ({
     peer,
     incarnation: belief.signed.record.incarnation,
     fingerprint: fingerprint(belief),
   }))
 }
 
-/** What a peer with these summaries lacks, and what it has that we lack. */
+function within(view: View, buckets: ReadonlySet<number> | undefined): Iterable<[PeerId, Belief]> {
+  return buckets === undefined ? view : [...view].filter(([peer]) => buckets.has(bucketOf(peer)))
+}
+
+/** What a peer with these summaries of some buckets, or of all, lacks, and what it has that we lack. */
 export function difference(
   view: View,
   summaries: readonly Summary[],
+  buckets?: ReadonlySet<number>,
 ): { readonly offers: readonly PeerId[]; readonly wants: readonly PeerId[] } {
   const theirs = new Map(summaries.map((summary) => [summary.peer, summary]))
-  const offers = [...view].flatMap(([peer, belief]) => {
+  const offers = [...within(view, buckets)].flatMap(([peer, belief]) => {
     const summary = theirs.get(peer)
     const newer = summary === undefined || belief.signed.record.incarnation > summary.incarnation
     return newer || differs(belief, summary) ? [peer] : []

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parsePeerId, type PeerId } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { linksOf, observersOf } from './graph.ts'
+import { linksOf, neighbours, observersOf, ringsOf, ringsWith } from './graph.ts'
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 
@@ -39,6 +39,7 @@ describe.each([
   [33, 5, 10, 3],
   [100, 5, 10, 4],
   [1000, 5, 10, 6],
+  [10_000, 5, 10, 8],
 ])('links among %i members', (count, least, most, hops) => {
   const mesh = members(count)
   const graph = graphOf(linksOf, mesh)
@@ -62,6 +63,15 @@ describe.each([
   test('are the same whatever the order in which members are known', () => {
     expect(linksOf(mesh[0]!, mesh.toReversed())).toEqual(graph.get(mesh[0]!))
   })
+})
+
+test('a graph that follows as members come is the one that is made at once', () => {
+  const [self, ...others] = members(200)
+  let rings = ringsOf(self!, [])
+  for (const [index, member] of others.entries()) {
+    rings = ringsWith(rings, member)
+    expect(neighbours(rings)).toEqual(neighbours(ringsOf(self!, others.slice(0, index + 1).toReversed())))
+  }
 })
 
 test('a large mesh stays connected without any tenth of its members', () => {

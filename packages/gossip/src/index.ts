@@ -1,4 +1,5 @@
 export { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite, type Trust } from './certificate.ts'
+export type { Clone } from './clone.ts'
 export { rootOf } from './digest.ts'
 export { isIsolated, surroundings } from './circle.ts'
 export { encodeFrame, parseFrame, sealAccusation, sealRecord } from './message.ts'

@@ -2,9 +2,11 @@
  * The life of a link: greeted, admitted, open, gone. The dialler shows its certificates first; a peer without valid
  * ones is told nothing, not even that this is a mesh. Of two links to one peer, that of the smaller id's dial stays.
  */
-import { after, type Bytes, type PeerId } from '@vxmesh/core'
-import { receiveAccusation, receiveRecord, offer } from './beliefs.ts'
+import { after, seconds, type Bytes, type PeerId } from '@vxmesh/core'
+import { Set } from 'immutable'
+import { receiveAccusation, receiveRecord } from './beliefs.ts'
 import { verifyChain } from './certificate.ts'
+import { isPassive } from './clone.ts'
 import { receiveAnswer, receiveQuestion, refused, touch, unanswered } from './detector.ts'
 import { dialFailed, dialled, redial } from './dialling.ts'
 import { HELLO_MOST, parseFrame, type Frame } from './message.ts'
@@ -20,8 +22,8 @@ import {
   type Target,
   type Turn,
 } from './state.ts'
-import { receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
-import { change, changeLink, draft, draftRoot, drop, openLinkTo, unlink } from './turn.ts'
+import { receiveBuckets, receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
+import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkTo, unlink } from './turn.ts'
 
 /** How many peers may be at the door at once. */
 const GREETINGS_MOST = 64
@@ -39,8 +41,10 @@ export function linked(turn: Turn, id: LinkId, peer: PeerId, target: Target | un
     differsSince: undefined,
     summarisedAt: undefined,
     congested: false,
+    owed: Set(),
   }
   change(turn, { links: turn.state.links.set(id, link) })
+  if (isPassive(turn)) return unlink(turn, id, 'another machine runs with our key')
   if (turn.state.shunned.has(peer)) return unlink(turn, id, 'broke the protocol of late')
   if (target === undefined && waiting >= GREETINGS_MOST) return unlink(turn, id, 'too many at the door')
   if (target !== undefined) draft(turn, id).hello = turn.env.chain
@@ -81,8 +85,27 @@ export function tidyLinks(turn: Turn): void {
     unlink(turn, link.id, 'showed no certificate in time')
     redial(turn, link)
   }
+  shed(turn)
   const shunned = turn.state.shunned.filter((until) => turn.now < until)
   if (shunned.size !== turn.state.shunned.size) change(turn, { shunned })
+}
+
+/** A link that the graph no longer asks for is kept this long: whoever joins or moves makes many of them for a moment. */
+const SHED_AFTER = seconds(10)
+
+/** How many links are shed with one beat, so that a mesh that grew does not let go of all its old ones at once. */
+const SHED_A_BEAT = 2
+
+/** Ends links that the graph does not ask for, once those that it does are there and both ends agree on who is a member. */
+function shed(turn: Turn): void {
+  const { circle, standings } = turn.state
+  const open = openLinks(turn.state)
+  const linked = new globalThis.Set(open.map((link) => link.peer))
+  if ([...circle.links].some((peer) => !linked.has(peer) && standings.get(peer)?.state === 'alive')) return
+  const needless = open.filter((link) => {
+    return !circle.links.has(link.peer) && link.differsSince === undefined && turn.now - link.since >= SHED_AFTER
+  })
+  for (const link of needless.slice(0, SHED_A_BEAT)) unlink(turn, link.id, 'the graph no longer asks for it')
 }
 
 /** Bytes of one frame came over a link. */
@@ -146,6 +169,7 @@ function receiveFrame(turn: Turn, link: Link, frame: Frame): void {
   const { id, peer } = link
   for (const bytes of frame.records ?? []) receiveRecord(turn, id, peer, bytes)
   for (const bytes of frame.accusations ?? []) receiveAccusation(turn, id, peer, bytes)
+  if (frame.buckets !== undefined) receiveBuckets(turn, id, frame.buckets)
   if (frame.summaries !== undefined) receiveSummaries(turn, id, frame.summaries)
   receiveWants(turn, id, frame.wants ?? [])
   for (const question of frame.questions ?? []) receiveQuestion(turn, id, question)

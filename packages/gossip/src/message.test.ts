@@ -181,7 +181,11 @@ describe('a frame', () => {
       records: fc.array(bytes(40), { maxLength: 5 }),
       accusations: fc.array(bytes(40), { maxLength: 5 }),
       root: digest,
-      summaries: fc.array(fc.record({ peer, incarnation: number, fingerprint: digest }), { maxLength: 5 }),
+      buckets: fc.uint8Array({ minLength: 2048, maxLength: 2048 }).map((each): Bytes => Uint8Array.from(each)),
+      summaries: fc.record({
+        covered: fc.uniqueArray(fc.integer({ min: 0, max: 255 }), { minLength: 1, maxLength: 256 }).map((each) => new Set(each)),
+        summaries: fc.array(fc.record({ peer, incarnation: number, fingerprint: digest }), { maxLength: 5 }),
+      }),
       wants: fc.array(peer, { maxLength: 5 }),
       questions: fc.array(fc.record({ nonce, subject: peer }), { maxLength: 5 }),
       answers: fc.array(fc.record({ nonce, age: fc.option(fc.oneof(nonce, fc.constant(NEVER)), { nil: undefined }) }), { maxLength: 5 }),
@@ -237,7 +241,10 @@ describe('whatever bytes come', () => {
   const readers: readonly ((bytes: Bytes) => Result<unknown>)[] = [parseFrame, open, (bytes) => openAccusation(trust, bytes)]
   const genuine = [
     encodeFrame({ root: new Uint8Array(16), wants: [self!.peer], questions: [{ nonce: 1, subject: other!.peer }] }),
-    encodeFrame({ summaries: [{ peer: self!.peer, incarnation, fingerprint: new Uint8Array(16) }], farewell: incarnation }),
+    encodeFrame({
+      summaries: { covered: new Set([7]), summaries: [{ peer: self!.peer, incarnation, fingerprint: new Uint8Array(16) }] },
+      farewell: incarnation,
+    }),
     encodeFrame({ records: [sealRecord(mesh, self!, chain, record).bytes] }),
     sealRecord(mesh, self!, chain, record).bytes,
     sealAccusation(mesh, self!, other!.peer, incarnation, 'silent').bytes,

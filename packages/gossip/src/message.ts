@@ -42,12 +42,17 @@ export const FRAME_MOST = 256 * 1024
 /** Longest frame before admission: a certificate chain and no more. */
 export const HELLO_MOST = 4096
 
+const BOOT_ID = /^[0-9a-f]{1,32}$/
+
 const RECORD_LIMITS = { control: 8, tunnels: 16, tunnels$: { overlay: 8 } }
 const FRAME_LIMITS = { records: 256, accusations: 1024, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
 
 /** How many records and accusations we put into one frame, and how long they may be together: well below what a receiver takes. */
 export const ITEMS_A_FRAME = 256
 export const ITEM_BYTES_A_FRAME = FRAME_MOST / 2
+
+/** How many summaries we put into one frame, at about 90 bytes each. */
+export const SUMMARIES_A_FRAME = 1500
 
 function recordDomain(mesh: MeshId): string {
   return `vxmesh-record/1/${mesh}`
@@ -66,6 +71,7 @@ export function sealRecord(mesh: MeshId, signer: Signer, chain: Bytes, record: O
   const payload = RecordMessage.encode({
     incarnation: BigInt(record.incarnation),
     bootId: record.bootId,
+    overrides: record.overrides ?? '',
     leaving: record.leaving,
     name: record.name,
     control: [...record.control],
@@ -111,9 +117,18 @@ function parseRecord(peer: PeerId, message: RecordMessage): Result<MemberRecord>
   if (!name.ok) return name
   if (!control.ok) return control
   if (!tunnels.ok) return tunnels
-  if (!/^[0-9a-f]{1,32}$/.test(message.bootId)) return refuse('malformed boot id')
-  const { bootId, leaving } = message
-  return accept({ peer, incarnation: incarnation.value, bootId, leaving, name: name.value, control: control.value, tunnels: tunnels.value })
+  const { bootId, overrides, leaving } = message
+  if (!BOOT_ID.test(bootId) || (overrides !== '' && !BOOT_ID.test(overrides))) return refuse('malformed boot id')
+  return accept({
+    peer,
+    incarnation: incarnation.value,
+    bootId,
+    ...(overrides === '' ? {} : { overrides }),
+    leaving,
+    name: name.value,
+    control: control.value,
+    tunnels: tunnels.value,
+  })
 }
 
 function parseControlAddress(message: RecordMessage['control'][number]): Result<ControlAddress> {
@@ -186,6 +201,12 @@ export function openAccusation(trust: Trust, bytes: Bytes): Result<Accusation> {
 /** What a view holds of one member, in a few bytes. */
 export type Summary = { readonly peer: PeerId; readonly incarnation: Incarnation; readonly fingerprint: Bytes }
 
+export type Summaries = { readonly covered: ReadonlySet<number>; readonly summaries: readonly Summary[] }
+
+/** Members fall into this many buckets, each with a digest of this many bytes. */
+export const BUCKETS = 256
+export const BUCKET_BYTES = 8
+
 /** Asks whether the answerer hears `subject`. */
 export type Question = { readonly nonce: number; readonly subject: PeerId }
 
@@ -203,8 +224,10 @@ export type Frame = {
   readonly accusations?: readonly Bytes[]
   /** The digest of the sender's view. Every frame of an open link is also a heartbeat. */
   readonly root?: Bytes
-  /** The sender's whole view in summary. */
-  readonly summaries?: readonly Summary[]
+  /** The digests of the buckets of the sender's view. */
+  readonly buckets?: Bytes
+  /** What the sender holds of the members in some buckets: of those, all. */
+  readonly summaries?: Summaries
   /** Members of which the sender wants the receiver's record and accusations. */
   readonly wants?: readonly PeerId[]
   readonly questions?: readonly Question[]
@@ -219,8 +242,9 @@ export function encodeFrame(frame: Frame): Bytes {
     ...(frame.root === undefined ? {} : { root: frame.root }),
     records: [...(frame.records ?? [])],
     accusations: [...(frame.accusations ?? [])],
-    summaries: (frame.summaries ?? []).map((summary) => ({ ...summary, incarnation: BigInt(summary.incarnation) })),
-    whole: frame.summaries !== undefined,
+    ...(frame.buckets === undefined ? {} : { buckets: frame.buckets }),
+    summaries: (frame.summaries?.summaries ?? []).map((summary) => ({ ...summary, incarnation: BigInt(summary.incarnation) })),
+    ...(frame.summaries === undefined ? {} : { covered: bitmap(frame.summaries.covered) }),
     wants: [...(frame.wants ?? [])],
     questions: [...(frame.questions ?? [])],
     answers: (frame.answers ?? []).map(({ nonce, age }) => ({ nonce, linked: age !== undefined, age: age ?? 0 })),
@@ -233,7 +257,7 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
   if (bytes.length > FRAME_MOST) return refuse('frame too long')
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
-  const { hello, root, whole, farewell, records, accusations } = message.value
+  const { hello, root, buckets, covered, farewell, records, accusations } = message.value
   const summaries = all(message.value.summaries, parseSummary)
   const wants = all(message.value.wants, parsePeerId)
   const questions = all(message.value.questions, ({ nonce, subject }) => {
@@ -242,11 +266,13 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
   })
   const left = farewell === 0n ? accept(undefined) : parseIncarnation(farewell)
   if (!summaries.ok || !wants.ok || !questions.ok || !left.ok) return refuse('malformed frame')
-  if (root.length !== 0 && root.length !== FINGERPRINT_BYTES) return refuse('malformed digest')
+  const digests = [root.length, FINGERPRINT_BYTES, buckets.length, BUCKETS * BUCKET_BYTES, covered.length, BUCKETS / 8]
+  if (digests.some((length, index) => index % 2 === 0 && length !== 0 && length !== digests[index + 1])) return refuse('malformed digest')
   return accept({
     ...(hello.length === 0 ? {} : { hello }),
     ...(root.length === 0 ? {} : { root }),
-    ...(whole ? { summaries: summaries.value } : {}),
+    ...(buckets.length === 0 ? {} : { buckets }),
+    ...(covered.length === 0 ? {} : { summaries: { covered: bitsOf(covered), summaries: summaries.value } }),
     ...(left.value === undefined ? {} : { farewell: left.value }),
     records,
     accusations,
@@ -254,6 +280,16 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     questions: questions.value,
     answers: message.value.answers.map(({ nonce, linked, age }) => ({ nonce, age: linked ? age : undefined })),
   })
+}
+
+function bitmap(bits: ReadonlySet<number>): Bytes {
+  const bytes = new Uint8Array(BUCKETS / 8)
+  for (const bit of bits) bytes[bit >> 3]! |= 1 << (bit & 7)
+  return bytes
+}
+
+function bitsOf(bytes: Bytes): ReadonlySet<number> {
+  return new Set(Array.from({ length: BUCKETS }, (_, bit) => bit).filter((bit) => (bytes[bit >> 3]! & (1 << (bit & 7))) !== 0))
 }
 
 /** Length of a fingerprint, and of a root, in bytes. */

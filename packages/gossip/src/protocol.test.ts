@@ -2,8 +2,24 @@ import { incarnationAbove, parseIncarnation } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember } from './certificate.ts'
 import type { Identity } from './libp2p/signer.ts'
-import { a, b, c, chainOf, content, d, incarnationsIn, mesh, recordOf, SEED, start, Stepped, stranger, sure } from './libp2p/stepped.ts'
-import { sealAccusation, type Frame } from './message.ts'
+import {
+  a,
+  b,
+  c,
+  chainOf,
+  content,
+  d,
+  incarnationsIn,
+  mesh,
+  recordOf,
+  SEED,
+  start,
+  Stepped,
+  stranger,
+  sure,
+  trust,
+} from './libp2p/stepped.ts'
+import { openRecord, sealAccusation, sealRecord, type Frame } from './message.ts'
 import { REFUTE_PAUSE, SHUN } from './state.ts'
 
 describe('at the door', () => {
@@ -167,5 +183,85 @@ describe('a leave', () => {
     const member = new Stepped(a).meet(1, b).frame(1, { records: [leaving.bytes] })
     expect(member.sent().map(({ frame }) => frame.farewell)).toEqual([101])
     expect(member.state.standings.get(b.peer)).toEqual({ state: 'left' })
+  })
+})
+
+describe('another machine with our key', () => {
+  const ours = '8'
+  /** Its record, above all that was said before, made to override one of this boot id. */
+  const clone = (bootId: string, incarnation: number, overrides?: string, leaving = false) =>
+    sealRecord(mesh, a, chainOf(a.peer), {
+      ...content,
+      bootId,
+      incarnation: sure(parseIncarnation(incarnation)),
+      leaving,
+      ...(overrides === undefined ? {} : { overrides }),
+    }).bytes
+  const meeting = (...records: readonly Uint8Array<ArrayBuffer>[]) => {
+    const member = new Stepped(a, [], ours).meet(1, b).meet(2, c)
+    const effects = records.flatMap((bytes) => [...member.frame(1, { records: [bytes] }).effects, ...member.wait(REFUTE_PAUSE)])
+    return { member, effects }
+  }
+
+  test('is taken for an earlier life of ours until it says that it overrides this one', () => {
+    const { member, effects } = meeting(clone('3', 500), clone('3', 600), clone('3', 700))
+    expect(effects.map(({ kind }) => kind)).not.toContain('cloned')
+    expect(member.state.incarnation).toBe(701)
+    expect(member.state.links.size).toBe(2)
+  })
+
+  test('is told, with whom it shares its key, and we give way where our boot id is the greater', () => {
+    const { member, effects } = meeting(clone('3', 500), clone('3', 600, ours))
+    expect(effects.find((effect) => effect.kind === 'cloned')).toMatchObject({ clone: { bootId: '3', role: 'passive' } })
+    expect(member.state.links.size).toBe(0)
+    expect(Math.max(...incarnationsIn(member.sent(effects)))).toBe(501)
+    expect(member.take({ kind: 'linked', link: 9, peer: b.peer, dialled: undefined }).kinds()).toContain('unlink')
+    expect(member.wait(30_000).some(({ kind }) => kind === 'dial')).toBe(false)
+  })
+
+  test('gets its proof from us before we fall silent', () => {
+    const { member, effects } = meeting(clone('3', 500, ours))
+    const last = member.sent(effects).findLast(({ frame }) => (frame.records?.length ?? 0) > 0)
+    expect(sure(openRecord(trust, last!.frame.records!.at(-1)!, () => undefined)).record).toMatchObject({
+      incarnation: 501,
+      overrides: '3',
+    })
+    expect(member.state.links.size).toBe(0)
+  })
+
+  test('gives way to us where its boot id is the greater', () => {
+    const { member, effects } = meeting(clone('f', 500, ours))
+    expect(effects.find((effect) => effect.kind === 'cloned')).toMatchObject({ clone: { bootId: 'f', role: 'active' } })
+    expect(member.state.incarnation).toBe(501)
+    expect(member.state.links.size).toBe(2)
+  })
+
+  test('is looked for again, and we come back once nobody answers for it', () => {
+    const { member } = meeting(clone('3', 500, ours))
+    const accusation = sealAccusation(mesh, c, a.peer, sure(parseIncarnation(member.state.incarnation)), 'silent')
+    member.wait(70_000)
+    expect(member.effects.length + member.state.dials.size).toBeGreaterThan(0)
+    member.meet(5, b).frame(5, { accusations: [accusation.bytes] })
+    expect(member.kinds()).toContain('cloned')
+    expect(Math.max(...incarnationsIn(member.sent([...member.effects, ...member.wait(REFUTE_PAUSE)])))).toBeGreaterThan(501)
+  })
+
+  test('that left speaks for nobody any more', () => {
+    const { member, effects } = meeting(clone('3', 500, undefined, true))
+    expect(effects.map(({ kind }) => kind)).not.toContain('cloned')
+    expect(member.state.incarnation).toBe(501)
+  })
+})
+
+describe('a link that takes no more', () => {
+  test('is owed what happens meanwhile, of each member only the latest, and gets it when it drains', () => {
+    const member = new Stepped(a).meet(1, b).meet(2, c).take({ kind: 'congested', link: 2 })
+    for (const number of [200, 300, 400]) {
+      member.frame(1, { records: [recordOf(b, sure(parseIncarnation(number))).bytes] })
+      expect(member.sent().filter(({ link }) => link === 2)).toEqual([])
+    }
+    expect([...member.state.links.get(2)!.owed]).toEqual([b.peer])
+    expect(incarnationsIn(member.take({ kind: 'drained', link: 2 }).sent())).toEqual([400])
+    expect(member.state.links.get(2)!.owed.size).toBe(0)
   })
 })

@@ -12,20 +12,22 @@ import {
   EMPTY_VIEW,
   instant,
   isForwarded,
-  nextVerdict,
+  judge,
+  NOBODY_JUDGED,
   NOTHING_HEARD,
   seconds,
-  standings,
   unreachable,
   type Bytes,
   type Incarnation,
   type Instant,
-  type Standing,
+  type PeerId,
 } from '@vxmesh/core'
 import { believe, heed, publish, refute } from './beliefs.ts'
-import { circle } from './circle.ts'
-import { detect, forgiveAfterLag } from './detector.ts'
+import { circleAfter, loneCircle } from './circle.ts'
+import { forgetClone } from './clone.ts'
+import { detect, forgiveAfterLag, noteFlaps } from './detector.ts'
 import { dialDue } from './dialling.ts'
+import { EMPTY_ROOT } from './digest.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
 import { openAccusation, openRecord } from './message.ts'
 import {
@@ -43,7 +45,8 @@ import {
   type State,
   type Turn,
 } from './state.ts'
-import { change, changeLink, draftRoot, flush, openLinks } from './turn.ts'
+import { bury } from './tombstones.ts'
+import { change, changeLink, draftRoot, flush, isIndebted, openLinks } from './turn.ts'
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] }
 
@@ -68,7 +71,7 @@ const DEATHS_KEPT = seconds(15)
 /** A member at its start: it believes what it believed before, if it still verifies, and announces itself. */
 export function begin(beginning: Beginning, now: Instant, env: Environment): Step {
   const { content, above, seeds, saved } = beginning
-  const turn = takeTurn(emptyState(content, above, seeds, now), now, env)
+  const turn = takeTurn(emptyState(env.signer.peer, content, above, seeds, now), now, env)
   for (const bytes of saved.records) {
     const opened = openRecord(env.trust, bytes, (peer) => turn.state.view.get(peer)?.signed)
     if (opened.ok && opened.value.record.peer !== env.signer.peer) believe(turn, opened.value)
@@ -81,7 +84,7 @@ export function begin(beginning: Beginning, now: Instant, env: Environment): Ste
   return settle(turn)
 }
 
-function emptyState(content: Content, incarnation: Incarnation, seeds: readonly Seed[], now: Instant): State {
+function emptyState(self: PeerId, content: Content, incarnation: Incarnation, seeds: readonly Seed[], now: Instant): State {
   return {
     aloneUntil: now,
     content,
@@ -92,9 +95,14 @@ function emptyState(content: Content, incarnation: Incarnation, seeds: readonly 
     left: false,
     view: EMPTY_VIEW,
     heard: NOTHING_HEARD,
-    standings: Map(),
+    ...NOBODY_JUDGED,
+    root: EMPTY_ROOT,
     judged: EMPTY_VIEW,
-    verdictAt: undefined,
+    unjudged: Set(),
+    circle: loneCircle(self),
+    flaps: Map(),
+    clone: undefined,
+    comparisons: { begun: 0, bytes: 0 },
     links: Map(),
     watches: Map(),
     dials: Map(),
@@ -134,7 +142,7 @@ function take(turn: Turn, input: Input): void {
     case 'congested':
       return changeLink(turn, input.link, { congested: true })
     case 'drained':
-      return drained(turn, input.link)
+      return changeLink(turn, input.link, { congested: false })
     case 'undialled':
       return undialled(turn, input.target, input.failure)
     case 'announce':
@@ -149,12 +157,6 @@ function take(turn: Turn, input: Input): void {
   }
 }
 
-/** A link takes frames again: what was not sent meanwhile is found by comparing. */
-function drained(turn: Turn, link: number): void {
-  changeLink(turn, link, { congested: false })
-  if (turn.state.links.get(link)?.phase === 'open') draftRoot(turn, link)
-}
-
 function leave(turn: Turn): void {
   if (turn.state.leaving !== undefined) return
   change(turn, { leaving: { since: turn.now, farewells: Set() } })
@@ -164,9 +166,9 @@ function leave(turn: Turn): void {
 /** What every turn ends with: standings, what time has brought, dials, and the frames to send. */
 function settle(turn: Turn): Step {
   refute(turn)
-  judge(turn)
+  judgeAll(turn)
   if (turn.now >= turn.state.nextBeat) beat(turn)
-  judge(turn)
+  judgeAll(turn)
   const dialAt = turn.state.leaving === undefined ? dialDue(turn) : instant(Infinity)
   flush(turn)
   finishLeave(turn)
@@ -174,31 +176,29 @@ function settle(turn: Turn): Step {
   return { state: turn.state, effects: turn.effects }
 }
 
-/** Derives all standings again if what they follow from has changed, and tells what became of whom. */
-function judge(turn: Turn): void {
-  const { view, judged, verdictAt } = turn.state
+/** Brings the standings up to date with the view and with time, and tells what became of whom. */
+function judgeAll(turn: Turn): void {
+  const { view, judged, unjudged, verdictAt, heard } = turn.state
   if (view === judged && (verdictAt === undefined || turn.now < verdictAt)) return
-  const before = turn.state.standings
-  const derived = standings(view, turn.state.heard, turn.now)
-  const same = derived.size === before.size && derived.every((standing, peer) => sameStanding(standing, before.get(peer)))
-  change(turn, { judged: view, verdictAt: nextVerdict(turn.state.heard, turn.now), standings: same ? before : derived })
-  if (view !== judged || !same) turn.effects.push({ kind: 'changed' })
-  for (const [peer, is] of derived) {
-    const was = before.get(peer)
-    if (peer === turn.env.signer.peer || was?.state === is.state) continue
-    turn.effects.push({ kind: 'member', record: view.get(peer)!.signed.record, was, is })
+  const { judgement, changes } = judge(turn.state, { view, before: judged, changed: unjudged, heard, now: turn.now })
+  const self = turn.env.signer.peer
+  const circle = circleAfter(turn.state.circle, self, judgement.standings, changes)
+  change(turn, { ...judgement, circle, judged: view, unjudged: Set() })
+  if (view !== judged || changes.length > 0) turn.effects.push({ kind: 'changed' })
+  const others = changes.filter(({ peer }) => peer !== self)
+  noteFlaps(turn, others)
+  for (const { peer, was, is } of others) {
+    if (was?.state !== is.state) turn.effects.push({ kind: 'member', record: view.get(peer)!.signed.record, was, is })
     if (is.state === 'dead' && was !== undefined && isForwarded(was)) change(turn, { deaths: [...turn.state.deaths, turn.now] })
   }
-}
-
-function sameStanding(a: Standing, b: Standing | undefined): boolean {
-  return a.state === b?.state && (a.state !== 'suspect' || b.state !== 'suspect' || a.accusers === b.accusers)
+  bury(turn)
 }
 
 function beat(turn: Turn): void {
   tidyLinks(turn)
   detect(turn)
-  const { observed } = circle(turn.state, turn.env.signer.peer)
+  forgetClone(turn)
+  const { observed } = turn.state.circle
   const slow = Math.floor(turn.now / ANTI_ENTROPY) !== Math.floor((turn.state.nextBeat - BEAT) / ANTI_ENTROPY)
   for (const link of openLinks(turn.state)) if (slow || observed.has(link.peer)) draftRoot(turn, link.id)
   change(turn, {
@@ -207,12 +207,14 @@ function beat(turn: Turn): void {
   })
 }
 
-function nextWake({ nextBeat, refutes, publishedAt, leaving }: State, now: Instant, dialAt: Instant): Instant {
+function nextWake(state: State, now: Instant, dialAt: Instant): Instant {
+  const { nextBeat, refutes, publishedAt, leaving, clone } = state
   const wakes = [
     nextBeat,
     dialAt,
     ...(leaving === undefined ? [] : [after(leaving.since, LEAVE_WAIT)]),
-    ...(refutes ? [after(publishedAt, REFUTE_PAUSE)] : []),
+    ...(isIndebted(state) ? [now] : []),
+    ...(refutes && clone?.role !== 'passive' ? [after(publishedAt, REFUTE_PAUSE)] : []),
   ]
   return instant(Math.max(now, Math.min(...wakes)))
 }

@@ -12,6 +12,7 @@ import {
   type Heard,
   type Incarnation,
   type Instant,
+  type Judgement,
   type MemberRecord,
   type PeerId,
   type Random,
@@ -20,7 +21,9 @@ import {
   type View,
 } from '@vxmesh/core'
 import type { Trust } from './certificate.ts'
-import type { Summary } from './message.ts'
+import type { Circle } from './circle.ts'
+import type { Clone } from './clone.ts'
+import type { Summaries } from './message.ts'
 
 /** One long-lived stream to a peer. The shell numbers them; two links to one peer may exist for a moment. */
 export type LinkId = number
@@ -54,8 +57,13 @@ export type Link = {
   /** When its view was first seen to differ from ours; undefined while equal. */
   readonly differsSince: Instant | undefined
   readonly summarisedAt: Instant | undefined
-  /** The stream takes no more for now: nothing is queued, what it missed is compared once it drains. */
+  /** The stream takes no more for now. */
   readonly congested: boolean
+  /**
+   * Whose items wait until it does. Of each only the latest is sent then: what waits is bounded by the number of members,
+   * however much happens meanwhile.
+   */
+  readonly owed: Set<PeerId>
 }
 
 /** What is heard of a member that we may have to accuse. */
@@ -86,7 +94,13 @@ export type Content = Pick<MemberRecord, 'name' | 'control' | 'tunnels'>
 /** What became of a seed: the peer it led to, once it did, and what stood in the way of the last dial. */
 export type SeedState = { readonly peer: PeerId | undefined; readonly trouble: DialFailure | 'unwelcome' | undefined }
 
-export type State = {
+/** How often a member came back from the dead, and when last: see `detector.ts`. */
+export type Flaps = { readonly count: number; readonly at: Instant }
+
+/** What comparing views took so far: how often we began to, and the bytes of digests and summaries that we sent. */
+type Comparisons = { readonly begun: number; readonly bytes: number }
+
+export type State = Judgement & {
   /** When this member started, or was last alone: since then it must have exchanged views before it removes anything. */
   readonly aloneUntil: Instant
   readonly content: Content
@@ -99,10 +113,16 @@ export type State = {
   readonly left: boolean
   readonly view: View
   readonly heard: Heard
-  readonly standings: Map<PeerId, Standing>
-  /** The view that the standings were derived from, and when time alone will change them. */
+  /** The digest of the view. */
+  readonly root: Bytes
+  /** The view that the standings were derived from, and of whom it is not ours any more. */
   readonly judged: View
-  readonly verdictAt: Instant | undefined
+  readonly unjudged: Set<PeerId>
+  readonly circle: Circle
+  readonly flaps: Map<PeerId, Flaps>
+  /** Another machine that runs with our key. */
+  readonly clone: Clone | undefined
+  readonly comparisons: Comparisons
   readonly links: Map<LinkId, Link>
   readonly watches: Map<PeerId, Watch>
   readonly dials: Map<Target, Dialling>
@@ -157,6 +177,8 @@ export type Effect =
   | { readonly kind: 'dropped'; readonly peer: PeerId; readonly reason: string }
   /** A seed does not lead to a link, for now. */
   | { readonly kind: 'trouble'; readonly seed: Seed; readonly trouble: NonNullable<SeedState['trouble']> }
+  /** Another machine was found to run with our key, or no longer does: `undefined`. */
+  | { readonly kind: 'cloned'; readonly clone: Clone | undefined }
   /** The view or a standing changed: the kernel may have to follow. */
   | { readonly kind: 'changed' }
   /** Our leave has reached others, or as many as could be waited for. */
@@ -175,7 +197,8 @@ export type Turn = {
 export type Draft = {
   hello?: Bytes
   root?: Bytes
-  summaries?: readonly Summary[]
+  buckets?: Bytes
+  summaries?: Summaries
   farewell?: Incarnation
   readonly items: globalThis.Map<PeerId, PeerItems>
   readonly wants: PeerId[]

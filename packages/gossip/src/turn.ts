@@ -1,6 +1,6 @@
-import { rootOf } from './digest.ts'
-import { encodeFrame, ITEM_BYTES_A_FRAME, ITEMS_A_FRAME } from './message.ts'
-import type { Bytes, PeerId } from '@vxmesh/core'
+import type { Bytes, PeerId, View } from '@vxmesh/core'
+import { bucketOf, rootAfter } from './digest.ts'
+import { encodeFrame, ITEM_BYTES_A_FRAME, ITEMS_A_FRAME, SUMMARIES_A_FRAME, type Frame, type Summaries, type Summary } from './message.ts'
 import type { Draft, Link, LinkId, PeerItems, State, Turn } from './state.ts'
 
 /** Replaces parts of the state of a turn. */
@@ -11,6 +11,12 @@ export function change(turn: Turn, parts: Partial<State>): void {
 export function changeLink(turn: Turn, link: LinkId, parts: Partial<Link>): void {
   const held = turn.state.links.get(link)
   if (held !== undefined) change(turn, { links: turn.state.links.set(link, { ...held, ...parts }) })
+}
+
+/** The view in which one belief changed, and what follows from it at once. */
+export function changeBelief(turn: Turn, view: View, peer: PeerId): void {
+  const { root, unjudged, view: before } = turn.state
+  change(turn, { view, root: rootAfter(root, before.get(peer), view.get(peer)), unjudged: unjudged.add(peer) })
 }
 
 /** The frame that this turn will send on a link. */
@@ -33,7 +39,7 @@ export function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
 }
 
 export function draftRoot(turn: Turn, link: LinkId): void {
-  draft(turn, link).root = rootOf(turn.state.view)
+  draft(turn, link).root = turn.state.root
 }
 
 export function openLinks(state: State): readonly Link[] {
@@ -59,26 +65,74 @@ export function drop(turn: Turn, peer: PeerId, reason: string): void {
 
 /** The sends of a turn. */
 export function flush(turn: Turn): void {
+  payDebts(turn)
   for (const id of turn.drafts.keys()) flushLink(turn, id)
 }
 
-/** What this turn has to say on one link. A link that is congested gets nothing: it compares views when it drains. */
+/** How many members a link is told of in one turn, so that a newcomer to a large mesh does not fill its stream at once. */
+const MEMBERS_A_TURN = 1024
+
+/** What links were owed goes with this turn, as much as one turn should say. */
+function payDebts(turn: Turn): void {
+  for (const { id, owed, congested } of turn.state.links.values()) {
+    if (congested || owed.isEmpty()) continue
+    const paid = [...owed.take(Math.max(0, MEMBERS_A_TURN - draft(turn, id).items.size))]
+    for (const peer of paid) offer(turn, id, peer)
+    changeLink(turn, id, { owed: owed.subtract(paid) })
+    // What is compared then is all there is to say.
+    if (paid.length === owed.size) draftRoot(turn, id)
+  }
+}
+
+/** Whether some link could be told more in another turn. */
+export function isIndebted(state: State): boolean {
+  return state.links.some(({ owed, congested }) => !congested && !owed.isEmpty())
+}
+
+/** What we hold about a member, for the next frame of a link: its record, then who accuses it. */
+export function offer(turn: Turn, link: LinkId, peer: PeerId): void {
+  const belief = turn.state.view.get(peer)
+  if (belief === undefined) return
+  const items = draftItems(turn, link, peer)
+  items.record = belief.signed.bytes
+  items.accusations.length = 0
+  items.accusations.push(...[...belief.accusations.values()].map((accusation) => accusation.bytes))
+}
+
+/** What this turn has to say on one link. A link that is congested is owed it. */
 export function flushLink(turn: Turn, id: LinkId): void {
   const made = turn.drafts.get(id)
   const link = turn.state.links.get(id)
   turn.drafts.delete(id)
-  if (made === undefined || link === undefined || link.congested) return
-  for (const bytes of frames(made)) turn.effects.push({ kind: 'send', link: id, bytes })
+  if (made === undefined || link === undefined) return
+  if (link.congested) return owe(turn, id, made.items.keys())
+  const sent = frames(made)
+  for (const bytes of sent) turn.effects.push({ kind: 'send', link: id, bytes })
+  if (made.buckets === undefined && made.summaries === undefined && made.wants.length === 0) return
+  const { begun, bytes } = turn.state.comparisons
+  const items = [...made.items.values()].reduce((sum, { record, accusations }) => sum + lengthOf([record, ...accusations]), 0)
+  change(turn, { comparisons: { begun, bytes: bytes + lengthOf(sent) - items } })
+}
+
+function lengthOf(parts: readonly (Bytes | undefined)[]): number {
+  return parts.reduce((sum, part) => sum + (part?.length ?? 0), 0)
+}
+
+/** Whom a link is to be told of when there is room. */
+export function owe(turn: Turn, id: LinkId, peers: Iterable<PeerId>): void {
+  const link = turn.state.links.get(id)
+  if (link !== undefined) changeLink(turn, id, { owed: link.owed.union(peers) })
 }
 
 type Chunk = { readonly records: Bytes[]; readonly accusations: Bytes[]; bytes: number }
 
 /** Items in the order they were drafted, spread over as many frames as they need: a record never comes after what accuses its owner. */
 function chunksOf(items: Iterable<PeerItems>): readonly Chunk[] {
-  const chunks: Chunk[] = [{ records: [], accusations: [], bytes: 0 }]
+  const chunks: Chunk[] = []
   const put = (kind: 'records' | 'accusations', item: Bytes): void => {
-    const last = chunks.at(-1)!
-    const full = last.records.length + last.accusations.length === ITEMS_A_FRAME || last.bytes + item.length > ITEM_BYTES_A_FRAME
+    const last = chunks.at(-1)
+    const full =
+      last === undefined || last.records.length + last.accusations.length === ITEMS_A_FRAME || last.bytes + item.length > ITEM_BYTES_A_FRAME
     const chunk = full ? { records: [], accusations: [], bytes: 0 } : last
     if (full) chunks.push(chunk)
     chunk[kind].push(item)
@@ -91,19 +145,49 @@ function chunksOf(items: Iterable<PeerItems>): readonly Chunk[] {
   return chunks
 }
 
-/** A draft as bytes. */
-export function frames(made: Draft): readonly Bytes[] {
-  const { items, hello, ...rest } = made
-  const chunks = chunksOf(items.values())
-  // A greeting stands alone: what follows it is for an admitted peer, and frames before admission are short.
-  const greeting = hello === undefined ? [] : [encodeFrame({ hello })]
-  const only = items.size === 0 && hello !== undefined && isEmpty(rest)
-  if (only) return greeting
-  const bodies = chunks.map(({ records, accusations }, index) => encodeFrame({ records, accusations, ...(index === 0 ? rest : {}) }))
-  return [...greeting, ...bodies]
+/** Summaries spread over as many frames as they need, each with whole buckets. */
+function portionsOf({ covered, summaries }: Summaries): readonly Summaries[] {
+  if (summaries.length <= SUMMARIES_A_FRAME) return [{ covered, summaries }]
+  const byBucket = Map.groupBy(summaries, ({ peer }) => bucketOf(peer))
+  const portions: { readonly covered: Set<number>; readonly summaries: Summary[] }[] = []
+  for (const bucket of covered) {
+    // More in one bucket than in a frame: whoever made so many ids for it is told of the first.
+    const inside = (byBucket.get(bucket) ?? []).slice(0, SUMMARIES_A_FRAME)
+    const last = portions.at(-1)
+    const portion =
+      last === undefined || last.summaries.length + inside.length > SUMMARIES_A_FRAME ? { covered: new Set<number>(), summaries: [] } : last
+    if (portion !== last) portions.push(portion)
+    portion.covered.add(bucket)
+    portion.summaries.push(...inside)
+  }
+  return portions
 }
 
-function isEmpty(rest: Omit<Draft, 'items' | 'hello'>): boolean {
-  const { root, summaries, farewell, wants, questions, answers } = rest
-  return root === undefined && summaries === undefined && farewell === undefined && wants.length + questions.length + answers.length === 0
+/** Most frames are heartbeats, and of those one turn sends the same on every link. */
+const heartbeats = new WeakMap<Bytes, Bytes>()
+
+function heartbeat(root: Bytes): Bytes {
+  const known = heartbeats.get(root)
+  if (known !== undefined) return known
+  const made = encodeFrame({ root })
+  heartbeats.set(root, made)
+  return made
+}
+
+/** A draft as bytes. */
+export function frames(made: Draft): readonly Bytes[] {
+  const { items, hello, summaries, ...rest } = made
+  const { root } = rest
+  const few = items.size === 0 && summaries === undefined && rest.buckets === undefined && rest.farewell === undefined
+  const quiet = few && rest.wants.length + rest.questions.length + rest.answers.length === 0
+  if (quiet && hello === undefined && root !== undefined) return [heartbeat(root)]
+  // A greeting stands alone: what follows it is for an admitted peer, and frames before admission are short.
+  const greeting = hello === undefined ? [] : [encodeFrame({ hello })]
+  if (quiet && root === undefined) return greeting
+  const parts: readonly Frame[] = [
+    ...chunksOf(items.values()).map(({ records, accusations }) => ({ records, accusations })),
+    ...(summaries === undefined ? [] : portionsOf(summaries).map((portion) => ({ summaries: portion }))),
+  ]
+  // What the sender's view comes to is said after all that makes it so.
+  return [...greeting, ...[...parts.slice(0, -1), { ...parts.at(-1), ...rest }].map(encodeFrame)]
 }

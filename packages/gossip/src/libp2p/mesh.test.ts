@@ -62,6 +62,7 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
       changed: () => {},
       member: (record, _was, is) => told.push(`${record.name} is ${is.state}`),
       dropped: (_peer, reason) => told.push(`dropped: ${reason}`),
+      cloned: () => undefined,
       trouble: (_seed, trouble) => told.push(trouble),
     },
   })

@@ -12,6 +12,7 @@ import {
   type Random,
   type Standing,
 } from '@vxmesh/core'
+import type { Clone } from '../clone.ts'
 import { begin, step, type Saved, type Step } from '../protocol.ts'
 import type { Content, Effect, Environment, Input, Seed, SeedState, State } from '../state.ts'
 import { envelopeVerifier, type Identity } from './signer.ts'
@@ -25,6 +26,8 @@ export type MeshListener = {
   changed(): void
   member(record: MemberRecord, was: Standing | undefined, is: Standing): void
   dropped(peer: PeerId, reason: string): void
+  /** Another machine runs with our key, or, `undefined`, no longer seems to. */
+  cloned(clone: Clone | undefined): void
   /** A seed does not lead to a link, for now; said at every dial of it. */
   trouble(seed: Seed, trouble: NonNullable<SeedState['trouble']>): void
 }
@@ -138,6 +141,8 @@ function perform(effect: Effect, transport: Transport, listener: MeshListener, l
       return listener.dropped(effect.peer, effect.reason)
     case 'trouble':
       return listener.trouble(effect.seed, effect.trouble)
+    case 'cloned':
+      return listener.cloned(effect.clone)
     case 'changed':
       return listener.changed()
     case 'left':

@@ -33,7 +33,7 @@ const [meshKey, invite] = [key(4), key(5)]
 export const stranger = key(6)
 
 export const mesh = sure(parseMeshId(meshKey.peer))
-const trust = { mesh, verifier: envelopeVerifier }
+export const trust = { mesh, verifier: envelopeVerifier }
 const certificate = certifyInvite(meshKey, invite.peer)
 export const content = { name: sure(parseMemberName('host')), control: [], tunnels: [] }
 export const start = sure(parseIncarnation(100))
@@ -50,8 +50,8 @@ export class Stepped {
   now = 1000
   readonly #env: Environment
 
-  constructor(self: Identity, seeds: readonly Seed[] = []) {
-    this.#env = { trust, signer: self, chain: chainOf(self.peer), bootId: '1', random: () => 0.5 }
+  constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1') {
+    this.#env = { trust, signer: self, chain: chainOf(self.peer), bootId, random: () => 0.5 }
     const { state, effects } = begin(
       { content, above: start, seeds, saved: { records: [], accusations: [] } },
       instant(this.now),
