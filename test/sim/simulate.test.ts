@@ -45,7 +45,7 @@ describe('the command', () => {
 
   test('prints the whole history when asked to', async () => {
     const { stdout } = await simulate('--seed', '1', '--members', '2', '--scenario', 'leave', '--minutes', '0.1', '--trace')
-    expect(stdout).toContain('\n3.000 -- leave m')
+    expect(stdout).toContain('\n    3.000  --     leave m')
   })
 
   test('lists its scenarios', async () => {

@@ -55,6 +55,18 @@ export class Truth {
     }
   }
 
+  /** The connections between two hosts die in silence: for a moment they are as good as cut, until both know. */
+  parted(one: Host, other: Host): void {
+    const { now } = this.#of().schedule
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const apart = this.#apart.get(from) ?? new Map<Host, Instant>()
+      this.#apart.set(from, apart.set(to, now))
+    }
+  }
+
   /** From now on the laws protect others from this host, and it from nobody. */
   lies(host: Host): void {
     this.#liars.add(host)

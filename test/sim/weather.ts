@@ -45,6 +45,8 @@ export function weather(size: number, seed: number, storm: Duration, shown: Show
 export function clear(cluster: Cluster): void {
   cluster.heal()
   for (const name of cluster.names) {
+    cluster.setKernel(name, 'well')
+    cluster.setDisk(name, 'roomy')
     cluster.powerOn(name)
     cluster.start(name)
   }
