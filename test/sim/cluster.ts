@@ -80,6 +80,7 @@ export class Cluster {
     const seals = new Seals(`world ${String(this.#seed)}`)
     this.#world = { schedule: this.#schedule, dice: this.dice, network: this.#network, seals, trace: this.trace, laws: this.laws }
     this.laws.over(this.#world)
+    this.#network.silent = (from, to) => this.laws.truth.parted(from, to)
     for (const name of names) this.#add(name, names)
     for (const host of this.hosts) if (options.stopped?.includes(host.name) !== true) host.start()
   }

@@ -9,6 +9,7 @@
  */
 import {
   after,
+  elapsed,
   instant,
   milliseconds,
   seconds,
@@ -81,7 +82,7 @@ type End = {
   /** Its host lost power: nothing is sent again. */
   gone: boolean
 }
-type Stuck = { readonly items: Item[]; again: Instant; wait: Duration }
+type Stuck = { readonly items: Item[]; readonly since: Instant; again: Instant; wait: Duration }
 type Pair = readonly [from: End, to: End]
 type Item = { readonly kind: 'linked' } | { readonly kind: 'frame'; readonly bytes: Bytes } | { readonly kind: 'closed' }
 
@@ -99,7 +100,12 @@ const FIRST_RESEND = milliseconds(200)
 /** What comes on top of the least time between sites, as a share of it. */
 const FAR_JITTER = 0.05
 
+/** A path on which nothing comes through for this long, a beat less than the protocol's patience, was as good as cut. */
+const SILENT = milliseconds(750)
+
 export class Network {
+  /** Is told of two hosts between which nothing came through for a while. */
+  silent: (from: Station, to: Station) => void = () => {}
   readonly #schedule: Schedule
   readonly #dice: Dice
   readonly #options: NetworkOptions
@@ -172,8 +178,14 @@ export class Network {
     else {
       const handshake = this.#handshake(from, find() ?? from)
       if (handshake < DIAL_TIMEOUT) this.#schedule.in(handshake, attempt)
-      else this.#schedule.at(late, () => answer('unanswered'))
+      else this.#schedule.at(late, () => this.#giveUp(from, find(), answer))
     }
+  }
+
+  /** A dial whose packets were dropped. */
+  #giveUp(from: Station, to: Station | undefined, answer: (failure: 'unanswered') => void): void {
+    if (to !== undefined) this.silent(from, to)
+    answer('unanswered')
   }
 
   /** @param at when its last byte has left the host */
@@ -260,7 +272,7 @@ export class Network {
       // What comes after a gap tells of it: then nobody waits for the timer.
       if (!dropped) this.#resend(pair, from.stuck, after(at, milliseconds(2 * this.#hop(from.station, to.station))))
     } else if (dropped) {
-      from.stuck = { items: [item], again: instant(Infinity), wait: FIRST_RESEND }
+      from.stuck = { items: [item], since: at, again: instant(Infinity), wait: FIRST_RESEND }
       this.#resend(pair, from.stuck, after(at, FIRST_RESEND))
     } else this.#launch(pair, item, at)
   }
@@ -272,9 +284,11 @@ export class Network {
     this.#schedule.at(at, () => {
       const [from, to] = pair
       if (from.stuck !== stuck || stuck.again !== at || from.gone) return
+      if (elapsed(stuck.since, at) >= SILENT) this.silent(from.station, to.station)
       if (this.#drops(from.station, to.station)) {
         stuck.again = instant(Infinity)
         stuck.wait = milliseconds(2 * stuck.wait)
+        if (elapsed(stuck.since, at) + stuck.wait >= SILENT) this.silent(from.station, to.station)
         return this.#resend(pair, stuck, after(at, stuck.wait))
       }
       from.stuck = undefined
