@@ -141,7 +141,7 @@ export class Cluster {
   }
 
   /** `kill -STOP`, and `kill -CONT` after a while. */
-  pause(name: string, duration: Duration, what = `pause ${name} for ${String(duration / 1000)} s`, before = () => {}): void {
+  pause(name: string, duration: Duration, what = `pause ${name} for ${inSeconds(duration)}`, before = () => {}): void {
     this.#breaking(name, what, () => {
       const host = this.host(name)
       const { life } = host
@@ -162,14 +162,14 @@ export class Cluster {
 
   /** The whole machine stands still, as a virtual one may. Its clock may stand still with it: then it does not know. */
   stall(name: string, duration: Duration, clock: 'runs on' | 'stands still'): void {
-    this.pause(name, duration, `stall ${name} for ${String(duration / 1000)} s, whose clock ${clock}`, () => {
+    this.pause(name, duration, `stall ${name} for ${inSeconds(duration)}, its clock ${clock}`, () => {
       if (clock === 'stands still') this.host(name).clock.stoodStill(duration)
     })
   }
 
   /** Somebody sets a wall clock, forward or back. */
   setClock(name: string, by: Duration): void {
-    this.#striking(name, `set the clock of ${name} by ${String(by / 1000)} s`, () => this.host(name).clock.setWall(by))
+    this.#striking(name, `set the clock of ${name} by ${inSeconds(by)}`, () => this.host(name).clock.setWall(by))
   }
 
   /** From now on its kernel takes what it is told in this way. */
@@ -181,7 +181,7 @@ export class Cluster {
       host.writing = { kind: 'well' }
       return this.#repaired(place, `${place} works`)
     }
-    const what = how === 'failing' ? `${place} refuses` : `${place} takes ${String(how.slow / 1000)} s a write`
+    const what = how === 'failing' ? `${place} refuses` : `${place} takes ${inSeconds(how.slow)} a write`
     this.#breaking(place, what, () => {
       host.writing = how === 'failing' ? { kind: 'failing', refuse: () => 1 + this.dice.below(8) } : { kind: 'slow', each: how.slow }
     })
@@ -395,6 +395,10 @@ export class Cluster {
     if (this.#options.garbage !== undefined) this.#collectGarbage(host, this.#options.garbage.every)
     return host
   }
+}
+
+function inSeconds(duration: Duration): string {
+  return `${String(Number((duration / 1000).toFixed(3)))} s`
 }
 
 function byNumber(a: IpAddress, b: IpAddress): number {

@@ -2,7 +2,19 @@
  * The laws of DESIGN section 9, checked after every step of every host against what really is: who signed what, who
  * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
  */
-import { isForwarded, plan, slot, type Entry, type Operation, type Reading, type PeerId, type Slot } from '@vxmesh/core'
+import {
+  elapsed,
+  isForwarded,
+  seconds,
+  type Instant,
+  plan,
+  slot,
+  type Entry,
+  type Operation,
+  type Reading,
+  type PeerId,
+  type Slot,
+} from '@vxmesh/core'
 import { parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Turn } from './reconcile.ts'
@@ -25,8 +37,9 @@ const LINKS_A_PEER = 4
 const LINKS_AT_THE_DOOR = 64
 const REASONS_MOST = 40
 
-/** How often the standing of an identity that runs twice may change for one other member, all in all. */
+/** How often the standing or the place of an identity that runs twice may change for one other member, and within what. */
 const FLAPS_MOST = 20
+const FLAPS_WITHIN = seconds(60)
 
 /** No record fits into a frame this short. */
 const HEARTBEAT_MOST = 150
@@ -40,9 +53,9 @@ export class Laws {
   /** How many steps of the protocol were looked at. */
   steps = 0
   #world: World | undefined
-  /** Identities that two hosts have, and how often each member saw one of them change its standing. */
+  /** Identities that two hosts have, and when each member saw one of them change its standing or its place. */
   readonly #clones = new Set<PeerId>()
-  readonly #flaps = new Map<Host, number>()
+  readonly #flaps = new Map<Host, readonly Instant[]>()
 
   /** @param replay how the same history is had again */
   constructor(replay: string, hosts: readonly Host[]) {
@@ -77,14 +90,18 @@ export class Laws {
     this.#words(host, before, state, effects)
   }
 
-  /** What two hosts with one identity do to each other is their affair: the others see few changes of it. */
+  /** What two hosts with one identity do to each other is their affair: the others see it change seldom. */
   #calm(host: Host, effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      if (effect.kind !== 'member' || !this.#clones.has(effect.record.peer) || host.peer === effect.record.peer) continue
-      const flaps = (this.#flaps.get(host) ?? 0) + 1
-      this.#flaps.set(host, flaps)
-      if (flaps > FLAPS_MOST) this.broken(host, 'law 3', `saw ${effect.record.name}, which runs twice, change ${String(flaps)} times`)
-    }
+    for (const effect of effects) if (effect.kind === 'member') this.#flap(host, effect.record.peer)
+  }
+
+  #flap(host: Host, peer: PeerId | undefined): void {
+    if (peer === undefined || !this.#clones.has(peer) || host.peer === peer) return
+    const { now } = this.#of().schedule
+    const flaps = [...(this.#flaps.get(host) ?? []), now].filter((at) => elapsed(at, now) < FLAPS_WITHIN)
+    this.#flaps.set(host, flaps)
+    if (flaps.length > FLAPS_MOST)
+      this.broken(host, 'law 3', `saw a member that runs twice change ${String(flaps.length)} times in a minute`)
   }
 
   /** Law 2: nothing believed goes back, and nobody is believed at what they never signed. */
@@ -160,6 +177,7 @@ export class Laws {
   /** Before a turn of the reconciler is carried out. */
   planned(host: Host, { state, operations, reading, ours, hold }: Turn): void {
     for (const { kind, entry } of operations) {
+      if (this.#clones.size > 0) this.#flap(host, this.#hosts.find((each) => each.has(entry.underlay))?.peer)
       const added = this.#added.get(host) ?? new Set()
       if (kind === 'add') {
         this.#mayAdd(host, state, entry)
