@@ -113,12 +113,13 @@ function lose(broken: string): void {
 }
 
 /** What comes of a part of a history, or why it ended there, with the lines that led to it. */
-function attempt<Value>(part: () => Value, { trace }: Ask): { readonly value: Value } | { readonly broken: string } {
+function attempt<Value>(part: () => Value, ask: Ask): { readonly value: Value } | { readonly broken: string } {
   try {
     return { value: part() }
   } catch (error) {
     if (error instanceof LawBroken) return { broken: error.message }
-    const broken = `the protocol threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThe last lines:\n${trace?.tail() ?? ''}`
+    const thrown = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    const broken = `the protocol threw: ${thrown}\n${ask.trace?.account(replayOf(ask)) ?? ''}`
     return { broken }
   }
 }

@@ -9,11 +9,12 @@
  *     expect(cluster.reaches('a')).toEqual(['10.0.0.2'])
  */
 import { milliseconds, seconds, type Duration, type Instant, type InterfaceAddress, type IpAddress, type Standing } from '@vxmesh/core'
+import { COSTS, type Costs } from './attention.ts'
 import { Dice } from './dice.ts'
 import { Faults, NETWORK } from './faults.ts'
 import { Host, type StartOptions } from './host.ts'
 import { Laws } from './laws.ts'
-import type { Lie } from './lies.ts'
+import { ownWords, type Lie } from './lies.ts'
 import { CALM, Network, type NetworkOptions } from './network.ts'
 import { Schedule } from './schedule.ts'
 import { peerNamed, Seals } from './seals.ts'
@@ -31,11 +32,20 @@ export type ClusterOptions = {
   /** Overlay addresses, where they are not to follow from the order. */
   readonly overlays?: Readonly<Record<string, string>>
   readonly network?: Partial<NetworkOptions>
+  /** Where hosts stand, where not all are in one place. */
+  readonly sites?: Readonly<Record<string, string>>
+  readonly costs?: Partial<Costs>
+  /** How often each daemon collects garbage, on the mean; without it, never by itself. */
+  readonly garbage?: { readonly every: Duration }
   /** The command that tells this history again, for the message of a law that breaks. */
   readonly replay?: string
   /** Where its lines go. */
   readonly trace?: Trace
 }
+
+/** How long a collection of garbage takes. */
+const GARBAGE_LEAST = milliseconds(20)
+const GARBAGE_MOST = milliseconds(120)
 
 /** How often a liar speaks, and how much it remembers, in frames. */
 const LIE_EVERY = milliseconds(50)
@@ -70,6 +80,7 @@ export class Cluster {
     const seals = new Seals(`world ${String(this.#seed)}`)
     this.#world = { schedule: this.#schedule, dice: this.dice, network: this.#network, seals, trace: this.trace, laws: this.laws }
     this.laws.over(this.#world)
+    this.#network.silent = (from, to) => this.laws.truth.parted(from, to)
     for (const name of names) this.#add(name, names)
     for (const host of this.hosts) if (options.stopped?.includes(host.name) !== true) host.start()
   }
@@ -129,15 +140,80 @@ export class Cluster {
     })
   }
 
-  pause(name: string, duration: Duration): void {
-    this.#breaking(name, `pause ${name} for ${String(duration / 1000)} s`, () => {
+  /** `kill -STOP`, and `kill -CONT` after a while. */
+  pause(name: string, duration: Duration, what = `pause ${name} for ${inSeconds(duration)}`, before = () => {}): void {
+    this.#breaking(name, what, () => {
       const host = this.host(name)
       const { life } = host
       host.pause()
       this.#schedule.in(duration, () => {
-        if (host.life === life) this.#mending(name, `resume ${name}`, () => host.resume())
+        if (host.life !== life) return
+        before()
+        this.#mending(name, `resume ${name}`, () => host.resume())
       })
     })
+  }
+
+  /** Its daemon collects garbage, and does nothing else. */
+  collect(name: string, duration: Duration): void {
+    this.trace.note(this.now, name, `collects garbage for ${duration.toFixed(0)} ms`)
+    this.host(name).collect(duration)
+  }
+
+  /** The whole machine stands still, as a virtual one may. Its clock may stand still with it: then it does not know. */
+  stall(name: string, duration: Duration, clock: 'runs on' | 'stands still'): void {
+    this.pause(name, duration, `stall ${name} for ${inSeconds(duration)}, its clock ${clock}`, () => {
+      if (clock === 'stands still') this.host(name).clock.stoodStill(duration)
+    })
+  }
+
+  /** Somebody sets a wall clock, forward or back. */
+  setClock(name: string, by: Duration): void {
+    this.#striking(name, `set the clock of ${name} by ${inSeconds(by)}`, () => this.host(name).clock.setWall(by))
+  }
+
+  /** From now on its kernel takes what it is told in this way. */
+  setKernel(name: string, how: 'well' | 'failing' | { readonly slow: Duration }): void {
+    const host = this.host(name)
+    const place = `the kernel of ${name}`
+    if (how === 'well') {
+      if (host.writing.kind === 'well') return
+      host.writing = { kind: 'well' }
+      return this.#repaired(place, `${place} works`)
+    }
+    const what = how === 'failing' ? `${place} refuses` : `${place} takes ${inSeconds(how.slow)} a write`
+    this.#breaking(place, what, () => {
+      host.writing = how === 'failing' ? { kind: 'failing', refuse: () => 1 + this.dice.below(8) } : { kind: 'slow', each: how.slow }
+    })
+  }
+
+  setDisk(name: string, how: 'full' | 'roomy'): void {
+    const { disk } = this.host(name)
+    const place = `the disk of ${name}`
+    const full = how === 'full'
+    if (disk.full === full) return
+    const change = () => {
+      disk.full = full
+    }
+    if (full) this.#breaking(place, `${place} is full`, change)
+    else {
+      change()
+      this.#repaired(place, `${place} has room`)
+    }
+  }
+
+  /** A middlebox forgets the connections between two hosts: what `from` sends `to` on them vanishes. */
+  forgetConnection(from: string, to: string): void {
+    this.#striking(NETWORK, `forget ${from} > ${to}`, () => {
+      this.laws.truth.parted(this.host(from), this.host(to))
+      this.#network.forgetConnections(this.host(from), this.host(to))
+    })
+  }
+
+  /** A second host with the identity of one that is there, as a copied disk makes it. */
+  clone(name: string, copy: string): void {
+    this.laws.cloned(this.host(name).peer)
+    this.#striking(copy, `clone ${name} as ${copy}`, () => this.#add(copy, this.names, name).start())
   }
 
   leave(name: string): void {
@@ -183,7 +259,7 @@ export class Cluster {
   }
 
   /** From now on this member says to everybody it is linked to what no honest one would, until what is returned is called. */
-  corrupt(name: string, lie: Lie): () => void {
+  corrupt(name: string, lie: Lie, every: Duration = LIE_EVERY): () => void {
     const host = this.host(name)
     this.laws.truth.lies(host)
     const overheard: Uint8Array<ArrayBuffer>[] = []
@@ -198,15 +274,29 @@ export class Cluster {
       if (state !== undefined && env !== undefined && host.condition === 'listening') {
         const frames = lie({ state, env, overheard, dice: this.dice })
         for (const link of state.links.values())
-          if (link.phase === 'open') for (const bytes of frames) this.#network.send(host, link.id, bytes)
+          if (link.phase === 'open') for (const bytes of frames) this.#network.send(host, link.id, bytes, this.now)
       }
-      this.#schedule.in(LIE_EVERY, speak)
+      this.#schedule.in(every, speak)
     }
     const word = `the word of ${name}`
     this.#breaking(word, `${name} lies: ${lie.name}`, speak)
     return () => {
       lying = false
-      this.#fault(`${name} repents`, () => this.faults.mend(word, this.now))
+      this.#repaired(word, `${name} repents`)
+    }
+  }
+
+  /** From now on this member passes nothing on that others say, until what is returned is called. */
+  muzzle(name: string): () => void {
+    const host = this.host(name)
+    this.laws.truth.lies(host)
+    const word = `the word of ${name}`
+    this.#breaking(word, `${name} passes nothing on`, () => {
+      host.censor = (bytes) => ownWords(host.peer, bytes)
+    })
+    return () => {
+      host.censor = undefined
+      this.#repaired(word, `${name} repents`)
     }
   }
 
@@ -266,13 +356,24 @@ export class Cluster {
     if (place === NETWORK || this.host(place).condition === 'listening') this.faults.mend(place, this.now)
   }
 
+  #repaired(place: string, what: string): void {
+    this.#fault(what, () => this.faults.mend(place, this.now))
+  }
+
   #fault(what: string, action: () => void): void {
     this.laws.truth.witness()
-    this.trace.note(this.#schedule.now, `-- ${what}`)
+    this.trace.note(this.#schedule.now, '--', what)
     action()
   }
 
-  #add(name: string, among: readonly string[]): Host {
+  #collectGarbage(host: Host, every: Duration): void {
+    this.#schedule.in(milliseconds(this.dice.exponential(every)), () => {
+      if (host.condition === 'listening') this.collect(host.name, milliseconds(this.dice.between(GARBAGE_LEAST, GARBAGE_MOST)))
+      this.#collectGarbage(host, every)
+    })
+  }
+
+  #add(name: string, among: readonly string[], identity = name): Host {
     const number = this.hosts.length + 1
     const place = (index: number) => ip(`10.0.${String(index >> 8)}.${String(index & 255)}`)
     const known = this.#options.seeds?.[name] ?? (number === 1 ? [] : [among[0] ?? name])
@@ -281,7 +382,9 @@ export class Cluster {
     )
     const host = new Host(this.#world, {
       name,
-      identity: `world ${String(this.#seed)} ${name}`,
+      identity: `world ${String(this.#seed)} ${identity}`,
+      site: this.#options.sites?.[name] ?? '',
+      costs: { ...COSTS, ...this.#options.costs },
       address: place(number),
       overlay,
       seeds: known.map((each) => seedAt(place(among.indexOf(each) + 1))),
@@ -289,8 +392,13 @@ export class Cluster {
     })
     this.hosts.push(host)
     this.#network.attach(host)
+    if (this.#options.garbage !== undefined) this.#collectGarbage(host, this.#options.garbage.every)
     return host
   }
+}
+
+function inSeconds(duration: Duration): string {
+  return `${String(Number((duration / 1000).toFixed(3)))} s`
 }
 
 function byNumber(a: IpAddress, b: IpAddress): number {

@@ -1,16 +1,52 @@
-/** The state file of a simulated host. */
+/** The state files of a simulated host, and what its daemon knows of them: on a full disk that is more than they hold. */
 import { EMPTY_VIEW, type Slot, type View } from '@vxmesh/core'
 import type { Saved } from '@vxmesh/gossip'
 
-/** What survives a crash. */
-export type Disk = {
+/** What survives a crash: the state, written at every change of it, and the view, in a file of its own. */
+export type Files = {
   readonly incarnation: number
-  readonly view: View
   readonly written: ReadonlySet<Slot>
   readonly claimedAt: number | undefined
+  readonly view: View
 }
 
-export const EMPTY_DISK: Disk = { incarnation: 0, view: EMPTY_VIEW, written: new Set(), claimedAt: undefined }
+const NO_FILES: Files = { incarnation: 0, written: new Set(), claimedAt: undefined, view: EMPTY_VIEW }
+
+export class Disk {
+  /** Nothing can be written; who tries goes on without. */
+  full = false
+  #files = NO_FILES
+  #known = NO_FILES
+  #backup = NO_FILES
+
+  get known(): Files {
+    return this.#known
+  }
+
+  /** A daemon starts, from whatever files it finds. */
+  open(files: 'as they are' | 'lost' | 'restored'): void {
+    if (files !== 'as they are') this.#files = files === 'lost' ? NO_FILES : this.#backup
+    this.#known = this.#files
+  }
+
+  /** False when it was not written down. */
+  keep(parts: Partial<Omit<Files, 'view'>>): boolean {
+    this.#known = { ...this.#known, ...parts }
+    if (!this.full) this.#files = { ...this.#known, view: this.#files.view }
+    return !this.full
+  }
+
+  saveView(view: View): boolean {
+    this.#known = { ...this.#known, view }
+    if (!this.full) this.#files = { ...this.#files, view }
+    return !this.full
+  }
+
+  /** Somebody copies the files. */
+  backUp(view: View): void {
+    this.#backup = { ...this.#files, view }
+  }
+}
 
 /** A view as it is written. */
 export function envelopes(view: View): Saved {

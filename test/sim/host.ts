@@ -1,14 +1,13 @@
 /**
- * One simulated host: a machine, a disk, and a daemon that is the real protocol driven through `begin` and `step` and
- * the real decision about the kernel. What the project's daemon does with promises and timers happens here on the
- * schedule: a tick when the state is due, a turn of the reconciler soon after anything wakes it.
+ * One simulated host: a machine, a disk, clocks, and a daemon that is the real protocol driven through `begin` and `step`
+ * and the real decision about the kernel. What the project's daemon does with promises and timers happens here on the
+ * schedule: a tick when the state is due, a turn of the reconciler when anything wakes it, each when the processor is free.
  */
 import {
-  elapsed,
+  after,
   milliseconds,
   parseIncarnation,
   parseWallTime,
-  seconds,
   unreachable,
   type Bytes,
   type Device,
@@ -32,20 +31,25 @@ import {
   type Step,
 } from '@vxmesh/gossip'
 import type { MemoryHost } from '@vxmesh/kernel-adapter'
-import { Attention } from './attention.ts'
-import { EMPTY_DISK, envelopes } from './disk.ts'
+import { Attention, type Costs } from './attention.ts'
+import { HostClock } from './clock.ts'
+import { Disk, envelopes, type Files } from './disk.ts'
 import { Machine, type MachineOptions } from './machine.ts'
 import type { Station } from './network.ts'
 import { carryOutTurn, decideTurn, withdraw, type Turn } from './reconcile.ts'
+import { Reconciler } from './reconciler.ts'
 import { peerNamed } from './seals.ts'
 import { describe, describeEffect } from './trace.ts'
-import { CONTROL_PORT, memberName, trusted, WALL_START, type World } from './world.ts'
+import { CONTROL_PORT, memberName, trusted, type World } from './world.ts'
 
 export type HostOptions = MachineOptions & {
   readonly name: string
   /** Told apart in every world, so that the order of peer ids differs from seed to seed. */
   readonly identity: string
   readonly seeds: readonly Seed[]
+  /** Where it stands: between sites it is far. */
+  readonly site: string
+  readonly costs: Costs
 }
 
 export type StartOptions = {
@@ -62,38 +66,41 @@ export type StartOptions = {
 type Daemon = {
   readonly env: Environment
   readonly attention: Attention
+  readonly reconciler: Reconciler
+  /** How many envelopes the step under way has opened. */
+  readonly opened: () => number
   claim: TunnelClaim
   state: State
   tickAt: Instant | undefined
-  woken: boolean
   saving: boolean
 }
-
-/** The floor under everything that wakes the reconciler, and how often held removals are looked at again. */
-const FULL_READ = seconds(60)
-const HELD_PAUSE = seconds(1)
 
 /** The view is on disk this long after it changed. */
 const SAVE_AFTER = milliseconds(500)
 
-/** How late timers are, and how soon a woken reconciler runs, at most. */
+/** How late timers are, at most. */
 const TIMER_LAG = milliseconds(2)
-const WAKING = milliseconds(10)
+
+const NO_TIME = milliseconds(0)
 
 export class Host implements Station {
   readonly name: string
   readonly peer: PeerId
   readonly signer: Signer
+  readonly site: string
+  readonly clock: HostClock
+  readonly disk = new Disk()
   life = 0
   /** What its reconciler removed, of whatever. */
   readonly removals: { readonly at: Instant; readonly underlay: IpAddress }[] = []
   /** Every frame that arrives is shown here. */
   overheard: ((bytes: Bytes) => void) | undefined
+  /** What a liar lets out of a frame that an honest daemon would have sent. */
+  censor: ((bytes: Bytes) => Bytes) | undefined
   readonly #world: World
   readonly #machine: Machine
   readonly #seeds: readonly Seed[]
-  #disk = EMPTY_DISK
-  #backup = EMPTY_DISK
+  readonly #costs: Costs
   #daemon: Daemon | undefined
   #power = true
   #links = 0
@@ -102,9 +109,12 @@ export class Host implements Station {
     this.name = options.name
     this.peer = peerNamed(options.identity)
     this.signer = world.seals.signer(this.peer)
+    this.site = options.site
+    this.clock = new HostClock(world.dice)
     this.#world = world
     this.#seeds = options.seeds
-    this.#machine = new Machine(options, world.seals.mesh, () => this.#wake())
+    this.#costs = options.costs
+    this.#machine = new Machine(options, world.seals.mesh, () => this.#daemon?.reconciler.hint())
   }
 
   get condition(): Station['condition'] {
@@ -119,6 +129,15 @@ export class Host implements Station {
 
   get kernel(): MemoryHost {
     return this.#machine.kernel
+  }
+
+  /** What is wrong with writing to its kernel. */
+  get writing(): Machine['writing'] {
+    return this.#machine.writing
+  }
+
+  set writing(how: Machine['writing']) {
+    this.#machine.writing = how
   }
 
   /** The protocol's state; undefined while no daemon runs. */
@@ -141,29 +160,43 @@ export class Host implements Station {
 
   start({ withoutState = false, fromBackup = false, withoutSeeds = false, clockBehind = milliseconds(0) }: StartOptions = {}): void {
     if (!this.#power || this.#daemon !== undefined) return
-    const { schedule, dice, seals, trace } = this.#world
-    const wall = Math.round(WALL_START + schedule.now - clockBehind)
-    const disk = withoutState ? EMPTY_DISK : fromBackup ? this.#backup : this.#disk
-    this.#disk = { ...disk, claimedAt: disk.claimedAt ?? wall }
+    const { schedule, dice, seals } = this.#world
+    this.clock.start(schedule.now)
+    const wall = this.clock.wall(schedule.now) - clockBehind
+    this.disk.open(withoutState ? 'lost' : fromBackup ? 'restored' : 'as they are')
+    this.#keep({ claimedAt: this.disk.known.claimedAt ?? wall })
     this.life++
-    trace.note(schedule.now, `${this.name} starts`)
+    this.#note('starts')
     const claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
     const bootId = dice.below(2 ** 31).toString(16)
-    const env = { trust: seals.trust, signer: this.signer, chain: seals.admit(this.peer), bootId, random: () => dice.next() }
-    const above = trusted(parseIncarnation(Math.max(this.#disk.incarnation, wall)))
+    const { trust, opened } = seals.counted()
+    const env = { trust, signer: this.signer, chain: seals.admit(this.peer), bootId, random: () => dice.next() }
+    const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
     const seeds = withoutSeeds ? [] : this.#seeds
-    const first = begin({ content: this.#content(claim), above, seeds, saved: envelopes(this.#disk.view) }, schedule.now, env)
-    const attention = new Attention(schedule, dice, (input) => this.#step(daemon, input))
-    const daemon: Daemon = { env, attention, claim, state: first.state, tickAt: undefined, woken: false, saving: false }
+    const beginning = { content: this.#content(claim), above, seeds, saved: envelopes(this.disk.known.view) }
+    const attention = new Attention(schedule)
+    const reconciler = new Reconciler({
+      schedule,
+      attention,
+      costs: this.#costs,
+      slowness: () => (this.writing.kind === 'slow' ? this.writing.each : NO_TIME),
+      decide: () => this.#decide(daemon),
+      carryOut: (turn) => this.#daemon !== daemon || this.#write(turn),
+    })
+    const first = begin(beginning, this.clock.now(schedule.now), env)
+    const daemon: Daemon = { env, attention, reconciler, opened, claim, state: first.state, tickAt: undefined, saving: false }
     this.#daemon = daemon
-    this.#stepped(daemon, undefined, first)
-    this.#wake()
+    attention.take(() => {
+      const spent = this.#stepped(daemon, undefined, first, NO_TIME)
+      reconciler.wake()
+      return spent
+    })
   }
 
   /** The daemon is gone, without a word. */
   stop(how: 'killed' | 'left' | 'without power'): void {
-    const { schedule, network, trace } = this.#world
-    trace.note(schedule.now, `${this.name} is ${how}`)
+    const { network } = this.#world
+    this.#note(`is ${how}`)
     if (how === 'without power') {
       network.forget(this)
       this.#power = false
@@ -180,16 +213,20 @@ export class Host implements Station {
   }
 
   backUp(): void {
-    this.#disk = { ...this.#disk, view: this.#daemon?.state.view ?? this.#disk.view }
-    this.#backup = this.#disk
+    this.disk.backUp(this.#daemon?.state.view ?? this.disk.known.view)
   }
 
   pause(): void {
-    if (this.#daemon !== undefined) this.#daemon.attention.paused = true
+    this.#daemon?.attention.pause()
   }
 
   resume(): void {
     this.#daemon?.attention.resume()
+  }
+
+  /** Its daemon collects garbage. */
+  collect(duration: Duration): void {
+    this.#daemon?.attention.occupy(duration)
   }
 
   leave(): void {
@@ -202,52 +239,60 @@ export class Host implements Station {
     if (daemon === undefined) return
     daemon.claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
     this.take({ kind: 'announce', content: this.#content(daemon.claim) })
-    this.#wake()
+    daemon.reconciler.wake()
   }
 
   /** One input for the protocol, now or when its daemon gets to it. */
   take(input: Input): void {
-    this.#daemon?.attention.take(input)
+    const daemon = this.#daemon
+    daemon?.attention.take(() => this.#step(daemon, input))
   }
 
-  #step(daemon: Daemon, input: Input): void {
-    if (this.#daemon !== daemon) return
+  /** One step of the protocol. Returns how long it takes the processor. */
+  #step(daemon: Daemon, input: Input): Duration {
+    if (this.#daemon !== daemon) return NO_TIME
     if (input.kind === 'frame') this.overheard?.(input.bytes)
     const { schedule, trace } = this.#world
     if (input.kind === 'frame' || input.kind === 'tick') trace.count(schedule.now, `${this.name} ${describe(input)}`)
-    else trace.note(schedule.now, `${this.name} < ${describe(input)}`)
+    else this.#note(`< ${describe(input)}`)
     const before = daemon.state
-    const taken = step(before, input, schedule.now, daemon.env)
+    const taken = step(before, input, this.clock.now(schedule.now), daemon.env)
     daemon.state = taken.state
-    this.#stepped(daemon, before, taken)
+    return this.#stepped(daemon, before, taken, input.kind === 'frame' ? this.#costs.receive : NO_TIME)
   }
 
-  #stepped(daemon: Daemon, before: State | undefined, { effects }: Step): void {
+  /** Carries out what a step asks for. What it says leaves once it is thought through, one frame after the other. */
+  #stepped(daemon: Daemon, before: State | undefined, { effects }: Step, received: Duration): Duration {
     this.#world.laws.stepped(this, before, daemon.state, effects)
-    for (const effect of effects) if (this.#daemon === daemon) this.#carryOut(daemon, effect)
+    let spent = received + daemon.opened() * this.#costs.verify
+    for (const effect of effects) {
+      if (this.#daemon !== daemon) break
+      if (effect.kind === 'send') spent += this.#costs.send
+      this.#carryOut(daemon, effect, milliseconds(spent))
+    }
     if (this.#daemon === daemon) this.#aim(daemon)
+    return milliseconds(spent)
   }
 
-  #carryOut(daemon: Daemon, effect: Effect): void {
-    const { schedule, network, trace } = this.#world
-    if (effect.kind !== 'send' && effect.kind !== 'changed') trace.note(schedule.now, `${this.name} > ${describeEffect(effect)}`)
+  #carryOut(daemon: Daemon, effect: Effect, spent: Duration): void {
+    const { schedule, network } = this.#world
+    if (effect.kind !== 'send' && effect.kind !== 'changed') this.#note(`> ${describeEffect(effect)}`)
     switch (effect.kind) {
       case 'persist':
-        this.#disk = { ...this.#disk, incarnation: effect.incarnation }
-        return
+        return this.#keep({ incarnation: effect.incarnation })
       case 'send':
-        return network.send(this, effect.link, effect.bytes)
+        return network.send(this, effect.link, this.censor?.(effect.bytes) ?? effect.bytes, after(schedule.now, spent))
       case 'dial':
         return network.dial(this, effect.target, effect.addresses)
       case 'unlink':
         return network.unlink(this, effect.link)
       case 'changed':
         this.#save(daemon)
-        return this.#wake()
+        return daemon.reconciler.wake()
       case 'left':
-        for (const place of withdraw(this.kernel, this.#machine.spec, this.#disk.written))
-          trace.note(schedule.now, `${this.name} withdraws ${place}`)
-        this.#disk = { ...this.#disk, view: daemon.state.view, written: new Set() }
+        for (const place of withdraw(this.kernel, this.#machine.spec, this.disk.known.written)) this.#note(`withdraws ${place}`)
+        this.#keep({ written: new Set() })
+        this.disk.saveView(daemon.state.view)
         return this.stop('left')
       case 'member':
       case 'dropped':
@@ -265,11 +310,11 @@ export class Host implements Station {
     if (daemon.tickAt === due) return
     daemon.tickAt = due
     const { schedule, dice } = this.#world
-    const wait = Math.max(0, elapsed(schedule.now, due)) + dice.between(0, TIMER_LAG)
+    const wait = this.clock.until(due, schedule.now) + dice.between(0, TIMER_LAG)
     daemon.attention.soon(milliseconds(wait), () => {
-      if (daemon.tickAt !== due) return
+      if (daemon.tickAt !== due) return NO_TIME
       daemon.tickAt = undefined
-      this.take({ kind: 'tick' })
+      return this.#step(daemon, { kind: 'tick' })
     })
   }
 
@@ -278,42 +323,49 @@ export class Host implements Station {
     daemon.saving = true
     daemon.attention.soon(SAVE_AFTER, () => {
       daemon.saving = false
-      this.#disk = { ...this.#disk, view: daemon.state.view }
+      if (!this.disk.saveView(daemon.state.view)) this.#note('cannot write its view: the disk is full')
+      return NO_TIME
     })
   }
 
-  /** Something may have changed: a turn of the reconciler follows. */
-  #wake(): void {
-    const daemon = this.#daemon
-    if (daemon === undefined || daemon.woken) return
-    daemon.woken = true
-    daemon.attention.soon(milliseconds(this.#world.dice.between(0, WAKING)), () => {
-      daemon.woken = false
-      this.#reconcile(daemon)
-    })
+  #keep(parts: Partial<Omit<Files, 'view'>>): void {
+    if (!this.disk.keep(parts)) this.#note('cannot write its state: the disk is full')
   }
 
   /** What the reconciler would do now. */
   turn(): Turn | undefined {
-    return this.#daemon && decideTurn(this.kernel, this.#machine.spec, this.#daemon, this.#disk.written, this.#world.schedule.now)
+    const now = this.clock.now(this.#world.schedule.now)
+    return this.#daemon && decideTurn(this.kernel, this.#machine.spec, this.#daemon, this.disk.known.written, now)
   }
 
-  #reconcile(daemon: Daemon): void {
-    const { schedule, laws, trace } = this.#world
-    const turn = this.turn()
-    daemon.attention.soon(turn?.hold === undefined ? FULL_READ : HELD_PAUSE, () => this.#wake())
-    if (turn === undefined) return
-    laws.planned(this, turn)
-    for (const { kind, entry } of turn.operations) {
-      trace.note(schedule.now, `${this.name} ${kind}s ${entry.underlay}`)
-      if (kind === 'remove') this.removals.push({ at: schedule.now, underlay: entry.underlay })
+  #decide(daemon: Daemon): Turn | undefined {
+    const turn = this.#daemon === daemon ? this.turn() : undefined
+    if (turn !== undefined) this.#world.laws.planned(this, turn)
+    return turn
+  }
+
+  /** True when the kernel took all of it. */
+  #write(turn: Turn): boolean {
+    const { schedule, laws } = this.#world
+    const before = this.kernel.readNow(this.#machine.spec)
+    const { written, rejections } = carryOutTurn(this.#machine, this.disk.known.written, turn)
+    const refused = new Set(rejections.map(({ operation }) => operation))
+    for (const operation of turn.operations) {
+      const { kind, entry } = operation
+      this.#note(`${kind}s ${entry.underlay}${refused.has(operation) ? ': refused' : ''}`)
+      if (kind === 'remove' && !refused.has(operation)) this.removals.push({ at: schedule.now, underlay: entry.underlay })
     }
-    this.#disk = { ...this.#disk, written: carryOutTurn(this.kernel, this.#machine.spec, this.#disk.written, turn) }
-    laws.applied(this, turn, this.kernel.readNow(this.#machine.spec))
+    if (written !== this.disk.known.written) this.#keep({ written })
+    laws.applied(this, turn, { before, after: this.kernel.readNow(this.#machine.spec), refused })
+    return refused.size === 0
+  }
+
+  #note(what: string): void {
+    this.#world.trace.note(this.#world.schedule.now, this.name, what)
   }
 
   #claim({ id, local: underlay, port, mac, mtu, addresses: overlay }: Device): TunnelClaim {
-    const claimedAt = trusted(parseWallTime(this.#disk.claimedAt ?? 0))
+    const claimedAt = trusted(parseWallTime(this.disk.known.claimedAt ?? 0))
     return { mode: 'vxlan', id, underlay, port, mac, mtu, overlay, claimedAt }
   }
 

@@ -2,12 +2,31 @@
  * The laws of DESIGN section 9, checked after every step of every host against what really is: who signed what, who
  * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
  */
-import { isForwarded, plan, slot, type Entry, type Reading, type Slot } from '@vxmesh/core'
+import {
+  elapsed,
+  isForwarded,
+  seconds,
+  type Instant,
+  plan,
+  slot,
+  type Entry,
+  type Operation,
+  type Reading,
+  type PeerId,
+  type Slot,
+} from '@vxmesh/core'
 import { parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Turn } from './reconcile.ts'
 import type { World } from './world.ts'
 import { Truth } from './truth.ts'
+
+/** What the kernel held before and after a turn, and which operations it refused. */
+type Written = {
+  readonly before: Reading | undefined
+  readonly after: Reading | undefined
+  readonly refused: ReadonlySet<Operation>
+}
 
 export class LawBroken extends Error {
   override readonly name = 'LawBroken'
@@ -17,6 +36,10 @@ export class LawBroken extends Error {
 const LINKS_A_PEER = 4
 const LINKS_AT_THE_DOOR = 64
 const REASONS_MOST = 40
+
+/** How often the standing or the place of an identity that runs twice may change for one other member, and within what. */
+const FLAPS_MOST = 20
+const FLAPS_WITHIN = seconds(60)
 
 /** No record fits into a frame this short. */
 const HEARTBEAT_MOST = 150
@@ -30,6 +53,9 @@ export class Laws {
   /** How many steps of the protocol were looked at. */
   steps = 0
   #world: World | undefined
+  /** Identities that two hosts have, and when each member saw one of them change its standing or its place. */
+  readonly #clones = new Set<PeerId>()
+  readonly #flaps = new Map<Host, readonly Instant[]>()
 
   /** @param replay how the same history is had again */
   constructor(replay: string, hosts: readonly Host[]) {
@@ -48,13 +74,34 @@ export class Laws {
     return this.#world
   }
 
+  /** Two hosts have this identity: nobody else may suffer from it. */
+  cloned(peer: PeerId): void {
+    this.#clones.add(peer)
+    for (const host of this.#hosts) if (host.peer === peer) this.truth.lies(host)
+  }
+
   /** After every step of the protocol. */
   stepped(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
     this.steps++
+    if (this.#clones.size > 0) this.#calm(host, effects)
     if (before === undefined || before.view !== state.view) this.#beliefs(host, before, state)
     this.#sizes(host, state)
     this.#greetings(host, before, state, effects)
     this.#words(host, before, state, effects)
+  }
+
+  /** What two hosts with one identity do to each other is their affair: the others see it change seldom. */
+  #calm(host: Host, effects: readonly Effect[]): void {
+    for (const effect of effects) if (effect.kind === 'member') this.#flap(host, effect.record.peer)
+  }
+
+  #flap(host: Host, peer: PeerId | undefined): void {
+    if (peer === undefined || !this.#clones.has(peer) || host.peer === peer) return
+    const { now } = this.#of().schedule
+    const flaps = [...(this.#flaps.get(host) ?? []), now].filter((at) => elapsed(at, now) < FLAPS_WITHIN)
+    this.#flaps.set(host, flaps)
+    if (flaps.length > FLAPS_MOST)
+      this.broken(host, 'law 3', `saw a member that runs twice change ${String(flaps.length)} times in a minute`)
   }
 
   /** Law 2: nothing believed goes back, and nobody is believed at what they never signed. */
@@ -130,6 +177,7 @@ export class Laws {
   /** Before a turn of the reconciler is carried out. */
   planned(host: Host, { state, operations, reading, ours, hold }: Turn): void {
     for (const { kind, entry } of operations) {
+      if (this.#clones.size > 0) this.#flap(host, this.#hosts.find((each) => each.has(entry.underlay))?.peer)
       const added = this.#added.get(host) ?? new Set()
       if (kind === 'add') {
         this.#mayAdd(host, state, entry)
@@ -178,24 +226,28 @@ export class Laws {
     if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${entry.underlay} though it hears nobody`)
   }
 
-  /** Laws 4 and 6: after a turn was carried out. */
-  applied(host: Host, { desired, hold, reading, ours }: Turn, after: Reading | undefined): void {
+  /** Laws 4 and 6: after a turn was carried out, but for what the kernel refused. */
+  applied(host: Host, { desired, hold, reading, ours }: Turn, { before, after, refused }: Written): void {
     if (after === undefined) return this.broken(host, 'law 6', 'lost its device')
-    for (const place of reading.entries.keys()) {
+    for (const place of before?.entries.keys() ?? []) {
       if (!ours.has(place) && !after.entries.has(place)) this.broken(host, 'law 4', `removed ${place}, which is foreign`)
     }
+    // Somebody else wrote to the kernel while it took its time: the next turn sees that.
+    if (!sameSlots(before?.entries, reading.entries)) return
+    const left = new Set([...refused].map(({ entry }) => slot(entry)))
     const rest = plan(desired.table, { entries: after.entries, ours }, hold === undefined ? 'allowed' : 'held')
-    if (rest.length > 0) this.broken(host, 'law 6', `a second plan of ${String(rest.length)} operations`)
+    const undone = rest.filter(({ entry }) => !left.has(slot(entry)))
+    if (undone.length > 0) this.broken(host, 'law 6', `a second plan of ${String(undone.length)} operations`)
     for (const place of after.entries.keys()) {
       const wanted = desired.table.has(place)
-      const kept = !ours.has(place) || hold !== undefined
+      const kept = !ours.has(place) || hold !== undefined || left.has(place)
       if (!wanted && !kept) this.broken(host, 'law 6', `${place} is there and not desired`)
     }
   }
 
   /** Law 5: once faults have stopped for long enough. */
   converged(): void {
-    const running = this.#hosts.filter((host) => host.condition === 'listening')
+    const running = this.#hosts.filter((host) => host.condition === 'listening' && !this.#clones.has(host.peer))
     const [first] = running
     for (const host of running) {
       const { state } = host
@@ -215,8 +267,12 @@ export class Laws {
   broken(host: Host, law: string, what: string): never {
     const { schedule, trace } = this.#of()
     const at = (schedule.now / 1000).toFixed(3)
-    throw new LawBroken(`${law} is broken by ${host.name} at ${at} s: ${what}\nagain: ${this.#replay}\nThe last lines:\n${trace.tail()}`)
+    throw new LawBroken(`${law} is broken by ${host.name} at ${at} s: ${what}\n${trace.account(this.#replay)}`)
   }
+}
+
+function sameSlots(one: ReadonlyMap<Slot, unknown> | undefined, other: ReadonlyMap<Slot, unknown>): boolean {
+  return one?.size === other.size && [...other.keys()].every((place) => one.has(place))
 }
 
 function digest(state: State): string {

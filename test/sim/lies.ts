@@ -1,7 +1,8 @@
 /** What a member that was admitted and lies says to everybody it is linked to, at full speed. */
 import { sealAccusation, sealRecord, encodeFrame, parseFrame, type Environment, type State } from '@vxmesh/gossip'
-import { parseIncarnation, type Bytes } from '@vxmesh/core'
+import { parseIncarnation, type Bytes, type PeerId } from '@vxmesh/core'
 import type { Dice } from './dice.ts'
+import { signerOf } from './seals.ts'
 import { trusted } from './world.ts'
 
 /** A liar's surroundings: what it knows, what it overheard, and its dice. */
@@ -57,6 +58,16 @@ export const replayRecords: Lie = ({ overheard, dice }) => {
     return frame.ok ? [...(frame.value.records ?? [])] : []
   })
   return records.length === 0 ? [] : [encodeFrame({ records: Array.from({ length: 5 }, () => dice.pick(records)) })]
+}
+
+/** What is left of a frame when nothing is passed on that others said: a member that listens and keeps it to itself. */
+export function ownWords(self: PeerId, bytes: Bytes): Bytes {
+  const frame = parseFrame(bytes)
+  if (!frame.ok) return bytes
+  const { records = [], accusations = [] } = frame.value
+  const own = (envelope: Bytes) => signerOf(envelope) === self
+  if (records.every(own) && accusations.every(own)) return bytes
+  return encodeFrame({ ...frame.value, records: records.filter(own), accusations: accusations.filter(own) })
 }
 
 /** Not a frame at all. */

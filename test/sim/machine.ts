@@ -1,5 +1,5 @@
 /** What a simulated host is without its daemon: addresses, and a kernel that forgets everything when the power goes. */
-import type { InterfaceAddress, IpAddress, TunnelSpec } from '@vxmesh/core'
+import type { Duration, InterfaceAddress, IpAddress, Operation, Rejection, TunnelSpec } from '@vxmesh/core'
 import { MemoryHost, type MemoryAddress } from '@vxmesh/kernel-adapter'
 import { DEVICE, VXLAN_ID, VXLAN_PORT } from './world.ts'
 
@@ -10,8 +10,15 @@ export type MachineOptions = {
   readonly adopted: boolean
 }
 
+/** How the kernel takes what it is told: `slow` takes a while for each operation, `failing` refuses the first few of every turn. */
+export type Writing =
+  | { readonly kind: 'well' }
+  | { readonly kind: 'slow'; readonly each: Duration }
+  | { readonly kind: 'failing'; refuse(): number }
+
 export class Machine {
   kernel: MemoryHost
+  writing: Writing = { kind: 'well' }
   readonly #options: MachineOptions
   readonly #addresses: IpAddress[]
   readonly #mesh: string
@@ -43,6 +50,12 @@ export class Machine {
   move(address: IpAddress): void {
     this.#addresses.push(address)
     this.kernel.renumber(this.#interfaces())
+  }
+
+  /** Tells the kernel what to do. Returns what it refused. */
+  write(operations: readonly Operation[]): readonly Rejection[] {
+    if (this.writing.kind === 'failing') this.kernel.refuseWrites(Math.min(operations.length, this.writing.refuse()))
+    return this.kernel.attemptNow(DEVICE, operations)
   }
 
   reboot(): void {

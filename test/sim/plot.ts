@@ -15,7 +15,15 @@ const FAULT_ROWS_MOST = 24
 /** Up to here a lane has room for a line. */
 const LINES_MOST = 24
 
-const COLOURS = { line: '#1f5f99', area: '#cfe0f0', off: '#4a4a4a', idle: '#b8b8b8', paused: '#f0c36d', fault: '#c0392b' } as const
+const COLOURS = {
+  line: '#1f5f99',
+  area: '#cfe0f0',
+  off: '#4a4a4a',
+  idle: '#b8b8b8',
+  paused: '#f0c36d',
+  fault: '#c0392b',
+  part: '#7d3c98',
+} as const
 
 /** Where everything is on the paper. */
 type Paper = {
@@ -49,6 +57,7 @@ export function plot(film: Film): string {
     ...axis(paper, height),
     ...placed.flatMap((each) => shade(paper, each.fault)),
     ...[...members].flatMap(([name, scenes], index) => member(paper, name, scenes, index)),
+    ...placed.flatMap((each) => strip(paper, each.fault, [...members.keys()])),
     ...placed.flatMap((each) => band(paper, each)),
     hidden > 0 ? text(LEFT, top - 8, `and ${String(hidden)} faults that are not named`, 'fill="#777"') : '',
     ...legend(height - 12, members.size),
@@ -88,6 +97,14 @@ function shade({ top, bottom, end, x, most }: Paper, { place, at, until }: Fault
   return most > LINES_MOST
     ? [from, to].map((edge) => rect(edge - 0.5, top - 4, 1.5, bottom - top + 8, red))
     : [rect(from, top, Math.max(1.5, to - from), bottom - top, `${red} fill-opacity="0.13"`)]
+}
+
+/** What is wrong with a part of a host, its kernel say, along the top of its lane. */
+function strip({ top, lane, end, x }: Paper, { place, at, until }: Fault, members: readonly string[]): readonly string[] {
+  const index = members.findIndex((name) => place !== name && place.endsWith(` of ${name}`))
+  if (index === -1) return []
+  const from = x(at)
+  return [rect(from, top + index * lane, Math.max(1.5, x(until ?? end) - from), Math.min(3, lane), `fill="${COLOURS.part}"`)]
 }
 
 /** The name of a fault, above the lanes. */
@@ -164,6 +181,7 @@ function legend(y: number, members: number): readonly string[] {
     [COLOURS.idle, 'no daemon'],
     [COLOURS.off, 'no power'],
     [COLOURS.paused, 'stands still'],
+    [COLOURS.part, 'kernel, disk or word'],
     ['#f4d7d4', 'network is cut'],
   ] as const
   let x = LEFT

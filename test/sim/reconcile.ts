@@ -1,19 +1,22 @@
-/** The reconciler of a simulated host: the same decision as the daemon's, on a kernel that answers at once. */
+/** The reconciler of a simulated host: the same decision as the daemon's, on a kernel in memory. */
 import {
   desired,
   ownEntries,
   plan,
   removalHold,
+  slot,
   type Desired,
   type Instant,
   type Operation,
   type Reading,
+  type Rejection,
   type Slot,
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { surroundings, type Environment, type State } from '@vxmesh/gossip'
 import type { MemoryHost } from '@vxmesh/kernel-adapter'
+import type { Machine } from './machine.ts'
 
 /** One turn: what was read, what follows from it, and what will be done. */
 export type Turn = {
@@ -48,20 +51,17 @@ export function decideTurn(
   return { state, claim, desired: wanted, hold, reading, ours, operations }
 }
 
-/** Does what was planned. Returns what is written down as ours afterwards. */
-export function carryOutTurn(
-  kernel: MemoryHost,
-  spec: TunnelSpec,
-  written: ReadonlySet<Slot>,
-  { reading, operations }: Turn,
-): ReadonlySet<Slot> {
-  if (operations.length === 0) return written
-  const added = operations.flatMap(({ kind, entry }) => (kind === 'add' ? [`${entry.kind} ${entry.underlay}`] : []))
-  kernel.attemptNow(spec.device, operations)
-  if (reading.device.origin === 'made') return written
-  const present = kernel.readNow(spec)?.entries
-  return new Set([...written, ...added].filter((place) => present?.has(place)))
+/** Does what was planned. Returns what is written down as ours afterwards, and what the kernel refused. */
+export function carryOutTurn(machine: Machine, written: ReadonlySet<Slot>, { reading, operations }: Turn): Done {
+  if (operations.length === 0) return { written, rejections: [] }
+  const added = operations.flatMap(({ kind, entry }) => (kind === 'add' ? [slot(entry)] : []))
+  const rejections = machine.write(operations)
+  if (reading.device.origin === 'made') return { written, rejections }
+  const present = machine.kernel.readNow(machine.spec)?.entries
+  return { written: new Set([...written, ...added].filter((place) => present?.has(place))), rejections }
 }
+
+type Done = { readonly written: ReadonlySet<Slot>; readonly rejections: readonly Rejection[] }
 
 /** Takes our own entries away. Returns which. */
 export function withdraw(kernel: MemoryHost, spec: TunnelSpec, written: ReadonlySet<Slot>): readonly Slot[] {

@@ -40,7 +40,7 @@ export class Seals {
   }
 
   signer(peer: PeerId): Signer {
-    const sealed = new Set<string>()
+    const sealed = this.#sealed.get(peer) ?? new Set<string>()
     this.#sealed.set(peer, sealed)
     return {
       peer,
@@ -50,6 +50,21 @@ export class Seals {
         return envelope
       },
     }
+  }
+
+  /** What one member verifies with, and a way to ask how many envelopes it opened since it was last asked. */
+  counted(): { readonly trust: Trust; readonly opened: () => number } {
+    let count = 0
+    const open: Verifier['open'] = (domain, envelope) => {
+      count++
+      return VERIFIER.open(domain, envelope)
+    }
+    const opened = () => {
+      const all = count
+      count = 0
+      return all
+    }
+    return { trust: { mesh: this.mesh, verifier: { open } }, opened }
   }
 
   /** The certificate chain that admits a peer. */
@@ -64,9 +79,15 @@ export class Seals {
 
   /** Whether an envelope was really sealed by the key that it names. */
   genuine(envelope: Bytes): boolean {
-    const signer = parsePeerId(Buffer.from(envelope.subarray(0, PEER_LENGTH)).toString('latin1'))
-    return signer.ok && this.sealed(signer.value, createHash('sha256').update(envelope).digest('hex'))
+    const signer = signerOf(envelope)
+    return signer !== undefined && this.sealed(signer, createHash('sha256').update(envelope).digest('hex'))
   }
+}
+
+/** The key that an envelope names, whether or not it sealed it. */
+export function signerOf(envelope: Bytes): PeerId | undefined {
+  const signer = parsePeerId(Buffer.from(envelope.subarray(0, PEER_LENGTH)).toString('latin1'))
+  return signer.ok ? signer.value : undefined
 }
 
 const VERIFIER: Verifier = {

@@ -9,7 +9,7 @@ import { Cluster } from './cluster.ts'
 import { NETWORK } from './faults.ts'
 import { film } from './film.ts'
 import { plot } from './plot.ts'
-import { begin, replayOf, stories } from './stories.ts'
+import { begin, replayOf, stories, toldScenarios } from './stories.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vxmesh-simulate-'))
 afterAll(() => {
@@ -45,7 +45,7 @@ describe('the command', () => {
 
   test('prints the whole history when asked to', async () => {
     const { stdout } = await simulate('--seed', '1', '--members', '2', '--scenario', 'leave', '--minutes', '0.1', '--trace')
-    expect(stdout).toContain('\n3.000 -- leave m')
+    expect(stdout).toContain('\n    3.000  --     leave m')
   })
 
   test('lists its scenarios', async () => {
@@ -74,9 +74,9 @@ describe('the command', () => {
   })
 })
 
-describe.each(Object.keys(stories))('the scenario %s', (scenario) => {
+describe.each(toldScenarios)('the scenario %s', (scenario) => {
   test.each([3, 6])('holds all laws with %i members', (members) => {
-    const { cluster, tell } = begin({ scenario, seed: 40 + members, members, minutes: 0.5 })
+    const { cluster, tell } = begin({ scenario, seed: 50 + members, members, minutes: 0.5 })
     expect(tell).not.toThrow()
     expect(cluster.faults.all.length).toBeGreaterThan(0)
   })
@@ -115,10 +115,15 @@ describe('a film', () => {
       outcome: 'law <3>',
       end: instant(60_000),
       members: new Map(Array.from({ length: count }, (_, index) => [`<${String(index)}>`, scenes])),
-      faults: [{ what: 'partition <a> | b & c', place: NETWORK, at: instant(1000), until: undefined }],
+      faults: [
+        { what: 'partition <a> | b & c', place: NETWORK, at: instant(1000), until: undefined },
+        { what: 'the disk of <1> is full', place: 'the disk of <1>', at: instant(2000), until: instant(3000) },
+      ],
     })
     expect(picture).toContain('a &lt;b&gt; &amp; "c"')
     expect(picture).toContain('partition &lt;a&gt; | b &amp; c')
+    expect(picture).toContain('the disk of &lt;1&gt; is full')
+    expect(picture.match(/fill="#7d3c98"/g)).toHaveLength(2)
     expect(picture).not.toMatch(/<[a\d]>|NaN|Infinity|undefined/)
   })
 })

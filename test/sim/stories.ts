@@ -5,7 +5,10 @@
 import { milliseconds, seconds, type Duration } from '@vxmesh/core'
 import { Cluster, type ClusterOptions } from './cluster.ts'
 import { Dice } from './dice.ts'
-import { accuseEverybody, claimAddresses, forgeRecords, garbage, replayEverything, replayRecords } from './lies.ts'
+import { churn, clone, crash, join, leave, pause, rolling, stall } from './stories/daemons.ts'
+import { clock, cold, disk, kernel, move, power, rack } from './stories/hosts.ts'
+import { liar } from './stories/liars.ts'
+import { halfOpen, lossy, lossyPaths, partition, sites, wan } from './stories/networks.ts'
 import type { Trace } from './trace.ts'
 import { clear, weather, type Shown, type Telling } from './weather.ts'
 
@@ -23,6 +26,8 @@ type Story = {
   /** With fewer members there is nothing to tell. */
   readonly least: number
   readonly begin: (ask: Ask, shown: Shown) => Telling
+  /** Why no test tells it yet. */
+  readonly awaits?: string
 }
 
 export const DEFAULTS = { scenario: 'swarm', minutes: 1 } as const
@@ -39,10 +44,32 @@ export const stories: Readonly<Record<string, Story>> = {
     begin: rounds(join, { options: (names) => ({ stopped: names.slice(1) }) }),
   },
   crash: { says: 'daemons are killed and start again, some without their state or with a clock behind', least: 2, begin: rounds(crash) },
+  rolling: { says: 'each daemon starts again, one after the other', least: 2, begin: rounds(rolling) },
   power: { says: 'hosts lose power, one or up to half of them at once, and get it back', least: 2, begin: rounds(power) },
+  rack: { says: 'a third to half of the hosts lose power at once, and get it back', least: 3, begin: rounds(rack) },
+  cold: { says: 'all hosts lose power, and get it back at once', least: 2, begin: rounds(cold) },
+  kernel: { says: 'kernels refuse what they are told, or take their time', least: 2, begin: rounds(kernel) },
+  disk: { says: 'disks are full, and daemons start again from older files', least: 2, begin: rounds(disk) },
+  clock: { says: 'wall clocks are set, forward and back, by up to ten hours', least: 2, begin: rounds(clock) },
   partition: { says: 'the network is cut in two, or one way only, and healed', least: 2, begin: rounds(partition) },
+  wan: {
+    says: 'the members are at four sites, up to 75 ms apart, which are cut off',
+    least: 2,
+    begin: rounds(wan, { options: sites }),
+  },
+  lossy: {
+    says: 'paths drop segments, at times a third of them, while members come and go',
+    least: 2,
+    begin: rounds(lossy, { options: lossyPaths }),
+  },
+  'half-open': { says: 'connections are forgotten on the way, one way or both', least: 2, begin: rounds(halfOpen) },
   churn: { says: 'twice a second somebody is killed, starts or leaves', least: 2, begin: rounds(churn) },
   pause: { says: 'daemons stand still, from a blink to half a minute', least: 2, begin: rounds(pause) },
+  stall: {
+    says: 'virtual machines stand still, from a blink to half a minute, and daemons collect garbage',
+    least: 2,
+    begin: rounds(stall, { options: () => ({ garbage: { every: seconds(5) } }) }),
+  },
   move: { says: 'members move to other underlay addresses, some while they are cut off', least: 2, begin: rounds(move) },
   leave: { says: 'members leave and come back', least: 2, begin: rounds(leave) },
   liar: {
@@ -50,7 +77,16 @@ export const stories: Readonly<Record<string, Story>> = {
     least: 3,
     begin: rounds(liar, { shunned: seconds(60) }),
   },
+  clone: {
+    says: 'a second host has the identity of one that is there',
+    least: 3,
+    begin: rounds(clone, { gone: ['copy'] }),
+    awaits: 'the protocol does not tell two hosts with one identity apart yet',
+  },
 }
+
+/** Those that are told in tests. */
+export const toldScenarios = Object.keys(stories).filter((name) => stories[name]?.awaits === undefined)
 
 /** A history that is about to be told; the same for the same words. */
 export function begin(ask: Ask): Telling {
@@ -72,9 +108,11 @@ type Around = {
   readonly options?: (names: readonly string[]) => Partial<ClusterOptions>
   /** How long members may be shunned by others for what they did. */
   readonly shunned?: Duration
+  /** Hosts that do not come back. */
+  readonly gone?: readonly string[]
 }
 
-function rounds(round: Round, { options = () => ({}), shunned = milliseconds(0) }: Around = {}): Story['begin'] {
+function rounds(round: Round, { options = () => ({}), shunned = milliseconds(0), gone = [] }: Around = {}): Story['begin'] {
   return ({ seed, members, minutes }, shown) => {
     const names = Array.from({ length: members }, (_, index) => `m${String(index)}`)
     const cluster = new Cluster(names, { ...options(names), ...shown, seed })
@@ -83,96 +121,8 @@ function rounds(round: Round, { options = () => ({}), shunned = milliseconds(0) 
       cluster.run(seconds(3))
       while (cluster.now < seconds(60 * minutes)) round(cluster, dice)
       cluster.run(shunned)
-      clear(cluster)
+      clear(cluster, gone)
     }
     return { cluster, tell }
   }
-}
-
-function join(cluster: Cluster, dice: Dice): void {
-  const waiting = cluster.names.filter((name) => cluster.host(name).condition === 'idle')
-  const count = cluster.names.length
-  const newcomers = cluster.names.filter((name) => name.startsWith('n')).length
-  if (waiting.length > 0) cluster.start(dice.pick(waiting))
-  else if (newcomers < count - newcomers) cluster.join(`n${String(newcomers)}`)
-  cluster.run(milliseconds(dice.exponential(2000)))
-}
-
-function crash(cluster: Cluster, dice: Dice): void {
-  const name = dice.pick(cluster.names)
-  cluster.kill(name)
-  cluster.run(milliseconds(dice.exponential(4000)))
-  cluster.start(name, { withoutState: dice.chance(0.3), clockBehind: seconds(dice.below(3) * 500) })
-  cluster.run(milliseconds(dice.exponential(4000)))
-}
-
-function power(cluster: Cluster, dice: Dice): void {
-  const count = dice.chance(0.6) ? 1 : 1 + dice.below(Math.ceil(cluster.names.length / 2))
-  const victims = new Set(Array.from({ length: count }, () => dice.pick(cluster.names)))
-  for (const name of victims) cluster.powerOff(name)
-  cluster.run(milliseconds(dice.exponential(8000)))
-  for (const name of victims) cluster.powerOn(name)
-  cluster.run(milliseconds(dice.exponential(8000)))
-}
-
-function partition(cluster: Cluster, dice: Dice): void {
-  const side = dice.some(cluster.names)
-  const other = cluster.names.filter((name) => !side.includes(name))
-  if (dice.chance(0.25)) cluster.cutOneWay(side, other)
-  else cluster.partition(side, other)
-  cluster.run(milliseconds(dice.exponential(12_000)))
-  cluster.heal()
-  cluster.run(milliseconds(dice.exponential(8000)))
-}
-
-function churn(cluster: Cluster, dice: Dice): void {
-  const name = dice.pick(cluster.names)
-  if (cluster.host(name).condition === 'idle') cluster.start(name)
-  else if (dice.chance(0.5)) cluster.kill(name)
-  else cluster.leave(name)
-  cluster.run(milliseconds(dice.exponential(500)))
-}
-
-function pause(cluster: Cluster, dice: Dice): void {
-  cluster.pause(dice.pick(cluster.names), milliseconds(dice.pick([200, 1000, 5000, 30_000]) * dice.between(0.5, 1)))
-  cluster.run(milliseconds(dice.exponential(5000)))
-}
-
-function move(cluster: Cluster, dice: Dice): void {
-  const name = dice.pick(cluster.names)
-  const away = dice.chance(0.3)
-  const others = cluster.names.filter((each) => each !== name)
-  if (away) cluster.partition([name], others)
-  cluster.run(milliseconds(dice.exponential(1000)))
-  cluster.move(name, `10.1.${String(dice.below(256))}.${String(1 + dice.below(254))}`)
-  cluster.run(milliseconds(dice.exponential(5000)))
-  if (away) cluster.heal()
-}
-
-function leave(cluster: Cluster, dice: Dice): void {
-  const name = dice.pick(cluster.names)
-  cluster.leave(name)
-  cluster.run(milliseconds(dice.exponential(5000)))
-  cluster.start(name)
-  cluster.run(milliseconds(dice.exponential(5000)))
-}
-
-function liar(cluster: Cluster, dice: Dice): void {
-  const [, name = ''] = cluster.names
-  const others = cluster.names.filter((each) => each !== name)
-  const lie = dice.chance(0.1) ? garbage : dice.pick([accuseEverybody, claimAddresses, forgeRecords, replayEverything, replayRecords])
-  const repent = cluster.corrupt(name, lie)
-  cluster.run(milliseconds(dice.exponential(3000)))
-  const victim = dice.pick(others)
-  const away = milliseconds(dice.exponential(3000))
-  if (dice.chance(0.5)) cluster.pause(victim, away)
-  else
-    cluster.partition(
-      [victim],
-      cluster.names.filter((each) => each !== victim),
-    )
-  cluster.run(away)
-  cluster.heal()
-  cluster.run(milliseconds(dice.exponential(3000)))
-  repent()
 }

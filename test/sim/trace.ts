@@ -1,12 +1,19 @@
-/** What happened, in order: a digest of all of it, and the last lines to read when a law broke. */
-import { unreachable, type Instant } from '@vxmesh/core'
+/** What happened, in order: a digest of all of it, and the last minute to read when a law broke. */
+import { seconds, unreachable, type Instant } from '@vxmesh/core'
 import type { Effect, Input, Target } from '@vxmesh/gossip'
 import { WALL_START } from './world.ts'
 
-const KEPT = 40
+type Line = { readonly at: Instant; readonly who: string; readonly what: string }
+
+/** How far back an account of a failure goes, and how long it may become. */
+const MINUTE = seconds(60)
+const LINES_MOST = 400
+
+/** Lines are thrown away many at a time. */
+const KEPT = 20_000
 
 export class Trace {
-  readonly #lines: string[] = []
+  #lines: Line[] = []
   readonly #told: ((line: string) => void) | undefined
   #low = 0x811c_9dc5
   #high = 0x6c62_272e
@@ -16,13 +23,13 @@ export class Trace {
     this.#told = told
   }
 
-  /** A line worth reading. */
-  note(now: Instant, line: string): void {
-    this.count(now, line)
-    const stamped = `${(now / 1000).toFixed(3)} ${line}`
-    this.#told?.(stamped)
-    this.#lines.push(stamped)
-    if (this.#lines.length > 10 * KEPT) this.#lines.splice(0, 9 * KEPT)
+  /** A line worth reading: when, who, what. */
+  note(at: Instant, who: string, what: string): void {
+    this.count(at, `${who} ${what}`)
+    const line = { at, who, what }
+    this.#told?.(written(line))
+    this.#lines.push(line)
+    if (this.#lines.length > 2 * KEPT) this.#lines = this.#lines.slice(-KEPT)
   }
 
   /** Something too common to be read, but part of the history. */
@@ -31,8 +38,13 @@ export class Trace {
     for (let at = 0; at < line.length; at++) this.#mix(line.charCodeAt(at))
   }
 
-  tail(): string {
-    return this.#lines.slice(-KEPT).join('\n')
+  /** The last minute, between the command that tells it again and that command. */
+  account(replay: string): string {
+    const end = this.#lines.at(-1)?.at ?? 0
+    const minute = this.#lines.filter(({ at }) => at >= end - MINUTE)
+    const left = minute.length - LINES_MOST
+    const more = left > 0 ? `, but for its first ${String(left)} lines` : ''
+    return [`again: ${replay}`, `The last minute${more}:`, ...minute.slice(-LINES_MOST).map(written), `again: ${replay}`].join('\n')
   }
 
   /** Two histories with one digest are one history. */
@@ -44,6 +56,10 @@ export class Trace {
     this.#low = Math.imul(this.#low ^ (value & 0xffff), 0x0100_0193)
     this.#high = Math.imul(this.#high ^ (value >>> 16) ^ this.#low, 0x85eb_ca6b)
   }
+}
+
+function written({ at, who, what }: Line): string {
+  return `${(at / 1000).toFixed(3).padStart(9)}  ${who.padEnd(5)}  ${what}`
 }
 
 /** An input in a few words. */

@@ -2,7 +2,7 @@
  * Who can be held guilty of what, from outside: which hosts ran, and which could hear each other, and since when.
  *
  * A member is *blameless* to an observer while, for the whole of `bound`, it ran unpaused and every other member that
- * ran, but for that observer itself, had a path to it in both directions. Then nobody honest has a reason to accuse it
+ * ran, but for that observer itself, had a path to it in both directions on which something came through in time. Then nobody honest has a reason to accuse it
  * except the observer, whose lone word must not count, and its refutations reach whoever can be reached at all. So such a
  * member may be removed by nobody, however the observer itself fares: cut off, paused, restarted from an old state, or
  * told lies.
@@ -13,6 +13,7 @@
  */
 import { elapsed, instant, seconds, type Instant } from '@vxmesh/core'
 import type { Host } from './host.ts'
+import type { Station } from './network.ts'
 import type { World } from './world.ts'
 
 export class Truth {
@@ -20,7 +21,7 @@ export class Truth {
   readonly #hosts: readonly Host[]
   /** When a host was last not running, and when two running hosts last had no path both ways. */
   readonly #idle = new Map<Host, Instant>()
-  readonly #apart = new Map<Host, Map<Host, Instant>>()
+  readonly #apart = new Map<Station, Map<Station, Instant>>()
   /** When a host could last hear any other, or was not there to listen. */
   readonly #heard = new Map<Host, Instant>()
   readonly #liars = new Set<Host>()
@@ -49,10 +50,18 @@ export class Truth {
       }
       for (const other of this.#hosts) {
         if (other === host || !runs(other) || network.passesBothWays(host, other)) continue
-        const apart = this.#apart.get(host) ?? new Map<Host, Instant>()
-        this.#apart.set(host, apart.set(other, now))
+        this.#part(host, other)
       }
     }
+  }
+
+  /**
+   * Nothing that one host sent another came through for as long as it takes to be called silent, or a connection between
+   * them died unseen: for a moment they were as good as cut.
+   */
+  parted(one: Station, other: Station): void {
+    this.#part(one, other)
+    this.#part(other, one)
   }
 
   /** From now on the laws protect others from this host, and it from nobody. */
@@ -76,6 +85,11 @@ export class Truth {
   couldHear(host: Host): boolean {
     this.witness()
     return this.#since(this.#heard.get(host)) < seconds(6.5)
+  }
+
+  #part(from: Station, to: Station): void {
+    const apart = this.#apart.get(from) ?? new Map<Station, Instant>()
+    this.#apart.set(from, apart.set(to, this.#of().schedule.now))
   }
 
   #since(trouble: Instant | undefined): number {

@@ -14,12 +14,19 @@ export function weather(size: number, seed: number, storm: Duration, shown: Show
   const dice = new Dice(seed + 0.5 * 2 ** 40)
   const names = Array.from({ length: size }, (_, index) => `m${String(index)}`)
   const rough = dice.chance(0.3)
+  const far = dice.chance(0.2)
+  const dropping = dice.chance(0.3)
+  const bursts = { every: seconds(dice.between(5, 60)), last: seconds(dice.exponential(1)), drops: dice.between(0, 0.4) }
   const cluster = new Cluster(names, {
     ...shown,
     seed,
     adopted: dice.some(names).filter(() => dice.chance(0.3)),
     stopped: dice.some(names).filter(() => dice.chance(0.3)),
+    ...(far ? { sites: Object.fromEntries(names.map((name) => [name, `site ${String(dice.below(3))}`])) } : {}),
+    ...(dice.chance(0.5) ? { garbage: { every: seconds(dice.between(2, 20)) } } : {}),
     network: {
+      drops: dropping ? dice.between(0, 0.02) : 0,
+      bursts: dropping && dice.chance(0.5) ? bursts : undefined,
       delay: milliseconds(dice.between(0.2, 20)),
       jitter: milliseconds(dice.between(0, 20)),
       loss: rough ? dice.between(0, 0.02) : 0,
@@ -41,10 +48,13 @@ export function weather(size: number, seed: number, storm: Duration, shown: Show
   return { cluster, tell }
 }
 
-/** Mends everything, has everybody run, and checks that all come to agree. */
-export function clear(cluster: Cluster): void {
+/** Mends everything, has everybody run but those who are gone, and checks that all come to agree. */
+export function clear(cluster: Cluster, gone: readonly string[] = []): void {
   cluster.heal()
   for (const name of cluster.names) {
+    cluster.setKernel(name, 'well')
+    cluster.setDisk(name, 'roomy')
+    if (gone.includes(name)) continue
     cluster.powerOn(name)
     cluster.start(name)
   }
@@ -55,15 +65,12 @@ export function clear(cluster: Cluster): void {
 function strike(cluster: Cluster, dice: Dice): void {
   const { names } = cluster
   const name = dice.pick(names)
+  const others = names.filter((each) => each !== name)
   const side = dice.some(names)
   const other = names.filter((each) => !side.includes(each))
   const strikes: readonly (() => void)[] = [
     () => cluster.partition(side, other),
-    () =>
-      cluster.partition(
-        [name],
-        names.filter((each) => each !== name),
-      ),
+    () => cluster.partition([name], others),
     () => cluster.cutOneWay([name], dice.some(names)),
     () => cluster.heal(),
     () => cluster.heal(),
@@ -79,6 +86,13 @@ function strike(cluster: Cluster, dice: Dice): void {
     () => cluster.knock(name, dice.below(20)),
     () => cluster.backUp(name),
     () => cluster.start(name, { fromBackup: true, clockBehind: seconds(1000) }),
+    () => cluster.stall(name, milliseconds(500 * 60 ** dice.next()), dice.chance(0.5) ? 'runs on' : 'stands still'),
+    () => cluster.collect(name, milliseconds(dice.between(20, 120))),
+    () => cluster.setClock(name, seconds(3600 * dice.between(-10, 10))),
+    () => cluster.setKernel(name, dice.chance(0.5) ? 'failing' : { slow: milliseconds(dice.exponential(300)) }),
+    () => cluster.setKernel(name, 'well'),
+    () => cluster.setDisk(name, dice.chance(0.5) ? 'full' : 'roomy'),
+    () => cluster.forgetConnection(name, dice.pick(others)),
   ]
   dice.pick(strikes)()
 }
