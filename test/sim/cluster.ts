@@ -12,7 +12,8 @@ import { milliseconds, seconds, type Duration, type Instant, type InterfaceAddre
 import { COSTS, type Costs } from './attention.ts'
 import { Dice } from './dice.ts'
 import { Faults, NETWORK } from './faults.ts'
-import { Host, type StartOptions } from './host.ts'
+import { form } from './formed.ts'
+import { Host, type HostOptions, type StartOptions } from './host.ts'
 import { Laws } from './laws.ts'
 import { ownWords, type Lie } from './lies.ts'
 import { CALM, Network, type NetworkOptions } from './network.ts'
@@ -25,6 +26,12 @@ export type ClusterOptions = {
   readonly seed: number
   /** Hosts that exist and whose daemon does not run yet. */
   readonly stopped?: readonly string[]
+  /** The mesh has stood for long: everybody knows everybody, and only the links are still to be made. */
+  readonly formed?: boolean
+  /** Imagined kernels take their time and hold nothing: for meshes too large to give each member a table of all. */
+  readonly kernels?: HostOptions['kernel']
+  /** The laws look at one step in so many. */
+  readonly lawsEvery?: number
   /** Whom each host knows at the start; without it, everybody the first host. */
   readonly seeds?: Readonly<Record<string, readonly string[]>>
   /** Hosts whose device was made by somebody else. */
@@ -76,13 +83,15 @@ export class Cluster {
     this.trace = options.trace ?? new Trace()
     this.dice = new Dice(this.#seed)
     this.#network = new Network(this.#schedule, this.dice, { ...CALM, ...options.network })
-    this.laws = new Laws(options.replay ?? `seed ${String(this.#seed)} in this test`, this.hosts)
+    this.laws = new Laws(options.replay ?? `seed ${String(this.#seed)} in this test`, this.hosts, options.lawsEvery)
     const seals = new Seals(`world ${String(this.#seed)}`)
     this.#world = { schedule: this.#schedule, dice: this.dice, network: this.#network, seals, trace: this.trace, laws: this.laws }
     this.laws.over(this.#world)
     this.#network.silent = (from, to) => this.laws.truth.parted(from, to)
     for (const name of names) this.#add(name, names)
-    for (const host of this.hosts) if (options.stopped?.includes(host.name) !== true) host.start()
+    const running = this.hosts.filter((host) => options.stopped?.includes(host.name) !== true)
+    const formed = options.formed === true ? form(running, seals) : undefined
+    for (const host of running) host.start(formed === undefined ? {} : { formed })
   }
 
   get names(): readonly string[] {
@@ -384,6 +393,7 @@ export class Cluster {
       name,
       identity: `world ${String(this.#seed)} ${identity}`,
       site: this.#options.sites?.[name] ?? '',
+      kernel: this.#options.kernels ?? 'simulated',
       costs: { ...COSTS, ...this.#options.costs },
       address: place(number),
       overlay,

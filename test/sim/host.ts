@@ -20,6 +20,7 @@ import {
 } from '@vxmesh/core'
 import {
   begin,
+  sealRecord,
   step,
   type Content,
   type Effect,
@@ -33,6 +34,7 @@ import {
 import type { MemoryHost } from '@vxmesh/kernel-adapter'
 import { Attention, type Costs } from './attention.ts'
 import { HostClock } from './clock.ts'
+import { asSeenBy, FORMED_BOOT, type Formed } from './formed.ts'
 import { Disk, envelopes, type Files } from './disk.ts'
 import { Machine, type MachineOptions } from './machine.ts'
 import type { Station } from './network.ts'
@@ -40,7 +42,7 @@ import { carryOutTurn, decideTurn, withdraw, type Turn } from './reconcile.ts'
 import { Reconciler } from './reconciler.ts'
 import { peerNamed } from './seals.ts'
 import { describe, describeEffect } from './trace.ts'
-import { CONTROL_PORT, memberName, trusted, type World } from './world.ts'
+import { CONTROL_PORT, memberName, trusted, WALL_START, type World } from './world.ts'
 
 export type HostOptions = MachineOptions & {
   readonly name: string
@@ -50,9 +52,13 @@ export type HostOptions = MachineOptions & {
   /** Where it stands: between sites it is far. */
   readonly site: string
   readonly costs: Costs
+  /** Whether there is a kernel to keep, or only the time that it takes. */
+  readonly kernel: 'simulated' | 'imagined'
 }
 
 export type StartOptions = {
+  /** It has run for long: this is what everybody knows. */
+  readonly formed?: Formed
   /** The state file is gone. */
   readonly withoutState?: boolean
   /** The state file is what it was at the last `backUp`. */
@@ -95,12 +101,15 @@ export class Host implements Station {
   readonly removals: { readonly at: Instant; readonly underlay: IpAddress }[] = []
   /** Every frame that arrives is shown here. */
   overheard: ((bytes: Bytes) => void) | undefined
+  /** Is told when a turn of its reconciler is over: its kernel has followed what it believes. */
+  followed: (() => void) | undefined
   /** What a liar lets out of a frame that an honest daemon would have sent. */
   censor: ((bytes: Bytes) => Bytes) | undefined
   readonly #world: World
   readonly #machine: Machine
   readonly #seeds: readonly Seed[]
   readonly #costs: Costs
+  readonly #kernel: HostOptions['kernel']
   #daemon: Daemon | undefined
   #power = true
   #links = 0
@@ -114,6 +123,7 @@ export class Host implements Station {
     this.#world = world
     this.#seeds = options.seeds
     this.#costs = options.costs
+    this.#kernel = options.kernel
     this.#machine = new Machine(options, world.seals.mesh, () => this.#daemon?.reconciler.hint())
   }
 
@@ -158,7 +168,22 @@ export class Host implements Station {
     return this.#links
   }
 
-  start({ withoutState = false, fromBackup = false, withoutSeeds = false, clockBehind = milliseconds(0) }: StartOptions = {}): void {
+  /** What its daemon says of itself in a mesh that is formed. */
+  introduce(): { readonly content: Content; readonly bytes: Bytes } {
+    const { seals } = this.#world
+    this.#keep({ claimedAt: this.disk.known.claimedAt ?? WALL_START })
+    const content = this.#content(this.#claim(this.kernel.establishNow(this.#machine.spec)))
+    const record = { ...content, bootId: FORMED_BOOT, leaving: false, incarnation: trusted(parseIncarnation(WALL_START)) }
+    return { content, bytes: sealRecord(seals.mesh, this.signer, seals.admit(this.peer), record).bytes }
+  }
+
+  start({
+    formed,
+    withoutState = false,
+    fromBackup = false,
+    withoutSeeds = false,
+    clockBehind = milliseconds(0),
+  }: StartOptions = {}): void {
     if (!this.#power || this.#daemon !== undefined) return
     const { schedule, dice, seals } = this.#world
     this.clock.start(schedule.now)
@@ -168,7 +193,7 @@ export class Host implements Station {
     this.life++
     this.#note('starts')
     const claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
-    const bootId = dice.below(2 ** 31).toString(16)
+    const bootId = formed === undefined ? dice.below(2 ** 31).toString(16) : FORMED_BOOT
     const { trust, opened } = seals.counted()
     const env = { trust, signer: this.signer, chain: seals.admit(this.peer), bootId, random: () => dice.next() }
     const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
@@ -182,8 +207,11 @@ export class Host implements Station {
       slowness: () => (this.writing.kind === 'slow' ? this.writing.each : NO_TIME),
       decide: () => this.#decide(daemon),
       carryOut: (turn) => this.#daemon !== daemon || this.#write(turn),
+      done: () => this.followed?.(),
     })
-    const first = begin(beginning, this.clock.now(schedule.now), env)
+    const now = this.clock.now(schedule.now)
+    const first =
+      formed === undefined ? begin(beginning, now, env) : { state: asSeenBy(formed, this.peer, beginning.content, now), effects: [] }
     const daemon: Daemon = { env, attention, reconciler, opened, claim, state: first.state, tickAt: undefined, saving: false }
     this.#daemon = daemon
     attention.take(() => {
@@ -339,7 +367,7 @@ export class Host implements Station {
   }
 
   #decide(daemon: Daemon): Turn | undefined {
-    const turn = this.#daemon === daemon ? this.turn() : undefined
+    const turn = this.#daemon === daemon && this.#kernel === 'simulated' ? this.turn() : undefined
     if (turn !== undefined) this.#world.laws.planned(this, turn)
     return turn
   }

@@ -112,6 +112,7 @@ export class Network {
   readonly #stations: Station[] = []
   readonly #pairs = new Map<Station, Map<LinkId, Pair>>()
   readonly #cuts = new Set<string>()
+  readonly #places = new Map<string, Station>()
   readonly #distances = new Map<string, Duration>()
   readonly #paths = new Map<string, { bad: boolean; until: Instant }>()
   #held: { readonly pair: Pair; readonly item: Item }[] = []
@@ -163,7 +164,7 @@ export class Network {
     const answer = (failure: 'refused' | 'unanswered' | 'self') => {
       if (from.life === life) from.take({ kind: 'undialled', target, failure })
     }
-    const find = () => this.#stations.find((station) => station.has(to))
+    const find = () => this.#at(to)
     const late = after(started, DIAL_TIMEOUT)
     const attempt = () => {
       if (from.life !== life) return
@@ -180,6 +181,15 @@ export class Network {
       if (handshake < DIAL_TIMEOUT) this.#schedule.in(handshake, attempt)
       else this.#schedule.at(late, () => this.#giveUp(from, find(), answer))
     }
+  }
+
+  /** Where an address leads: the same host as last time, if it still has it. */
+  #at(address: IpAddress | Target): Station | undefined {
+    const known = this.#places.get(address)
+    if (known?.has(address) === true) return known
+    const found = this.#stations.find((station) => station.has(address))
+    if (found !== undefined) this.#places.set(address, found)
+    return found
   }
 
   /** A dial whose packets were dropped. */

@@ -17,6 +17,8 @@ export type Work = {
   decide(): Turn | undefined
   /** Does what was decided. False when the kernel refused some of it. */
   carryOut(turn: Turn): boolean
+  /** A turn is over. */
+  done(): void
 }
 
 /** The floor under everything that wakes the reconciler, and how often held removals are looked at again. */
@@ -83,6 +85,7 @@ export class Reconciler {
   #rest(taken: boolean, hold: string | undefined): Duration {
     this.#running = false
     this.#failures = taken ? 0 : this.#failures + 1
+    this.#work.done()
     if (this.#awake) this.wake()
     else this.#sleep(hold)
     return NO_TIME

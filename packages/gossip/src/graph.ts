@@ -77,7 +77,7 @@ const known = new Map<PeerId, readonly number[]>()
 const KNOWN_MOST = 40_000
 
 /** A member's place on each ring: 48 bits of the hash of its id. */
-function places(member: PeerId): readonly number[] {
+export function places(member: PeerId): readonly number[] {
   const made = known.get(member)
   if (made !== undefined) return made
   if (known.size >= KNOWN_MOST) known.clear()
