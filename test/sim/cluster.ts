@@ -151,6 +151,8 @@ export class Cluster {
 
   /** `kill -STOP`, and `kill -CONT` after a while. */
   pause(name: string, duration: Duration, what = `pause ${name} for ${inSeconds(duration)}`, before = () => {}): void {
+    // What stands still cannot stand still once more: whoever stopped it first also lets it go on.
+    if (this.host(name).condition === 'paused') return
     this.#breaking(name, what, () => {
       const host = this.host(name)
       const { life } = host

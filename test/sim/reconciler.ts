@@ -87,11 +87,11 @@ export class Reconciler {
     this.#failures = taken ? 0 : this.#failures + 1
     this.#work.done()
     if (this.#awake) this.wake()
-    else this.#sleep(hold)
+    else this.#setTimer(hold)
     return NO_TIME
   }
 
-  #sleep(hold: string | undefined): void {
+  #setTimer(hold: string | undefined): void {
     const timer = ++this.#timer
     const calm = hold === undefined ? FULL_READ : HELD_PAUSE
     const retry = milliseconds(Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10)))
