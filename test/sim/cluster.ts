@@ -387,7 +387,7 @@ export class Cluster {
   #add(name: string, among: readonly string[], identity = name): Host {
     const number = this.hosts.length + 1
     const place = (index: number) => ip(`10.0.${String(index >> 8)}.${String(index & 255)}`)
-    const known = this.#options.seeds?.[name] ?? (number === 1 ? [] : [among[0] ?? name])
+    const known = this.#options.seeds?.[name] ?? (number === 1 || this.#options.formed === true ? [] : [among[0] ?? name])
     const overlay: InterfaceAddress = overlayAddress(
       `${this.#options.overlays?.[name] ?? `192.168.${String(number >> 8)}.${String(number & 255)}`}/16`,
     )

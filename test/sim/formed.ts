@@ -2,7 +2,7 @@
  * A mesh that has stood for long, without the history that led to it: every member knows every record and has verified
  * it, and what follows from that is computed once and shared, which immutable state allows. The links are made as always.
  */
-import { instant, parseIncarnation, type Instant, type PeerId } from '@vxmesh/core'
+import { after, instant, parseIncarnation, type Duration, type Instant, type PeerId } from '@vxmesh/core'
 import { begin, places, type Content, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Seals } from './seals.ts'
@@ -30,14 +30,14 @@ export function form(hosts: readonly Host[], seals: Seals): Formed {
 }
 
 /** That, as one of its members knows it. */
-export function asSeenBy({ state, rings }: Formed, self: PeerId, content: Content, now: Instant): State {
+export function asSeenBy({ state, rings }: Formed, self: PeerId, content: Content, now: Instant, phase: Duration): State {
   const own = rings.get(self) ?? []
   const near = new Set(
     own.flatMap(({ next, previous }) => (next === undefined || previous === undefined ? [] : [next.peer, previous.peer])),
   )
   const few = state.circle.living <= 32 ? new Set([...state.standings.keys()].filter((peer) => peer !== self)) : near
   const circle = { ...state.circle, rings: own, links: few, observed: state.circle.living <= 11 ? few : near }
-  return { ...state, content, circle, aloneUntil: now, publishedAt: now, nextBeat: now, due: now, exchanged: true }
+  return { ...state, content, circle, aloneUntil: now, publishedAt: now, nextBeat: after(now, phase), due: now, exchanged: true }
 }
 
 /** The neighbours of all members at once, by sorting. */

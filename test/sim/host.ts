@@ -19,6 +19,7 @@ import {
   type TunnelClaim,
 } from '@vxmesh/core'
 import {
+  BEAT,
   begin,
   sealRecord,
   step,
@@ -211,7 +212,9 @@ export class Host implements Station {
     })
     const now = this.clock.now(schedule.now)
     const first =
-      formed === undefined ? begin(beginning, now, env) : { state: asSeenBy(formed, this.peer, beginning.content, now), effects: [] }
+      formed === undefined
+        ? begin(beginning, now, env)
+        : resumed(asSeenBy(formed, this.peer, beginning.content, now, milliseconds(dice.between(0, BEAT))))
     const daemon: Daemon = { env, attention, reconciler, opened, claim, state: first.state, tickAt: undefined, saving: false }
     this.#daemon = daemon
     attention.take(() => {
@@ -400,4 +403,9 @@ export class Host implements Station {
   #content(claim: TunnelClaim): Content {
     return { name: memberName(this.name), control: [{ address: this.address, port: CONTROL_PORT }], tunnels: [claim] }
   }
+}
+
+/** A daemon that has written down what it says, and has nothing else to do. */
+function resumed(state: State): Step {
+  return { state, effects: [{ kind: 'persist', incarnation: state.incarnation }] }
 }

@@ -26,9 +26,13 @@ function mesh(size: number): readonly ReturnType<typeof signed>[] {
     .map((letter) => signed(letter, 1))
 }
 
+function members(view: View): number {
+  return judge(NOBODY_JUDGED, { view, before: EMPTY_VIEW, changed: view.keys(), heard: NOTHING_HEARD, now: instant(0) }).judgement.members
+}
+
 /** What is heard of a view whose accusations all came at instant 0. */
 function heardAtOnce(view: View): Heard {
-  return [...view.keys()].reduce((heard, each) => hear(heard, view, each, instant(0)), NOTHING_HEARD)
+  return [...view.keys()].reduce((heard, each) => hear(heard, view, each, quorum(members(view)), instant(0)), NOTHING_HEARD)
 }
 
 function standingOf(size: number, accusations: readonly Accusation[], after: number): Standing | undefined {
@@ -115,8 +119,6 @@ test.each([
 })
 
 test('the dead count as members and those who left do not', () => {
-  const members = (view: View) =>
-    judge(NOBODY_JUDGED, { view, before: EMPTY_VIEW, changed: view.keys(), heard: NOTHING_HEARD, now: instant(0) }).judgement.members
   expect(
     members(
       viewOf(
@@ -156,8 +158,9 @@ describe('what is judged change by change is what would be judged at once', () =
                 ? withAccusation(view, accusation(each.by, each.of, each.number, each.testimony))
                 : view
           const changed = each.kind === 'time' || next === view ? [] : [peer(each.of)]
-          for (const of of changed) heard = hear(heard, next, of, instant(now))
-          judgement = judge(judgement, { view: next, before: view, changed, heard, now: instant(now) }).judgement
+          const judged = judge(judgement, { view: next, before: view, changed, heard, now: instant(now) })
+          judgement = judged.judgement
+          heard = judged.heard
           view = next
           expect(judgement.standings.toJS()).toEqual(standings(view, heard, instant(now)).toJS())
           expect(judgement.verdictAt === undefined || judgement.verdictAt > now).toBe(true)
@@ -169,32 +172,48 @@ describe('what is judged change by change is what would be judged at once', () =
   })
 })
 
+test('the word of one that left and came back is as old as its return', () => {
+  const view = viewOf(mesh(5), by('a'))
+  const steps: readonly (readonly [View, number])[] = [
+    [view, 0],
+    [withRecord(view, signed('a', 2, { leaving: true })), 1000],
+    [withRecord(view, signed('a', 3)), 60_000],
+  ]
+  let [heard, judgement, before] = [NOTHING_HEARD, NOBODY_JUDGED, EMPTY_VIEW]
+  const seen = steps.map(([next, at]) => {
+    const judged = judge(judgement, { view: next, before, changed: next.keys(), heard, now: instant(at) })
+    ;[heard, judgement, before] = [judged.heard, judged.judgement, next]
+    return judgement.standings.get(peer('b'))?.state
+  })
+  expect(seen).toEqual(['suspect', 'alive', 'suspect'])
+})
+
 describe('what is heard', () => {
   const view = viewOf(mesh(5), [...by('a'), ...gone('c')])
 
   test('keeps the first time of each testimony', () => {
-    const first = hear(NOTHING_HEARD, viewOf(mesh(5), by('a')), peer('b'), instant(10))
-    const then = hear(first, view, peer('b'), instant(20))
+    const first = hear(NOTHING_HEARD, viewOf(mesh(5), by('a')), peer('b'), 3, instant(10))
+    const then = hear(first, view, peer('b'), 3, instant(20))
     expect(then.get(peer('b'))).toEqual({ incarnation: 1, silent: 10, gone: 20 })
-    expect(hear(then, view, peer('b'), instant(30))).toBe(then)
+    expect(hear(then, view, peer('b'), 3, instant(30))).toBe(then)
   })
 
   test('is forgotten when it is refuted', () => {
-    const first = hear(NOTHING_HEARD, view, peer('b'), instant(10))
-    expect(hear(first, withRecord(view, signed('b', 2)), peer('b'), instant(20)).has(peer('b'))).toBe(false)
+    const first = hear(NOTHING_HEARD, view, peer('b'), 3, instant(10))
+    expect(hear(first, withRecord(view, signed('b', 2)), peer('b'), 3, instant(20)).has(peer('b'))).toBe(false)
     const accusedAnew = viewOf([...mesh(5), signed('b', 2)], [accusation('a', 'b', 2)])
-    expect(hear(first, accusedAnew, peer('b'), instant(30)).get(peer('b'))).toEqual({ incarnation: 2, silent: 30 })
+    expect(hear(first, accusedAnew, peer('b'), 3, instant(30)).get(peer('b'))).toEqual({ incarnation: 2, silent: 30 })
   })
 
   test('says when time alone will change a standing', () => {
-    const heard = hear(NOTHING_HEARD, view, peer('b'), instant(10))
+    const heard = hear(NOTHING_HEARD, view, peer('b'), 3, instant(10))
     expect(nextVerdict(heard, instant(20))).toBe(10 + LONE_ACCUSER)
     expect(nextVerdict(heard, instant(10 + LONE_ACCUSER))).toBe(10 + RESTART_HOLD)
     expect(nextVerdict(heard, instant(10 + RESTART_HOLD))).toBeUndefined()
   })
 
   test('waits out a time in which nobody listened, and does not take back what was decided before', () => {
-    const heard = hear(NOTHING_HEARD, view, peer('b'), instant(0))
+    const heard = hear(NOTHING_HEARD, view, peer('b'), 3, instant(0))
     expect(hearLate(heard, instant(4000), instant(64_000)).get(peer('b'))).toEqual({ incarnation: 1, silent: 60_000, gone: 60_000 })
     const decided = instant(seconds(20))
     expect(hearLate(heard, decided, instant(80_000)).get(peer('b'))).toEqual({ incarnation: 1, silent: 0, gone: 60_000 })

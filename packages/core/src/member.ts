@@ -75,7 +75,7 @@ export type Case = {
 export function judge(
   judged: Judgement,
   { view, before, changed, heard, now }: Case,
-): { readonly judgement: Judgement; readonly changes: readonly Change[] } {
+): { readonly judgement: Judgement; readonly changes: readonly Change[]; readonly heard: Heard } {
   const peers = [...changed]
   const members = peers.reduce(
     (count, peer) => count + Number(isMember(view.get(peer))) - Number(isMember(before.get(peer))),
@@ -91,22 +91,28 @@ export function judge(
   const oneFell = peers.some((peer) => isCredible(view.get(peer), bar) !== isCredible(before.get(peer), bar))
   const others = bar !== quorum(judged.members) || timeHasCome || oneFell ? accused : []
   const changes: Change[] = []
+  let listened = heard
   const next = judged.standings.withMutations((map) => {
     for (const peer of new globalThis.Set([...peers, ...others])) {
       const belief = view.get(peer)
       const was = map.get(peer)
       if (belief === undefined) {
         map.delete(peer)
+        listened = listened.delete(peer)
         continue
       }
-      const is = standing(belief, heard.get(peer), view, bar, now)
+      listened = hear(listened, view, peer, bar, now)
+      const is = standing(belief, listened.get(peer), view, bar, now)
       if (isSame(is, was)) continue
       map.set(peer, is)
       changes.push({ peer, was, is })
     }
   })
-  const verdicts = timeHasCome ? [nextVerdict(heard, now)] : [judged.verdictAt, ...peers.map((peer) => verdictOf(heard.get(peer), now))]
-  return { judgement: { standings: next, accused, members, verdictAt: earliest(verdicts) }, changes }
+  const judgedNow = [...peers, ...others]
+  const verdicts = timeHasCome
+    ? [nextVerdict(listened, now)]
+    : [judged.verdictAt, ...judgedNow.map((peer) => verdictOf(listened.get(peer), now))]
+  return { judgement: { standings: next, accused, members, verdictAt: earliest(verdicts) }, changes, heard: listened }
 }
 
 function isMember(belief: Belief | undefined): boolean {
@@ -126,16 +132,20 @@ function isSame(a: Standing, b: Standing | undefined): boolean {
   return a.state === b?.state && (a.state !== 'suspect' || b.state !== 'suspect' || a.accusers === b.accusers)
 }
 
+/** How many whose word counts say so. */
+function believed(belief: Belief, testimony: Testimony, view: View, bar: number): number {
+  return accusers(belief, testimony).filter((observer) => isCredible(view.get(observer), bar)).length
+}
+
 const ALIVE: Standing = { state: 'alive' }
 
 function standing(belief: Belief, heard: ReturnType<Heard['get']>, view: View, bar: number, now: Instant): Standing {
   if (belief.signed.record.leaving) return { state: 'left' }
   if (belief.accusations.isEmpty()) return ALIVE
-  const believed = (testimony: Testimony) => accusers(belief, testimony).filter((observer) => isCredible(view.get(observer), bar)).length
-  const silent = believed('silent')
+  const silent = believed(belief, 'silent', view, bar)
   if (silent >= bar) return { state: 'dead', because: 'quorum' }
   if (silent > 0 && expired(heard?.silent, LONE_ACCUSER, now)) return { state: 'dead', because: 'lone accuser' }
-  if (believed('gone') > 0) {
+  if (believed(belief, 'gone', view, bar) > 0) {
     return expired(heard?.gone, RESTART_HOLD, now)
       ? { state: 'dead', because: 'restart hold' }
       : { state: 'restarting', since: heard?.gone ?? now }
@@ -147,20 +157,21 @@ function expired(start: Instant | undefined, wait: typeof LONE_ACCUSER, now: Ins
   return start !== undefined && elapsed(start, now) >= wait
 }
 
-/** What was heard, brought up to date with a view that may have changed: first times stay, refuted incarnations are forgotten. */
-export function hear(heard: Heard, view: View, peer: PeerId, now: Instant): Heard {
+/**
+ * What was heard, brought up to date with a view that may have changed: first times stay, refuted incarnations are
+ * forgotten. The word of an accuser that is not believed, since it left say, is as if it had not been said: should it be
+ * believed again, its wait begins then.
+ */
+export function hear(heard: Heard, view: View, peer: PeerId, bar: number, now: Instant): Heard {
   const belief = view.get(peer)
-  if (belief === undefined || belief.accusations.isEmpty()) return heard.delete(peer)
+  const silent = belief !== undefined && believed(belief, 'silent', view, bar) > 0
+  const gone = belief !== undefined && believed(belief, 'gone', view, bar) > 0
+  const held = heard.get(peer)
+  if (belief === undefined || (!silent && !gone)) return held === undefined ? heard : heard.delete(peer)
   const { incarnation } = belief.signed.record
-  const known = heard.get(peer)
-  const times = known?.incarnation === incarnation ? known : { incarnation }
-  const missing = belief.accusations
-    .valueSeq()
-    .map((accusation) => accusation.testimony)
-    .toSet()
-    .filter((testimony) => times[testimony] === undefined)
-  if (missing.isEmpty() && times === known) return heard
-  return heard.set(peer, { ...times, ...Object.fromEntries(missing.map((testimony) => [testimony, now])) })
+  const known = held?.incarnation === incarnation ? held : undefined
+  if (known !== undefined && (known.silent !== undefined) === silent && (known.gone !== undefined) === gone) return heard
+  return heard.set(peer, times(incarnation, silent ? (known?.silent ?? now) : undefined, gone ? (known?.gone ?? now) : undefined))
 }
 
 /** What was heard, given that nobody listened between two instants: a verdict that was still to come then comes that much later. */

@@ -1,6 +1,5 @@
 /** Taking in what is said, saying it on, and speaking for ourselves. */
 import {
-  hear,
   incarnationAbove,
   withAccusation,
   withRecord,
@@ -46,7 +45,6 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
       for (const hash of hashesOf(held)) set.delete(hash)
       for (const hash of hashesOf(next.get(peer))) set.add(hash)
     }),
-    heard: hear(turn.state.heard, next, peer, turn.now),
   })
   return true
 }
@@ -73,14 +71,13 @@ export function receiveAccusation(turn: Turn, link: LinkId, from: PeerId, bytes:
 
 /** Adds an accusation to the view; false when it is not news or speaks of another incarnation than the one held. */
 export function heed(turn: Turn, accusation: Accusation): boolean {
-  const { view, seen, heard } = turn.state
+  const { view, seen } = turn.state
   const next = withAccusation(view, accusation)
   if (next === view) return false
   const replaced = view.get(accusation.subject)?.accusations.get(accusation.observer)
   changeBelief(turn, next, accusation.subject)
   change(turn, {
     seen: (replaced === undefined ? seen : seen.remove(replaced.hash)).add(accusation.hash),
-    heard: hear(heard, next, accusation.subject, turn.now),
   })
   return true
 }

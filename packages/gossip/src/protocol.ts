@@ -180,10 +180,10 @@ function settle(turn: Turn): Step {
 function judgeAll(turn: Turn): void {
   const { view, judged, unjudged, verdictAt, heard } = turn.state
   if (view === judged && (verdictAt === undefined || turn.now < verdictAt)) return
-  const { judgement, changes } = judge(turn.state, { view, before: judged, changed: unjudged, heard, now: turn.now })
+  const { judgement, changes, heard: listened } = judge(turn.state, { view, before: judged, changed: unjudged, heard, now: turn.now })
   const self = turn.env.signer.peer
   const circle = circleAfter(turn.state.circle, self, judgement.standings, changes)
-  change(turn, { ...judgement, circle, judged: view, unjudged: Set() })
+  change(turn, { ...judgement, heard: listened, circle, judged: view, unjudged: Set() })
   if (view !== judged || changes.length > 0) turn.effects.push({ kind: 'changed' })
   const others = changes.filter(({ peer }) => peer !== self)
   noteFlaps(turn, others)

@@ -3,7 +3,7 @@
  * digests of its buckets, the other the summaries of those that differ, and then each gives what is newer on its side.
  * In a small mesh the summaries of everything are shorter than the digests, and go at once.
  */
-import type { Bytes, PeerId } from '@vxmesh/core'
+import { elapsed, seconds, type Bytes, type PeerId } from '@vxmesh/core'
 import { bucketsOf, difference, differingBuckets, sameDigest, summarise } from './digest.ts'
 import { BUCKETS, type Summaries } from './message.ts'
 import { COMPARE_AFTER, COMPARE_EVERY, type Link, type LinkId, type Turn } from './state.ts'
@@ -18,7 +18,7 @@ const EVERYTHING: ReadonlySet<number> = new Set(Array.from({ length: BUCKETS }, 
 export function receiveRoot(turn: Turn, link: Link, root: Bytes): void {
   if (sameDigest(root, turn.state.root)) {
     if (link.differsSince !== undefined) changeLink(turn, link.id, { differsSince: undefined })
-    if (!turn.state.exchanged) change(turn, { exchanged: true })
+    if (!turn.state.exchanged && isFresh(turn, link)) change(turn, { exchanged: true })
     return
   }
   const differsSince = link.differsSince ?? turn.now
@@ -35,6 +35,14 @@ function isComparing(turn: Turn): boolean {
   return turn.state.links.some(({ summarisedAt, differsSince }) => {
     return differsSince !== undefined && summarisedAt !== undefined && turn.now - summarisedAt < COMPARE_EVERY
   })
+}
+
+/** What was on its way while we were alone, or stood still, has been read by then. */
+const BACKLOG = seconds(1)
+
+/** Whether what comes over a link was said since we are no longer alone. */
+function isFresh({ now, state: { aloneUntil } }: Turn, link: Link): boolean {
+  return link.since >= aloneUntil || elapsed(aloneUntil, now) >= BACKLOG
 }
 
 function compare(turn: Turn, link: LinkId): void {

@@ -121,7 +121,8 @@ function lengthOf(parts: readonly (Bytes | undefined)[]): number {
 /** Whom a link is to be told of when there is room. */
 export function owe(turn: Turn, id: LinkId, peers: Iterable<PeerId>): void {
   const link = turn.state.links.get(id)
-  if (link !== undefined) changeLink(turn, id, { owed: link.owed.union(peers) })
+  const owed = link?.owed.union(peers)
+  if (owed !== undefined && owed !== link?.owed) changeLink(turn, id, { owed })
 }
 
 type Chunk = { readonly records: Bytes[]; readonly accusations: Bytes[]; bytes: number }
