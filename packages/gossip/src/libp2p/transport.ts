@@ -8,10 +8,11 @@
  * run (identify, ping, DHT and relay are surface that a closed mesh does not need).
  */
 import { noise } from '@chainsafe/libp2p-noise'
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { TimeoutError, type Connection, type Libp2p, type Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { BlackHoleDatastore } from 'datastore-core/black-hole'
 import { createLibp2p } from 'libp2p'
 import { family, MeshError, parsePeerId, parsePort, type Bytes, type ControlAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
@@ -22,8 +23,14 @@ import type { Identity } from './signer.ts'
 
 const PROTOCOL = '/vxmesh/1'
 
-/** How long one dial may take, in milliseconds: connecting, Noise and the stream. A black hole costs this and no more. */
+/**
+ * How long one dial may take, in milliseconds: connecting, Noise and the stream. A black hole costs this and no more.
+ * What it waits for its turn does not count: nobody was asked yet, so silence would say nothing about the other host.
+ */
 const DIAL_TIMEOUT = 1500
+
+/** What libp2p says when a dial is no longer waiting, or has joined another to the same place. */
+const ITS_TURN: ReadonlySet<string> = new Set(['dial-queue:start-dial', 'dial-queue:already-in-dial-queue'])
 
 /** How long an inbound connection may live without opening its stream, in milliseconds. */
 const STREAM_TIMEOUT = 3000
@@ -43,6 +50,9 @@ export type TransportEvents = {
   garbled(peer: PeerId, reason: string): void
 }
 
+/** What libp2p holds for us. */
+export type Held = { readonly connections: number; readonly streams: number; readonly peers: number }
+
 export type Transport = {
   /** Where it listens. */
   readonly listening: ControlAddress
@@ -50,6 +60,7 @@ export type Transport = {
   /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
   dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
   unlink(link: LinkId, reason: string): void
+  held(): Promise<Held>
   /** Lets what was sent leave, as long as that takes little, and closes everything. */
   stop(): Promise<void>
 }
@@ -105,8 +116,6 @@ export async function startTransport(
   node.addEventListener('connection:open', ({ detail: connection }) => {
     if (connection.direction === 'inbound') abortWithoutStream(connection)
   })
-  // libp2p notes every peer it ever met; anybody can be any number of peers.
-  node.addEventListener('peer:disconnect', ({ detail: peer }) => void node.peerStore.delete(peer))
   try {
     await node.start()
   } catch (error) {
@@ -127,12 +136,22 @@ export async function startTransport(
   }
 
   async function dialOne(address: Multiaddr): Promise<OpenLink | DialFailure> {
+    const late = new AbortController()
+    const signal = AbortSignal.any([late.signal, stopping.signal])
+    let timer: NodeJS.Timeout | undefined
     try {
-      const signal = AbortSignal.any([AbortSignal.timeout(DIAL_TIMEOUT), stopping.signal])
-      const connection = await node.dial(address, { signal, force: true })
+      const connection = await node.dial(address, {
+        signal,
+        force: true,
+        onProgress: ({ type }) => {
+          if (ITS_TURN.has(type)) timer ??= setTimeout(() => late.abort(new TimeoutError('no answer in time')), DIAL_TIMEOUT)
+        },
+      })
       return { connection, stream: await openStream(connection, signal) }
     } catch (error) {
       return failureOf(error)
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -157,6 +176,11 @@ export async function startTransport(
       links.delete(link)
       if (open !== undefined) abort(open.connection, reason)
     },
+    async held() {
+      const connections = node.getConnections()
+      const streams = connections.flatMap((connection) => connection.streams).length
+      return { connections: connections.length, streams, peers: (await node.peerStore.all()).length }
+    },
     async stop() {
       stopping.abort()
       const closing = [...links.values()].map(async ({ stream }) => stream.close({ signal: AbortSignal.timeout(500) }))
@@ -171,6 +195,8 @@ async function makeNode(identity: Identity, listen: ControlAddress): Promise<Lib
   return createLibp2p({
     start: false,
     privateKey: identity.privateKey,
+    // libp2p notes every peer that it met or failed to reach, and anybody can be any number of peers: it notes them here.
+    datastore: new BlackHoleDatastore(),
     addresses: { listen: [toMultiaddr(listen)] },
     transports: [tcp({ inboundSocketInactivityTimeout: 60_000, outboundSocketInactivityTimeout: 60_000 })],
     connectionEncrypters: [noise()],
