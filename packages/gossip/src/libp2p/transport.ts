@@ -24,13 +24,20 @@ import type { Identity } from './signer.ts'
 const PROTOCOL = '/vxmesh/1'
 
 /**
- * How long one dial may take, in milliseconds: connecting, Noise and the stream. A black hole costs this and no more.
- * What it waits for its turn does not count: nobody was asked yet, so silence would say nothing about the other host.
+ * How long a host may take to answer at all, in milliseconds: its kernel does it. A black hole costs this and no more.
+ * What a dial waits for its turn does not count: nobody was asked yet, so silence would say nothing about the other host.
  */
-const DIAL_TIMEOUT = 1500
+const ANSWER_TIMEOUT = 1500
 
-/** What libp2p says when a dial is no longer waiting, or has joined another to the same place. */
-const ITS_TURN: ReadonlySet<string> = new Set(['dial-queue:start-dial', 'dial-queue:already-in-dial-queue'])
+/** How long its daemon may then take for Noise and the stream. One that starts among many on a busy machine is slow, not gone. */
+const GREETING_TIMEOUT = 5000
+
+/** What libp2p says when a dial is no longer waiting or has joined another to the same place, and when the host has answered. */
+const TIMEOUTS: ReadonlyMap<string, number> = new Map([
+  ['dial-queue:start-dial', ANSWER_TIMEOUT],
+  ['dial-queue:already-in-dial-queue', ANSWER_TIMEOUT + GREETING_TIMEOUT],
+  ['upgrader:encrypt-outbound-connection', GREETING_TIMEOUT],
+])
 
 /** How long an inbound connection may live without opening its stream, in milliseconds. */
 const STREAM_TIMEOUT = 3000
@@ -50,8 +57,7 @@ export type TransportEvents = {
   garbled(peer: PeerId, reason: string): void
 }
 
-/** What libp2p holds for us. */
-export type Held = { readonly connections: number; readonly streams: number; readonly peers: number }
+type Held = { readonly connections: number; readonly streams: number; readonly peers: number }
 
 export type Transport = {
   /** Where it listens. */
@@ -60,6 +66,7 @@ export type Transport = {
   /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
   dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
   unlink(link: LinkId, reason: string): void
+  /** What libp2p holds for us. */
   held(): Promise<Held>
   /** Lets what was sent leave, as long as that takes little, and closes everything. */
   stop(): Promise<void>
@@ -144,7 +151,8 @@ export async function startTransport(
         signal,
         force: true,
         onProgress: ({ type }) => {
-          if (ITS_TURN.has(type)) timer ??= setTimeout(() => late.abort(new TimeoutError('no answer in time')), DIAL_TIMEOUT)
+          if (TIMEOUTS.has(type)) clearTimeout(timer)
+          if (TIMEOUTS.has(type)) timer = setTimeout(() => late.abort(new TimeoutError('no answer in time')), TIMEOUTS.get(type))
         },
       })
       return { connection, stream: await openStream(connection, signal) }
@@ -213,13 +221,13 @@ async function makeNode(identity: Identity, listen: ControlAddress): Promise<Lib
     connectionManager: {
       maxConnections: 1200,
       maxIncomingPendingConnections: 256,
-      inboundUpgradeTimeout: 2000,
-      // A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
+      inboundUpgradeTimeout: GREETING_TIMEOUT,
+      // Within that timeout no address alone can fill what may be pending. A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
       inboundConnectionThreshold: 50,
       maxParallelDials: 16,
       maxDialQueueLength: 1024,
       maxPeerAddrsToDial: 4,
-      dialTimeout: DIAL_TIMEOUT,
+      dialTimeout: ANSWER_TIMEOUT + GREETING_TIMEOUT,
       reconnectRetries: 0,
     },
   })
@@ -242,9 +250,7 @@ function abortWithoutStream(connection: Connection): void {
     if (connection.streams.every((stream) => stream.protocol !== PROTOCOL)) abort(connection, 'no stream in time')
   }, STREAM_TIMEOUT)
   timer.unref()
-  connection.addEventListener('close', () => {
-    clearTimeout(timer)
-  })
+  connection.addEventListener('close', () => clearTimeout(timer))
 }
 
 async function openStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
@@ -265,12 +271,7 @@ function toMultiaddr({ address, port }: ControlAddress): string {
 }
 
 function listeningAddress(node: Libp2p, wanted: ControlAddress): ControlAddress {
-  const port = parsePort(
-    node
-      .getMultiaddrs()[0]
-      ?.toString()
-      .match(/\/tcp\/([0-9]+)/)?.[1] ?? '',
-  )
+  const port = parsePort(/\/tcp\/([0-9]+)/.exec(String(node.getMultiaddrs()[0]))?.[1] ?? '')
   return port.ok ? { ...wanted, port: port.value } : wanted
 }
 
