@@ -20,8 +20,11 @@ type Figures = {
   readonly members: number
   readonly runs: number
   readonly startMs: number
+  /** Medians: p50. */
   readonly joinMs: number
   readonly leaveMs: number
+  /** How much of a join is the start of the process, in percent. */
+  readonly startPercent: number
   readonly rssMiB: number
   readonly cpuPercent: number
 }
@@ -48,6 +51,9 @@ function median(numbers: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
+/** How many daemons are started at once. */
+const WAVE = 2 * availableParallelism()
+
 /** Waits, looking closely, and gives how long it took since `began`. */
 async function timed(began: number, what: string, condition: () => boolean): Promise<number> {
   while (!condition()) {
@@ -64,25 +70,40 @@ async function ready(net: Switch, mesh: Mesh, index: number): Promise<Member> {
 
 const listening = (daemon: Process): boolean => messages(daemon).some((line) => line.includes('is up'))
 
-async function begin(at: Member, seed: boolean): Promise<Peer & { readonly startMs: number }> {
+async function begin(at: Member, seed: boolean): Promise<Peer> {
   const monitor = await at.host.monitor()
-  const began = performance.now()
   const daemon = at.up(...(seed ? ['--seed', '192.168.226.4'] : []))
-  const startMs = await timed(began, `${at.host.name} listens`, () => listening(daemon))
-  return { at, monitor, daemon, startMs }
+  await until(`${at.host.name} listens`, () => listening(daemon), { within: seconds(120) })
+  return { at, monitor, daemon }
+}
+
+/** The mesh that a newcomer will find: the seed, then the others in waves, since all at once would only wait for each other. */
+async function beginAll(net: Switch, mesh: Mesh, count: number): Promise<readonly Peer[]> {
+  const hosts: Member[] = []
+  for (let index = 0; index < count; index++) hosts.push(await ready(net, mesh, index))
+  const peers: Peer[] = []
+  for (let first = 0; first < count; first += first === 0 ? 1 : WAVE) {
+    const wave = hosts.slice(first, first === 0 ? 1 : first + WAVE)
+    peers.push(...(await Promise.all(wave.map(async (at) => begin(at, first > 0)))))
+  }
+  return peers
 }
 
 async function complete(peers: readonly Peer[]): Promise<void> {
   const wanted = peers.length - 1
+  let seen = 0
   await until(
     'the mesh is complete',
     async () => {
-      // One after the other: each answer is a fresh look at a kernel, and all at once would be the load that is measured.
-      const reports = []
-      for (const { at } of peers) reports.push(await at.status())
-      return reports.every(({ tunnels }) => tunnels[0]?.entries.present === wanted) || reports.map(({ tunnels }) => tunnels[0]?.entries)
+      // One after the other, and no further than the first that lacks something: each answer is a fresh look at a kernel,
+      // and all at once would be the load that is measured.
+      for (let peer = peers[seen]; peer !== undefined; peer = peers[++seen]) {
+        const entries = (await peer.at.status()).tunnels[0]?.entries
+        if (entries?.present !== wanted) return { host: peer.at.host.name, entries }
+      }
+      return true
     },
-    { within: seconds(120) },
+    { within: seconds(240) },
   )
 }
 
@@ -146,13 +167,7 @@ async function measure(members: number): Promise<Figures> {
   const net = await openSwitch()
   const mesh = await initMesh()
   try {
-    const peers: Peer[] = []
-    const starts: number[] = []
-    for (let index = 0; index < members - 1; index++) {
-      const peer = await begin(await ready(net, mesh, index), index > 0)
-      peers.push(peer)
-      starts.push(peer.startMs)
-    }
+    const peers = await beginAll(net, mesh, members - 1)
     await complete(peers)
     const newcomer = await ready(net, mesh, members - 1)
     const rounds = []
@@ -161,9 +176,10 @@ async function measure(members: number): Promise<Figures> {
     return {
       members,
       runs,
-      startMs: median([...starts, ...rounds.map(({ startMs }) => startMs)]),
+      startMs: median(rounds.map(({ startMs }) => startMs)),
       joinMs: median(rounds.map(({ joinMs }) => joinMs)),
       leaveMs: median(rounds.map(({ leaveMs }) => leaveMs)),
+      startPercent: median(rounds.map(({ startMs, joinMs }) => (startMs / joinMs) * 100)),
       rssMiB,
       cpuPercent,
     }
@@ -175,7 +191,7 @@ async function measure(members: number): Promise<Figures> {
 
 function row(cells: readonly (string | number)[]): void {
   process.stdout.write(
-    `${cells.map((cell) => String(typeof cell === 'number' ? Math.round(cell * 10) / 10 : cell).padStart(12)).join('')}\n`,
+    `${cells.map((cell) => String(typeof cell === 'number' ? Math.round(cell * 10) / 10 : cell).padStart(14)).join('')}\n`,
   )
 }
 
@@ -190,11 +206,11 @@ const machine = {
 process.stdout.write(
   `${JSON.stringify(machine)}\nmedians of ${String(runs)} runs; join and leave: until every kernel shows it; idle: over ${String(idle)} s\n`,
 )
-row(['members', 'start ms', 'join ms', 'leave ms', 'RSS MiB', 'idle CPU %'])
+row(['members', 'start ms', 'join ms p50', 'start/join %', 'leave ms p50', 'RSS MiB', 'idle CPU %'])
 const results: Figures[] = []
 for (const size of sizes) {
   const figures = await measure(size)
   results.push(figures)
-  row([figures.members, figures.startMs, figures.joinMs, figures.leaveMs, figures.rssMiB, figures.cpuPercent])
+  row([figures.members, figures.startMs, figures.joinMs, figures.startPercent, figures.leaveMs, figures.rssMiB, figures.cpuPercent])
 }
 await writeFile(values.out, `${JSON.stringify({ date: new Date().toISOString(), machine, idleSeconds: idle, results }, undefined, 2)}\n`)

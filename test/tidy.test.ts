@@ -21,7 +21,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** A foreign library, the one place in packages that may import it, and what is behind that door. */
 const doors: readonly (readonly [library: RegExp, place: string, why: string])[] = [
-  [/^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*)$/, 'packages/gossip/src/libp2p/', 'libp2p is the shell of gossip'],
+  [
+    /^(libp2p|@libp2p\/.*|@chainsafe\/.*|@multiformats\/.*|datastore-core(\/.*)?)$/,
+    'packages/gossip/src/libp2p/',
+    'libp2p is the shell of gossip',
+  ],
   [/^protons-runtime$/, 'packages/gossip/src/wire.', 'only generated code speaks protobuf'],
   [/^execa$/, 'packages/kernel-adapter/src/iproute2.ts', 'one file runs ip and bridge'],
   [/^(node:)?child_process$/, 'nowhere: execa runs programs', 'one file runs ip and bridge'],

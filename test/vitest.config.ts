@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 const simulation = 'test/sim/**/*.test.ts'
 const namespaces = 'test/**/*.netns.test.ts'
+const storm = 'test/netns/storm.netns.test.ts'
 
 export default defineConfig({
   root: `${import.meta.dirname}/..`,
@@ -27,12 +28,14 @@ export default defineConfig({
         test: {
           name: 'netns',
           include: [namespaces],
+          exclude: [storm],
           // They share one lab, whose names (the switch, the hosts) are the story's and exist once.
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
+      { extends: true, test: { name: 'storm', include: [storm] } },
     ],
   },
 })

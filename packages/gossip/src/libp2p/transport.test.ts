@@ -6,11 +6,11 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Bytes, ControlAddress, IpAddress, Port } from '@vxmesh/core'
+import type { ControlAddress, IpAddress, Port } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
-import type { LinkId, Seed, Target } from '../state.ts'
-import { makeIdentity, type Identity } from './signer.ts'
-import { startTransport, type Transport } from './transport.ts'
+import type { Seed, Target } from '../state.ts'
+import { makeIdentity } from './signer.ts'
+import { openStation, type Station } from './station.ts'
 
 const LOOPBACK = '127.0.0.1' as IpAddress
 const ANY_PORT = { address: LOOPBACK, port: 0 as Port }
@@ -20,34 +20,10 @@ afterEach(async () => {
   for (const close of cleanup.splice(0)) await close()
 })
 
-/** A transport that writes down what it is told; `last` is its newest link. */
-type Station = {
-  readonly identity: Identity
-  readonly transport: Transport
-  readonly heard: string[]
-  readonly frames: Bytes[]
-  last(): LinkId
-}
-
 async function station(): Promise<Station> {
-  const identity = await makeIdentity()
-  const heard: string[] = []
-  const frames: Bytes[] = []
-  let last = 0
-  const transport = await startTransport(identity, ANY_PORT, 1, {
-    linked: (link, _peer, dialled) => {
-      last = link
-      heard.push(dialled === undefined ? 'linked' : 'linked by dial')
-    },
-    unlinked: () => heard.push('unlinked'),
-    frame: (_link, bytes) => frames.push(bytes),
-    congested: () => heard.push('congested'),
-    drained: () => heard.push('drained'),
-    undialled: (_target, failure) => heard.push(failure),
-    garbled: (_peer, reason) => heard.push(`garbled: ${reason}`),
-  })
-  cleanup.push(async () => transport.stop())
-  return { identity, transport, heard, frames, last: () => last }
+  const made = await openStation(ANY_PORT)
+  cleanup.push(async () => made.transport.stop())
+  return made
 }
 
 async function linkedPair(): Promise<readonly [Station, Station]> {
@@ -61,7 +37,7 @@ async function linkedPair(): Promise<readonly [Station, Station]> {
 async function dialled(from: Station, target: Target, addresses?: readonly ControlAddress[]): Promise<string | undefined> {
   from.heard.length = 0
   from.transport.dial(target, addresses)
-  await vi.waitFor(() => expect(from.heard).not.toEqual([]), 5000)
+  await vi.waitFor(() => expect(from.heard).not.toEqual([]), 10_000)
   return from.heard[0]
 }
 
@@ -160,7 +136,17 @@ describe('a dial', () => {
     const a = await station()
     const mute = await listening(createServer())
     expect(await dialled(a, seed(mute))).toBe('unanswered')
-  })
+  }, 15_000)
+
+  test('that waits its turn behind many who say nothing is not given up meanwhile', async () => {
+    const [a, b] = [await station(), await station()]
+    const mute = await listening(createServer())
+    const silent = await Promise.all(Array.from({ length: 40 }, makeIdentity))
+    for (const { peer } of silent) a.transport.dial(peer, [mute])
+    a.transport.dial(b.identity.peer, [b.transport.listening])
+    await vi.waitFor(() => expect(a.heard).toHaveLength(41), 30_000)
+    expect(a.heard.filter((each) => each !== 'unanswered')).toEqual(['linked by dial'])
+  }, 40_000)
 
   test('of nowhere is unresolved', async () => {
     const [a, b] = [await station(), await station()]

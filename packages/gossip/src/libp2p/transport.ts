@@ -8,10 +8,11 @@
  * run (identify, ping, DHT and relay are surface that a closed mesh does not need).
  */
 import { noise } from '@chainsafe/libp2p-noise'
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { TimeoutError, type Connection, type Libp2p, type Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { BlackHoleDatastore } from 'datastore-core/black-hole'
 import { createLibp2p } from 'libp2p'
 import { family, MeshError, parsePeerId, parsePort, type Bytes, type ControlAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
@@ -22,8 +23,21 @@ import type { Identity } from './signer.ts'
 
 const PROTOCOL = '/vxmesh/1'
 
-/** How long one dial may take, in milliseconds: connecting, Noise and the stream. A black hole costs this and no more. */
-const DIAL_TIMEOUT = 1500
+/**
+ * How long a host may take to answer at all, in milliseconds: its kernel does it. A black hole costs this and no more.
+ * What a dial waits for its turn does not count: nobody was asked yet, so silence would say nothing about the other host.
+ */
+const ANSWER_TIMEOUT = 1500
+
+/** How long its daemon may then take for Noise and the stream. One that starts among many on a busy machine is slow, not gone. */
+const GREETING_TIMEOUT = 5000
+
+/** What libp2p says when a dial is no longer waiting or has joined another to the same place, and when the host has answered. */
+const TIMEOUTS: ReadonlyMap<string, number> = new Map([
+  ['dial-queue:start-dial', ANSWER_TIMEOUT],
+  ['dial-queue:already-in-dial-queue', ANSWER_TIMEOUT + GREETING_TIMEOUT],
+  ['upgrader:encrypt-outbound-connection', GREETING_TIMEOUT],
+])
 
 /** How long an inbound connection may live without opening its stream, in milliseconds. */
 const STREAM_TIMEOUT = 3000
@@ -43,6 +57,8 @@ export type TransportEvents = {
   garbled(peer: PeerId, reason: string): void
 }
 
+type Held = { readonly connections: number; readonly streams: number; readonly peers: number }
+
 export type Transport = {
   /** Where it listens. */
   readonly listening: ControlAddress
@@ -50,6 +66,8 @@ export type Transport = {
   /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
   dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
   unlink(link: LinkId, reason: string): void
+  /** What libp2p holds for us. */
+  held(): Promise<Held>
   /** Lets what was sent leave, as long as that takes little, and closes everything. */
   stop(): Promise<void>
 }
@@ -105,8 +123,6 @@ export async function startTransport(
   node.addEventListener('connection:open', ({ detail: connection }) => {
     if (connection.direction === 'inbound') abortWithoutStream(connection)
   })
-  // libp2p notes every peer it ever met; anybody can be any number of peers.
-  node.addEventListener('peer:disconnect', ({ detail: peer }) => void node.peerStore.delete(peer))
   try {
     await node.start()
   } catch (error) {
@@ -127,12 +143,23 @@ export async function startTransport(
   }
 
   async function dialOne(address: Multiaddr): Promise<OpenLink | DialFailure> {
+    const late = new AbortController()
+    const signal = AbortSignal.any([late.signal, stopping.signal])
+    let timer: NodeJS.Timeout | undefined
     try {
-      const signal = AbortSignal.any([AbortSignal.timeout(DIAL_TIMEOUT), stopping.signal])
-      const connection = await node.dial(address, { signal, force: true })
+      const connection = await node.dial(address, {
+        signal,
+        force: true,
+        onProgress: ({ type }) => {
+          if (TIMEOUTS.has(type)) clearTimeout(timer)
+          if (TIMEOUTS.has(type)) timer = setTimeout(() => late.abort(new TimeoutError('no answer in time')), TIMEOUTS.get(type))
+        },
+      })
       return { connection, stream: await openStream(connection, signal) }
     } catch (error) {
       return failureOf(error)
+    } finally {
+      clearTimeout(timer)
     }
   }
 
@@ -157,6 +184,11 @@ export async function startTransport(
       links.delete(link)
       if (open !== undefined) abort(open.connection, reason)
     },
+    async held() {
+      const connections = node.getConnections()
+      const streams = connections.flatMap((connection) => connection.streams).length
+      return { connections: connections.length, streams, peers: (await node.peerStore.all()).length }
+    },
     async stop() {
       stopping.abort()
       const closing = [...links.values()].map(async ({ stream }) => stream.close({ signal: AbortSignal.timeout(500) }))
@@ -171,6 +203,8 @@ async function makeNode(identity: Identity, listen: ControlAddress): Promise<Lib
   return createLibp2p({
     start: false,
     privateKey: identity.privateKey,
+    // libp2p notes every peer that it met or failed to reach, and anybody can be any number of peers: it notes them here.
+    datastore: new BlackHoleDatastore(),
     addresses: { listen: [toMultiaddr(listen)] },
     transports: [tcp({ inboundSocketInactivityTimeout: 60_000, outboundSocketInactivityTimeout: 60_000 })],
     connectionEncrypters: [noise()],
@@ -187,13 +221,13 @@ async function makeNode(identity: Identity, listen: ControlAddress): Promise<Lib
     connectionManager: {
       maxConnections: 1200,
       maxIncomingPendingConnections: 256,
-      inboundUpgradeTimeout: 2000,
-      // A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
+      inboundUpgradeTimeout: GREETING_TIMEOUT,
+      // Within that timeout no address alone can fill what may be pending. A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
       inboundConnectionThreshold: 50,
       maxParallelDials: 16,
       maxDialQueueLength: 1024,
       maxPeerAddrsToDial: 4,
-      dialTimeout: DIAL_TIMEOUT,
+      dialTimeout: ANSWER_TIMEOUT + GREETING_TIMEOUT,
       reconnectRetries: 0,
     },
   })
@@ -216,9 +250,7 @@ function abortWithoutStream(connection: Connection): void {
     if (connection.streams.every((stream) => stream.protocol !== PROTOCOL)) abort(connection, 'no stream in time')
   }, STREAM_TIMEOUT)
   timer.unref()
-  connection.addEventListener('close', () => {
-    clearTimeout(timer)
-  })
+  connection.addEventListener('close', () => clearTimeout(timer))
 }
 
 async function openStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
@@ -239,12 +271,7 @@ function toMultiaddr({ address, port }: ControlAddress): string {
 }
 
 function listeningAddress(node: Libp2p, wanted: ControlAddress): ControlAddress {
-  const port = parsePort(
-    node
-      .getMultiaddrs()[0]
-      ?.toString()
-      .match(/\/tcp\/([0-9]+)/)?.[1] ?? '',
-  )
+  const port = parsePort(/\/tcp\/([0-9]+)/.exec(String(node.getMultiaddrs()[0]))?.[1] ?? '')
   return port.ok ? { ...wanted, port: port.value } : wanted
 }
 

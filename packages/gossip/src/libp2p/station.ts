@@ -1,0 +1,34 @@
+/** A transport that writes down what it is told, to test it with. */
+import type { Bytes, ControlAddress } from '@vxmesh/core'
+import type { LinkId } from '../state.ts'
+import { makeIdentity, type Identity } from './signer.ts'
+import { startTransport, type Transport } from './transport.ts'
+
+export type Station = {
+  readonly identity: Identity
+  readonly transport: Transport
+  readonly heard: string[]
+  readonly frames: Bytes[]
+  /** Its newest link. */
+  last(): LinkId
+}
+
+export async function openStation(listen: ControlAddress): Promise<Station> {
+  const identity = await makeIdentity()
+  const heard: string[] = []
+  const frames: Bytes[] = []
+  let last = 0
+  const transport = await startTransport(identity, listen, 1, {
+    linked: (link, _peer, dialled) => {
+      last = link
+      heard.push(dialled === undefined ? 'linked' : 'linked by dial')
+    },
+    unlinked: () => heard.push('unlinked'),
+    frame: (_link, bytes) => frames.push(bytes),
+    congested: () => heard.push('congested'),
+    drained: () => heard.push('drained'),
+    undialled: (_target, failure) => heard.push(failure),
+    garbled: (_peer, reason) => heard.push(`garbled: ${reason}`),
+  })
+  return { identity, transport, heard, frames, last: () => last }
+}
