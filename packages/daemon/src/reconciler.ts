@@ -4,6 +4,7 @@
  * remembered between turns but what is reported, so the next turn is the recovery from whatever this one met.
  */
 import {
+  elapsed,
   milliseconds,
   ownEntries,
   plan,
@@ -20,6 +21,7 @@ import {
   type TunnelSpec,
 } from '@vxmesh/core'
 import { describe } from '@vxmesh/kernel-adapter'
+import { monotonicClock as clock } from './clock.ts'
 import { establish } from './establish.ts'
 import type { Log } from './log.ts'
 import type { Store } from './store.ts'
@@ -68,6 +70,9 @@ const HELD_PAUSE = seconds(1)
 /** Kernel events come in bursts; a turn waits this long for the rest of one. */
 const BURST = milliseconds(10)
 
+/** After a turn the loop rests as long as the turn took, but no longer than this: half of the time is for all else. */
+const REST_MOST = seconds(1)
+
 const FIRST_RETRY = milliseconds(200)
 const LONGEST_RETRY = seconds(5)
 
@@ -86,6 +91,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let running: Promise<void> | undefined
   let awake = false
   let first = true
+  let endRest = (): void => undefined
 
   const watch = kernel.watch(spec.device, () => {
     // Not put off by what comes after: where events never cease there would be no turn.
@@ -98,6 +104,13 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   function later(pause: Duration): void {
     clearTimeout(timer)
     if (!stopped) timer = setTimeout(wake, pause)
+  }
+
+  async function rest(duration: Duration): Promise<void> {
+    await new Promise<void>((resolve) => {
+      endRest = resolve
+      setTimeout(resolve, duration)
+    })
   }
 
   function wake(): void {
@@ -116,7 +129,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     let pause: Duration = FULL_READ
     while (pending()) {
       awake = false
+      const began = clock.now()
       pause = await guardedTurn()
+      // One change is followed at once. Of many, those that come while a turn and its rest last share the next.
+      if (pending()) await rest(milliseconds(Math.min(REST_MOST, elapsed(began, clock.now()))))
     }
     // The monitors may have missed what happened while they started: the first turn is followed by another soon.
     later(first ? HELD_PAUSE : pause)
@@ -201,6 +217,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   async function settle(): Promise<void> {
     stopped = true
+    endRest()
     clearTimeout(timer)
     clearTimeout(burst)
     await running

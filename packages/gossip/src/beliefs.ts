@@ -10,9 +10,11 @@ import {
   type SignedRecord,
   type Testimony,
 } from '@vxmesh/core'
+import type { Rings } from './graph.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
 import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
 import { meetOurselves, resume } from './clone.ts'
+import { strain } from './strain.ts'
 import { change, changeBelief, draft, draftItems, drop, offer, openLinks, owe } from './turn.ts'
 
 /** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
@@ -115,13 +117,23 @@ export function publish(turn: Turn): void {
 /** Answers all accusations against us, and what an earlier life of ours said, with one new incarnation, but not more often than others should make us. */
 export function refute(turn: Turn): void {
   const { refutes, publishedAt } = turn.state
-  if (refutes && turn.state.clone?.role !== 'passive' && turn.now - publishedAt >= REFUTE_PAUSE) publish(turn)
+  if (refutes && turn.state.clone?.role !== 'passive' && turn.now - publishedAt >= REFUTE_PAUSE * strain(turn)) publish(turn)
 }
 
+/**
+ * Says what is new on all links, if it is ours. What others said goes on to our neighbours on the rings: above 32 members
+ * these are all the links there are, and below, where its author is linked to everybody, all links of all members would
+ * carry it a thousand times.
+ */
 function forward(turn: Turn, except: LinkId | undefined, peer: PeerId, write: (items: ReturnType<typeof draftItems>) => void): void {
+  const { rings } = turn.state.circle
   for (const link of openLinks(turn.state)) {
-    if (link.id === except) continue
+    if (link.id === except || (except !== undefined && !isRelay(rings, link.peer))) continue
     if (link.congested) owe(turn, link.id, [peer])
     else write(draftItems(turn, link.id, peer))
   }
+}
+
+function isRelay(rings: Rings, peer: PeerId): boolean {
+  return rings.some(({ next, previous }) => next?.peer === peer || previous?.peer === peer)
 }

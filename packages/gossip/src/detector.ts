@@ -7,6 +7,7 @@
 import { elapsed, hearLate, instant, seconds, type Change, type Instant, type PeerId } from '@vxmesh/core'
 import { accuse } from './beliefs.ts'
 import { isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
+import { strain } from './strain.ts'
 import { NEVER, type Answer, type Question } from './message.ts'
 import {
   FIRST_SILENCE,
@@ -71,10 +72,11 @@ function beAlone(turn: Turn): void {
 export function detect(turn: Turn): void {
   const { observed } = turn.state.circle
   const slower = suspectsItself(turn)
+  const strained = strain(turn)
   for (const peer of observed) {
     const watch = turn.state.watches.get(peer)
     if (watch === undefined) setWatch(turn, peer, listening(turn.now))
-    else if (turn.now - lastWord(watch) >= slower + patience(watch) * damping(turn, peer) && isEvident(turn.state, peer, watch))
+    else if (turn.now - lastWord(watch) >= slower + patience(watch) * strained * damping(turn, peer) && isEvident(turn.state, peer, watch))
       doubt(turn, peer, watch)
   }
   const linked = new Set(openLinks(turn.state).map((link) => link.peer))
@@ -142,7 +144,8 @@ function patience(watch: Watch): number {
 
 function doubt(turn: Turn, subject: PeerId, watch: Watch): void {
   const self = turn.env.signer.peer
-  if (turn.state.view.get(subject)?.accusations.get(self)?.testimony === 'silent') return
+  if (turn.state.view.get(subject)?.accusations.get(self)?.testimony === 'silent' || turn.state.standings.get(subject)?.state === 'dead')
+    return
   const observers = observersAround(turn.state, subject)
   const helpers = openLinks(turn.state).filter(
     ({ peer }) => peer !== subject && observers.has(peer) && speaks(turn.state.watches.get(peer), turn.now),

@@ -22,6 +22,7 @@ import {
   type Target,
   type Turn,
 } from './state.ts'
+import { strain } from './strain.ts'
 import { receiveBuckets, receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
 import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkTo, unlink } from './turn.ts'
 
@@ -81,7 +82,7 @@ function trouble(turn: Turn, seed: Seed, what: NonNullable<SeedState['trouble']>
 /** Ends greetings that take too long and lets the shunned in again. */
 export function tidyLinks(turn: Turn): void {
   for (const link of turn.state.links.values()) {
-    if (link.phase !== 'greeting' || turn.now - link.since < GREETING) continue
+    if (link.phase !== 'greeting' || turn.now - link.since < GREETING * strain(turn)) continue
     unlink(turn, link.id, 'showed no certificate in time')
     redial(turn, link)
   }

@@ -11,6 +11,7 @@ import {
   elapsed,
   EMPTY_VIEW,
   instant,
+  milliseconds,
   isForwarded,
   judge,
   NOBODY_JUDGED,
@@ -45,6 +46,7 @@ import {
   type State,
   type Turn,
 } from './state.ts'
+import { noteStrain, strain } from './strain.ts'
 import { bury } from './tombstones.ts'
 import { change, changeLink, draftRoot, flush, isIndebted, openLinks } from './turn.ts'
 
@@ -101,6 +103,7 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     unjudged: Set(),
     circle: loneCircle(self),
     flaps: Map(),
+    strain: { score: 0, at: now },
     clone: undefined,
     comparisons: { begun: 0, bytes: 0 },
     links: Map(),
@@ -122,6 +125,7 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
 export function step(state: State, input: Input, now: Instant, env: Environment): Step {
   if (state.left) return { state, effects: [] }
   const turn = takeTurn(state, now, env)
+  noteStrain(turn)
   forgiveAfterLag(turn)
   take(turn, input)
   return settle(turn)
@@ -172,7 +176,7 @@ function settle(turn: Turn): Step {
   const dialAt = turn.state.leaving === undefined ? dialDue(turn) : instant(Infinity)
   flush(turn)
   finishLeave(turn)
-  change(turn, { due: nextWake(turn.state, turn.now, dialAt) })
+  change(turn, { due: nextWake(turn, dialAt) })
   return { state: turn.state, effects: turn.effects }
 }
 
@@ -207,14 +211,15 @@ function beat(turn: Turn): void {
   })
 }
 
-function nextWake(state: State, now: Instant, dialAt: Instant): Instant {
+function nextWake(turn: Turn, dialAt: Instant): Instant {
+  const { state, now } = turn
   const { nextBeat, refutes, publishedAt, leaving, clone } = state
   const wakes = [
     nextBeat,
     dialAt,
     ...(leaving === undefined ? [] : [after(leaving.since, LEAVE_WAIT)]),
     ...(isIndebted(state) ? [now] : []),
-    ...(refutes && clone?.role !== 'passive' ? [after(publishedAt, REFUTE_PAUSE)] : []),
+    ...(refutes && clone?.role !== 'passive' ? [after(publishedAt, milliseconds(REFUTE_PAUSE * strain(turn)))] : []),
   ]
   return instant(Math.max(now, Math.min(...wakes)))
 }

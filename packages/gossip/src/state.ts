@@ -97,6 +97,9 @@ export type SeedState = { readonly peer: PeerId | undefined; readonly trouble: D
 /** How often a member came back from the dead, and when last: see `detector.ts`. */
 export type Flaps = { readonly count: number; readonly at: Instant }
 
+/** How late our own timers run: more with each that is, less with every second in which none is. See `strain.ts`. */
+type Strain = { readonly score: number; readonly at: Instant }
+
 /** What comparing views took so far: how often we began to, and the bytes of digests and summaries that we sent. */
 type Comparisons = { readonly begun: number; readonly bytes: number }
 
@@ -120,6 +123,7 @@ export type State = Judgement & {
   readonly unjudged: Set<PeerId>
   readonly circle: Circle
   readonly flaps: Map<PeerId, Flaps>
+  readonly strain: Strain
   /** Another machine that runs with our key. */
   readonly clone: Clone | undefined
   readonly comparisons: Comparisons
