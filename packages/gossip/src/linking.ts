@@ -69,8 +69,9 @@ export function undialled(turn: Turn, target: Target, failure: DialFailure): voi
   if (isSeed(target)) {
     if (failure === 'self') change(turn, { seeds: turn.state.seeds.set(target, { peer: turn.env.signer.peer, trouble: undefined }) })
     else trouble(turn, target, failure)
-  } else if (failure === 'refused' || failure === 'unusable') refused(turn, target)
-  else if (failure === 'unanswered') unanswered(turn, target)
+  } else if (failure === 'refused') refused(turn, target)
+  // Who breaks off a handshake may be short of time, or another altogether: others are asked, as after no answer at all.
+  else if (failure === 'unanswered' || failure === 'unusable') unanswered(turn, target)
 }
 
 function trouble(turn: Turn, seed: Seed, what: NonNullable<SeedState['trouble']>): void {
