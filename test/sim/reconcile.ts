@@ -4,6 +4,7 @@ import {
   ownEntries,
   plan,
   removalHold,
+  slot,
   type Desired,
   type Instant,
   type Operation,
@@ -56,7 +57,7 @@ export function carryOutTurn(
   { reading, operations }: Turn,
 ): ReadonlySet<Slot> {
   if (operations.length === 0) return written
-  const added = operations.flatMap(({ kind, entry }) => (kind === 'add' ? [`${entry.kind} ${entry.underlay}`] : []))
+  const added = operations.flatMap(({ kind, entry }) => (kind === 'add' ? [slot(entry)] : []))
   kernel.attemptNow(spec.device, operations)
   if (reading.device.origin === 'made') return written
   const present = kernel.readNow(spec)?.entries
@@ -69,5 +70,5 @@ export function withdraw(kernel: MemoryHost, spec: TunnelSpec, written: Readonly
   if (reading === undefined) return []
   const operations = plan(new Map(), { entries: reading.entries, ours: ownEntries(reading, written) })
   kernel.attemptNow(spec.device, operations)
-  return operations.map(({ entry }) => `${entry.kind} ${entry.underlay}`)
+  return operations.map(({ entry }) => slot(entry))
 }

@@ -57,7 +57,7 @@ function flood(address: IpAddress): Entry {
 }
 
 function wanted(peer: string): Verdict {
-  return { kind: 'wanted', entry: flood(underlay(peer)) }
+  return { kind: 'wanted', entries: [flood(underlay(peer))] }
 }
 
 /** The report of A, of a mesh of these. A itself is added. */
@@ -78,7 +78,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     dropped: maps.concat([['malformed frame' as PeerId, 2]]),
   } as unknown as State
   const verdicts = new Map(all.filter(([peer]) => peer !== 'A').map(([peer, { verdict }]) => [peer as PeerId, verdict ?? wanted(peer)]))
-  const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? [verdict.entry] : []))
+  const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? verdict.entries : []))
   const conflicts = new Map((around.conflicts ?? []).map((conflict) => [conflict.loser, conflict]))
   const desired: Desired = { table: table(entries), verdicts, conflicts }
   const held = around.present ?? all.map(([peer]) => underlay(peer))

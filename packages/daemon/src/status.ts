@@ -61,7 +61,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
 function entryOf({ picture }: StatusInput, peer: PeerId): MemberRow['entry'] {
   const verdict = picture.decision.desired.verdicts.get(peer)
   if (verdict?.kind !== 'wanted') return 'none'
-  return picture.reading?.entries.has(slot(verdict.entry)) === true ? 'present' : 'missing'
+  return verdict.entries.every((entry) => picture.reading?.entries.has(slot(entry)) === true) ? 'present' : 'missing'
 }
 
 function ownNotes(input: StatusInput): readonly string[] {
