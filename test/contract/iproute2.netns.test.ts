@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 import {
   parseDeviceName,
   parseInterfaceAddress,
+  parseMac,
+  parsePort,
   parseVni,
   type DeviceName,
   type Entry,
@@ -39,7 +41,7 @@ describe('only the real kernel', () => {
 
   test('keeps special entries, which are not seen, and lets plain ones be written beside them', async () => {
     await kernel.establish(spec)
-    await bridge(`fdb append ${zero} dst 192.168.226.5 dev provider0 port 4000`)
+    await bridge(`fdb append ${zero} dst 192.168.226.5 dev provider0 via under0`)
     await bridge(`fdb append ${zero} dst 192.168.226.6 dev provider0 via under0`)
     await bridge(`fdb append ${zero} dst 192.168.226.7 dev provider0 vni 99`)
     const special = await inspect(provider0)
@@ -57,6 +59,16 @@ describe('only the real kernel', () => {
     expect(await read()).toEqual([])
     expect(await kernel.attempt(provider0, [{ kind: 'add', entry: flood(address('192.168.226.5')) }])).toEqual([])
     expect(await read()).toEqual(['192.168.226.5'])
+  })
+
+  test('has a learned entry, which knows no port, take one when it is written', async () => {
+    await kernel.establish(spec)
+    const [mac, underlay, port] = [must(parseMac('02:00:00:00:00:05')), address('192.168.226.5'), must(parsePort(8472))]
+    await bridge(`fdb add ${mac} dst ${underlay} dev provider0 dynamic`)
+    expect(await read()).toEqual([])
+    const entry: Entry = { kind: 'fdb', mac, underlay, port }
+    expect(await kernel.attempt(provider0, [{ kind: 'add', entry }])).toEqual([])
+    expect([...((await kernel.read(spec))?.entries.values() ?? [])]).toEqual([entry])
   })
 
   test.each([
@@ -142,7 +154,9 @@ async function makeLab(): Promise<Lab> {
   return {
     kernel: iproute2Kernel(),
     plant: async (device, link) => ip(`link add name ${device} type ${kind(link)}`),
-    append: async (device, underlay) => bridge(`fdb append to 00:00:00:00:00:00 dst ${underlay} dev ${device}`),
+    append: async (device, underlay, port) =>
+      bridge(`fdb append to 00:00:00:00:00:00 dst ${underlay} ${port === undefined ? '' : `port ${String(port)} `}dev ${device}`),
+    replace: async (device, mac, underlay) => bridge(`fdb replace ${mac} dst ${underlay} dev ${device}`),
     remove: async (device, underlay) => bridge(`fdb del to 00:00:00:00:00:00 dst ${underlay} dev ${device}`),
     wipe: async (device) => bridge(`fdb del to 00:00:00:00:00:00 dev ${device}`),
     give: async (device, address) => ip(`address add ${address} dev ${device}`),

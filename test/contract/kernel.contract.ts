@@ -7,6 +7,7 @@ import {
   parseDeviceName,
   parseInterfaceAddress,
   parseIp,
+  parseMac,
   parsePort,
   parseVni,
   slot,
@@ -16,6 +17,7 @@ import {
   type InterfaceAddress,
   type IpAddress,
   type Kernel,
+  type MacAddress,
   type Operation,
   type Port,
   type Result,
@@ -37,7 +39,8 @@ export type ByHand =
 export type Lab = {
   readonly kernel: Kernel
   plant(device: DeviceName, link: ByHand): Promise<void>
-  append(device: DeviceName, underlay: IpAddress): Promise<void>
+  append(device: DeviceName, underlay: IpAddress, port?: Port): Promise<void>
+  replace(device: DeviceName, mac: MacAddress, underlay: IpAddress): Promise<void>
   remove(device: DeviceName, underlay: IpAddress): Promise<void>
   wipe(device: DeviceName): Promise<void>
   give(device: DeviceName, address: InterfaceAddress): Promise<void>
@@ -83,6 +86,9 @@ const SPEC: TunnelSpec = {
 const to = (underlay: IpAddress): Entry => ({ kind: 'flood', underlay })
 const add = (underlay: IpAddress): Operation => ({ kind: 'add', entry: to(underlay) })
 const drop = (underlay: IpAddress): Operation => ({ kind: 'remove', entry: to(underlay) })
+const MAC = must(parseMac('02:00:00:00:00:05'))
+const toPort = (underlay: IpAddress, number: number): Entry => ({ kind: 'flood', underlay, port: port(number) })
+const forOne = (underlay: IpAddress, number: number): Entry => ({ kind: 'fdb', mac: MAC, underlay, port: port(number) })
 
 /** Runs the contract against kernels of one make. `make` is asked for a fresh host before every test. */
 export function kernelContract(name: string, make: () => Promise<Lab>): void {
@@ -364,6 +370,41 @@ function writing(lab: () => Lab): void {
     expect(await destinations(lab(), provider1)).toEqual([])
   })
 
+  test('with another port, beside one without and one with yet another, and each is removed by itself', async () => {
+    const [one, other] = [toPort(HOST_00, 8472), toPort(HOST_00, 9000)]
+    expect(
+      await lab().kernel.attempt(
+        provider0,
+        [one, one, to(HOST_00), other].map((entry) => ({ kind: 'add', entry })),
+      ),
+    ).toEqual([])
+    expect(await slots(lab())).toEqual(['flood 192.168.226.5', 'flood 192.168.226.5 port 8472', 'flood 192.168.226.5 port 9000'])
+    expect(await lab().kernel.attempt(provider0, [{ kind: 'remove', entry: one }])).toEqual([])
+    expect(await slots(lab())).toEqual(['flood 192.168.226.5', 'flood 192.168.226.5 port 9000'])
+    expect(
+      await lab().kernel.attempt(
+        provider0,
+        [one, drop(HOST_00).entry].map((entry) => ({ kind: 'remove', entry })),
+      ),
+    ).toEqual([])
+    expect(await slots(lab())).toEqual(['flood 192.168.226.5 port 9000'])
+  })
+
+  test('for one device, moved by writing it again: the removal of the old one then takes nothing away', async () => {
+    const [before, after] = [forOne(HOST_00, 8472), forOne(HOST_01, 9000)]
+    const both: readonly Operation[] = [
+      { kind: 'add', entry: after },
+      { kind: 'remove', entry: before },
+    ]
+    expect(await lab().kernel.attempt(provider0, [{ kind: 'add', entry: before }])).toEqual([])
+    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 192.168.226.5 port 8472'])
+    expect(await lab().kernel.attempt(provider0, both)).toEqual([])
+    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 192.168.226.6 port 9000'])
+    expect(await lab().kernel.attempt(provider0, [{ kind: 'remove', entry: after }])).toEqual([])
+    expect(await lab().kernel.attempt(provider0, [{ kind: 'remove', entry: after }])).toEqual([])
+    expect(await slots(lab())).toEqual([])
+  })
+
   test('none to a device that is gone, and says so for each addition', async () => {
     await lab().deleteDevice(provider0)
     const reason = 'Cannot find device "provider0"'
@@ -391,6 +432,27 @@ function traps(lab: () => Lab): void {
     await lab().kernel.attempt(provider0, [add(HOST_00), add(HOST_01)])
     await lab().wipe(provider0)
     expect(await destinations(lab())).toEqual([])
+  })
+
+  test("an entry with the device's own port is one without", async () => {
+    await lab().append(provider0, HOST_00, port(4789))
+    await lab().append(provider0, HOST_00)
+    expect(await slots(lab())).toEqual(['flood 192.168.226.5'])
+    expect(await lab().kernel.attempt(provider0, [drop(HOST_00)])).toEqual([])
+    expect(await slots(lab())).toEqual([])
+  })
+
+  test("a delete without a port takes the one with the device's own, and no other", async () => {
+    await lab().append(provider0, HOST_00, port(8472))
+    await lab().remove(provider0, HOST_00)
+    expect(await slots(lab())).toEqual(['flood 192.168.226.5 port 8472'])
+  })
+
+  test('a delete without a destination wipes those with other ports too, and leaves those for one device', async () => {
+    await lab().append(provider0, HOST_00, port(8472))
+    await lab().replace(provider0, MAC, HOST_00)
+    await lab().wipe(provider0)
+    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 192.168.226.5'])
   })
 }
 
@@ -431,6 +493,10 @@ function watching(lab: () => Lab): void {
       .toBeGreaterThan(0)
     await watch.close()
   })
+}
+
+async function slots(lab: Lab): Promise<readonly string[]> {
+  return [...((await lab.kernel.read(SPEC))?.entries.keys() ?? [])].toSorted()
 }
 
 async function destinations(lab: Lab, device: DeviceName = provider0): Promise<readonly IpAddress[]> {

@@ -13,7 +13,8 @@ kernelContract('the fake kernel', async (): Promise<Lab> => {
   return {
     kernel: memoryKernel(host),
     plant: async (device, link) => host.plant(device, planted(link)),
-    append: async (device, underlay) => succeed(host.append(device, underlay)),
+    append: async (device, underlay, other) => succeed(host.append(device, underlay, other)),
+    replace: async (device, mac, underlay) => succeed(host.replace(device, mac, underlay)),
     remove: async (device, underlay) => succeed(host.remove(device, underlay)),
     wipe: async (device) => succeed(host.remove(device)),
     give: async (device, address) => succeed(host.give(device, address)),

@@ -69,5 +69,5 @@ export function withdraw(kernel: MemoryHost, spec: TunnelSpec, written: Readonly
   if (reading === undefined) return []
   const operations = plan(new Map(), { entries: reading.entries, ours: ownEntries(reading, written) })
   kernel.attemptNow(spec.device, operations)
-  return operations.map(({ entry }) => `${entry.kind} ${entry.underlay}`)
+  return operations.map(({ entry }) => slot(entry))
 }

@@ -3,7 +3,7 @@ import { desired } from './desired.ts'
 import { claim, ip, letter, peer, signed, sure, viewOf } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
-import { instant, parseInterfaceAddress, parseVni, parseWallTime, type PeerId } from './values.ts'
+import { instant, parseInterfaceAddress, parseMac, parsePort, parseVni, parseWallTime, type PeerId } from './values.ts'
 
 /** What member a programs for b. */
 function verdictOnB(standing: Standing, theirs: Partial<TunnelClaim> | undefined, ours: Partial<TunnelClaim> = {}): string {
@@ -14,7 +14,7 @@ function verdictOnB(standing: Standing, theirs: Partial<TunnelClaim> | undefined
     [peer('b'), standing],
   ])
   const verdict = desired(view, standings, peer('a'), own).verdicts.get(peer('b'))
-  if (verdict?.kind === 'wanted') return verdict.entry.underlay
+  if (verdict?.kind === 'wanted') return verdict.entries[0]!.underlay
   return verdict?.kind === 'refused' ? verdict.reason : `unwanted: ${verdict?.why ?? 'nobody'}`
 }
 
@@ -67,6 +67,23 @@ describe('a lost claim', () => {
 
   test('of our own keeps us from programming anybody', () => {
     expect(verdictOnB(alive, early, late)).toBe('192.168.234.9 is claimed by another member')
+  })
+})
+
+describe('a member on another port', () => {
+  const there = { port: sure(parsePort(8472)) }
+  const slotsOf = (theirs: Partial<TunnelClaim>) => {
+    const view = viewOf([signed('a', 1), signed('b', 1, { tunnels: [claim('b', theirs)] })])
+    const standings = new Map<PeerId, Standing>(['a', 'b'].map((of) => [peer(of), alive]))
+    return [...desired(view, standings, peer('a'), claim('a')).table.keys()]
+  }
+
+  test('is sent to on that port, and so is what is for its device, which would be learned with ours', () => {
+    expect(slotsOf(there)).toEqual(['flood 10.0.0.98 port 8472', 'fdb 02:00:00:00:00:62 10.0.0.98 port 8472'])
+  })
+
+  test.each(['00:00:00:00:00:00', '01:00:5e:00:00:01', 'ff:ff:ff:ff:ff:ff'])('that says its device is %s gets no entry for that', (mac) => {
+    expect(slotsOf({ ...there, mac: sure(parseMac(mac)) })).toEqual(['flood 10.0.0.98 port 8472'])
   })
 })
 

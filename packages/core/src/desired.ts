@@ -2,12 +2,12 @@ import { conflicts, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
 import { table, type Entry, type Table } from './table.ts'
-import { addressRange, contains, family, type PeerId } from './values.ts'
+import { addressRange, contains, family, isUnicast, type PeerId } from './values.ts'
 import type { View } from './view.ts'
 
-/** Whether a member has an entry, and if not, why not. */
+/** Whether a member has entries, and if not, why not. */
 export type Verdict =
-  | { readonly kind: 'wanted'; readonly entry: Entry }
+  | { readonly kind: 'wanted'; readonly entries: readonly Entry[] }
   | { readonly kind: 'unwanted'; readonly why: 'gone' | 'elsewhere' }
   | { readonly kind: 'refused'; readonly reason: string }
 
@@ -20,7 +20,7 @@ export type Desired = {
 }
 
 /**
- * The table that a view calls for on one tunnel: a flood entry for every member that carries the tunnel, is alive,
+ * The table that a view calls for on one tunnel: entries for every member that carries the tunnel, is alive,
  * suspect or restarting, and whose destination may be programmed. `own` is what we claim on that tunnel ourselves.
  * A member that lost the claim on its own overlay address programs nothing: its broadcasts would take the winner's place.
  */
@@ -33,7 +33,7 @@ export function desired(view: View, standings: { get(peer: PeerId): Standing | u
     const claim = belief.signed.record.tunnels.find((tunnel) => tunnel.id === own.id)
     verdicts.set(peer, verdict(standing, claim, own, lost.get(peer) ?? lost.get(self)))
   }
-  const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? [each.entry] : []))
+  const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
   return { table: table(entries), verdicts, conflicts: lost }
 }
 
@@ -42,7 +42,17 @@ function verdict(standing: Standing, claim: TunnelClaim | undefined, own: Tunnel
   if (claim === undefined) return { kind: 'unwanted', why: 'elsewhere' }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
   const reason = objection(claim, own)
-  return reason === undefined ? { kind: 'wanted', entry: { kind: 'flood', underlay: claim.underlay } } : { kind: 'refused', reason }
+  return reason === undefined ? { kind: 'wanted', entries: entriesFor(claim, own) } : { kind: 'refused', reason }
+}
+
+/**
+ * The device learns by itself which MAC address is where, but believes everybody to be on its own port: packets for a
+ * member on another one would go astray as soon as it was heard, so that one is told by an fdb entry.
+ */
+function entriesFor({ underlay, port, mac }: TunnelClaim, own: TunnelClaim): readonly Entry[] {
+  if (port === own.port) return [{ kind: 'flood', underlay }]
+  const flood: Entry = { kind: 'flood', underlay, port }
+  return isUnicast(mac) ? [flood, { kind: 'fdb', mac, underlay, port }] : [flood]
 }
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { plan, type Operation } from './plan.ts'
-import { ip } from './samples.ts'
+import { claim, ip, sure } from './samples.ts'
+import { parsePort } from './values.ts'
 import { slot, table, type Entry, type Slot, type Table } from './table.ts'
 
 const entries = [1, 2, 3].map((number): Entry => ({ kind: 'flood', underlay: ip(`10.0.0.${String(number)}`) }))
@@ -30,6 +31,30 @@ test('while removals are held only additions are planned', () => {
 test('a foreign entry satisfies what is desired and is never removed', () => {
   const present = tableOf([one, two])
   expect(plan(tableOf([one]), { entries: present, ours: new Set() })).toEqual([])
+})
+
+describe('an fdb entry', () => {
+  const mac = claim('b').mac
+  const to = (number: number): Entry => ({ kind: 'fdb', mac, underlay: ip(`10.0.0.${String(number)}`) })
+  const planned = (ours: readonly Entry[]) =>
+    plan(table([to(1)]), { entries: table([to(2)]), ours: new Set(ours.map(slot)) }).map(({ kind, entry }) => `${kind} ${slot(entry)}`)
+
+  test('of ours is moved: the new one is written first, the old one is gone by then', () => {
+    expect(planned([to(2)])).toEqual(['add fdb 02:00:00:00:00:62 10.0.0.1', 'remove fdb 02:00:00:00:00:62 10.0.0.2'])
+  })
+
+  test('of somebody else for the same MAC address is left to lead where it does', () => {
+    expect(planned([])).toEqual([])
+  })
+})
+
+test('two ports at one address are two places, and a change of port puts the new one first', () => {
+  const at = (number: number): Entry => ({ kind: 'flood', underlay: ip('10.0.0.1'), port: sure(parsePort(number)) })
+  const operations = plan(table([at(8472)]), { entries: table([at(9000)]), ours: new Set([slot(at(9000))]) })
+  expect(operations).toEqual([
+    { kind: 'add', entry: at(8472) },
+    { kind: 'remove', entry: at(9000) },
+  ])
 })
 
 test('an entry written down as ours and gone is not removed again', () => {

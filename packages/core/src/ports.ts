@@ -59,7 +59,7 @@ export type Device = {
   readonly origin: 'made' | 'adopted'
 }
 
-/** A device and the flood entries on it, just read. */
+/** A device and the entries on it, just read. */
 export type Reading = { readonly device: Device; readonly entries: Table }
 
 /** What came of an operation that the kernel did not take: the command in the tool's words, and its answer. */

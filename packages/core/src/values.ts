@@ -147,6 +147,11 @@ export function parseMac(text: string): Result<MacAddress> {
   return /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(lower) ? accept(lower as MacAddress) : refuse('not a MAC address')
 }
 
+/** Whether it is one device's address: neither none at all nor a group's. */
+export function isUnicast(mac: MacAddress): boolean {
+  return mac !== ZERO_MAC && Number.parseInt(mac.slice(0, 2), 16) % 2 === 0
+}
+
 export function parseIp(text: string): Result<IpAddress> {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return accept(ipaddr.IPv4.parse(text).toString() as IpAddress)
   if (text.includes('.') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return refuse('not an IP address')

@@ -9,11 +9,13 @@ const member = z.object({
   overlay: z.array(z.string()).readonly(),
   underlay: z.string().nullable(),
   port: z.number().nullable(),
+  /** Of its device; daemons of before do not tell. */
+  mac: z.string().nullable().default(null),
   mtu: z.number().nullable(),
   incarnation: z.number(),
   /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
   seen_ms: z.number().nullable(),
-  /** Whether the kernel has the entry for this member: `none` where it should have none. */
+  /** Whether the kernel has the entries for this member: `none` where it should have none. */
   entry: z.enum(['present', 'missing', 'none']),
   note: z.string().nullable(),
 })

@@ -99,13 +99,17 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     `${name} is up: ${device.name} (vxlan id ${String(device.id)}, port ${String(device.port)}, mtu ${String(device.mtu)}, ${device.origin}), listening on ${mesh.listening.address} port ${String(mesh.listening.port)}`,
   )
 
-  /** What follows for the kernel from the view as it is now; a device that changed is announced on the way. */
-  function decide(current: Device): Decision {
+  /** Tells the others of a device that changed, whoever changed it. */
+  function notice(current: Device): void {
     const claimed = claimOf(current, store)
-    if (!sameClaim(claim, claimed)) {
-      claim = claimed
-      mesh.announce({ name, tunnels: [claim] })
-    }
+    if (sameClaim(claim, claimed)) return
+    claim = claimed
+    log.info({ event: 'moved', device: current.name, ...claimed }, `${current.name} has changed: telling the others`)
+    mesh.announce({ name, tunnels: [claim] })
+  }
+
+  /** What follows for the kernel from the view as it is now. */
+  function decide(): Decision {
     const state = mesh.state()
     const { view, standings } = state
     const wanted = desired(view, standings, identity.peer, claim)
@@ -113,11 +117,10 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
       const named = (peer: PeerId): string => view.get(peer)?.signed.record.name ?? peer
       warn(`${what} ${loser}`, `${what} is claimed by two members: ${named(winner)} has it, the claim of ${named(loser)} is not programmed`)
     }
-    for (const { signed } of view.values()) warnOfPort(warn, signed.record, claim)
     return { desired: wanted, hold: removalHold(surroundings(state, identity.peer, clock.now())) }
   }
 
-  const reconciler = startReconciler({ kernel, spec, device, store, log, decide })
+  const reconciler = startReconciler({ kernel, spec, device, store, log, notice, decide })
   parts.reconciler = reconciler
   control.serve({
     status: async () =>
@@ -176,15 +179,6 @@ function logMember(log: Log, record: MemberRecord, was: Standing | undefined, is
   const underlay = tunnels[0]?.underlay
   const fields = { event: 'member', peer, member: name, incarnation, underlay, state: is.state, was: was?.state }
   log.info(fields, `member ${name} (${underlay ?? 'no tunnel'}) is ${is.state}${was === undefined ? '' : `, was ${was.state}`}`)
-}
-
-function warnOfPort(warn: Once, record: MemberRecord, own: TunnelClaim): void {
-  const claim = record.tunnels.find(({ id }) => id === own.id)
-  if (claim === undefined || claim.port === own.port || record.leaving) return
-  warn(
-    `port ${record.peer} ${String(claim.port)}`,
-    `${record.name} uses port ${String(claim.port)} for this tunnel, this host ${String(own.port)}: no packet passes between them`,
-  )
 }
 
 type Once = (key: string, text: string) => void

@@ -210,6 +210,15 @@ describe('turns', () => {
     expect(bench.reads - reads).toBe(10)
   })
 
+  test('each tells what the device has become, and who only looks tells nobody', async () => {
+    const bench = new Workbench(directory)
+    await bench.start(B)
+    bench.give('192.168.234.9/23')
+    await bench.reconciler.look()
+    await bench.wait(10)
+    expect(bench.noticed).toEqual(['192.168.234.1/23', '192.168.234.1/23 192.168.234.9/23'])
+  })
+
   test('a wake during one is not lost', async () => {
     const bench = new Workbench(directory)
     bench.onWrite = () => {

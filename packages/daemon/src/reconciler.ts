@@ -35,8 +35,10 @@ export type ReconcilerOptions = {
   readonly device: Device
   readonly store: Store
   readonly log: Log
+  /** Hears, every turn, what the device is: turns follow one another, so what it hears last is the newest. */
+  notice(device: Device): void
   /** Decides what the device should hold, as of now. */
-  decide(device: Device): Decision
+  decide(): Decision
 }
 
 /** What status shows of the kernel. */
@@ -158,7 +160,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     if (reading === undefined) return FULL_READ
     missing = false
     device = reading.device
-    const { desired, hold } = options.decide(device)
+    options.notice(device)
+    const { desired, hold } = options.decide()
     const actual = { entries: reading.entries, ours: ownEntries(reading, store.written(spec.device)) }
     const all = plan(desired.table, actual)
     const operations = hold === undefined ? all : plan(desired.table, actual, 'held')
@@ -235,7 +238,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       const reading = await looking
       const own = reading === undefined ? new Set() : ownEntries(reading, store.written(spec.device))
       const foreign = reading === undefined ? 0 : [...reading.entries.keys()].filter((place) => !own.has(place)).length
-      return { reading, foreign, decision: options.decide(reading?.device ?? device), rejections, repairs }
+      return { reading, foreign, decision: options.decide(), rejections, repairs }
     },
     async withdraw() {
       await settle()

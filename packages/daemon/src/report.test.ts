@@ -11,6 +11,7 @@ function row(name: string, parts: Partial<MemberRow> = {}): MemberRow {
     overlay: ['192.168.234.2/23'],
     underlay: '192.168.226.5',
     port: 4789,
+    mac: '02:00:00:00:00:05',
     mtu: 1450,
     incarnation: 1,
     seen_ms: 120,

@@ -57,7 +57,7 @@ function flood(address: IpAddress): Entry {
 }
 
 function wanted(peer: string): Verdict {
-  return { kind: 'wanted', entry: flood(underlay(peer)) }
+  return { kind: 'wanted', entries: [flood(underlay(peer))] }
 }
 
 /** The report of A, of a mesh of these. A itself is added. */
@@ -78,7 +78,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     dropped: maps.concat([['malformed frame' as PeerId, 2]]),
   } as unknown as State
   const verdicts = new Map(all.filter(([peer]) => peer !== 'A').map(([peer, { verdict }]) => [peer as PeerId, verdict ?? wanted(peer)]))
-  const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? [verdict.entry] : []))
+  const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? verdict.entries : []))
   const conflicts = new Map((around.conflicts ?? []).map((conflict) => [conflict.loser, conflict]))
   const desired: Desired = { table: table(entries), verdicts, conflicts }
   const held = around.present ?? all.map(([peer]) => underlay(peer))
@@ -102,7 +102,8 @@ const DEVICE = {
 } as unknown as Device
 
 function record(peer: string, { name, claim, leaving = false }: Sketch): MemberRecord {
-  const tunnel = { mode: 'vxlan', id: VNI, underlay: underlay(peer), port: 4789, overlay: ['192.168.234.9/23'], mtu: 1450, ...claim }
+  const device = { port: 4789, mac: '02:00:00:00:00:09', overlay: ['192.168.234.9/23'], mtu: 1450 }
+  const tunnel = { mode: 'vxlan', id: VNI, underlay: underlay(peer), ...device, ...claim }
   return { peer, name: (name ?? peer.toLowerCase()) as MemberName, incarnation: 5, leaving, tunnels: [tunnel] } as unknown as MemberRecord
 }
 
@@ -128,6 +129,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         overlay: ['192.168.234.9/23'],
         underlay: '10.0.0.1',
         port: 4789,
+        mac: '02:00:00:00:00:09',
         mtu: 1450,
         incarnation: 5,
         seen_ms: null,
@@ -142,6 +144,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         overlay: ['192.168.234.9/23'],
         underlay: '10.0.0.2',
         port: 4789,
+        mac: '02:00:00:00:00:09',
         mtu: 1450,
         incarnation: 5,
         seen_ms: 250,
@@ -197,14 +200,14 @@ describe('a member', () => {
     [
       'that does not carry this tunnel',
       { claim: { id: 17 as Vni }, verdict: { kind: 'unwanted', why: 'elsewhere' } },
-      { overlay: [], underlay: null, port: null, mtu: null, entry: 'none', note: 'does not carry this tunnel' },
+      { overlay: [], underlay: null, port: null, mac: null, mtu: null, entry: 'none', note: 'does not carry this tunnel' },
     ],
     [
       'whose address may not be programmed',
       { verdict: { kind: 'refused', reason: '224.0.0.1 is a multicast address' } },
       { entry: 'none', note: 'not programmed: 224.0.0.1 is a multicast address' },
     ],
-    ['on another port', { claim: { port: 8472 as Port } }, { port: 8472, note: 'port 8472 there, 4789 here: no packet passes' }],
+    ['on another port', { claim: { port: 8472 as Port } }, { port: 8472, note: 'port 8472 there, 4789 here' }],
     ['with the name of another', { name: 'bastion' }, { note: 'another member has this name' }],
     [
       'that left, with the name of another',
@@ -214,16 +217,17 @@ describe('a member', () => {
     [
       'with several things at once',
       { name: 'bastion', claim: { port: 8472 as Port }, standing: { state: 'suspect', accusers: 1 } },
-      { note: 'accused of silence by 1 of the 1 it takes; port 8472 there, 4789 here: no packet passes; another member has this name' },
+      { note: 'accused of silence by 1 of the 1 it takes; port 8472 there, 4789 here; another member has this name' },
     ],
   ])('%s', (_name, sketch, expected) => {
     expect(rowOf(sketch)).toMatchObject(expected)
   })
 
-  test('whose entry is not in the kernel misses it', () => {
-    const report = reportOf({ B: {}, C: {} }, { present: ['10.0.0.3'] })
-    expect(report.members.map(({ entry }) => entry)).toEqual(['none', 'missing', 'present'])
-    expect(report.tunnels[0]?.entries).toEqual({ wanted: 2, present: 1, foreign: 0 })
+  test('whose entry, or one of two, is not in the kernel misses it', () => {
+    const two: Verdict = { kind: 'wanted', entries: [flood(underlay('D')), flood(underlay('E'))] }
+    const report = reportOf({ B: {}, C: {}, D: { verdict: two } }, { present: ['10.0.0.3', '10.0.0.4'] })
+    expect(report.members.map(({ entry }) => entry)).toEqual(['none', 'missing', 'present', 'missing'])
+    expect(report.tunnels[0]?.entries).toEqual({ wanted: 4, present: 2, foreign: 0 })
   })
 
   test('that lost a claim is told who has it, once', () => {
@@ -259,11 +263,6 @@ describe('health', () => {
       ['seed 192.0.2.1 is not reached: nothing answers there; it is tried again for ever'],
     ],
     ['no seed that is', { seeds: [['192.0.2.1', undefined]] }, []],
-    [
-      'another port, since nothing passes',
-      { device: { port: 8472 as Port } },
-      ['b uses port 4789 for this tunnel, this host 8472: no packet passes between them'],
-    ],
     [
       'what the kernel refused',
       { picture: { rejections: [{ operation, command, reason: 'RTNETLINK answers: Cannot allocate memory' }] } },

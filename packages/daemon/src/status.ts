@@ -50,6 +50,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
     overlay: claim?.overlay ?? [],
     underlay: claim?.underlay ?? null,
     port: claim?.port ?? null,
+    mac: claim?.mac ?? null,
     mtu: claim?.mtu ?? null,
     incarnation: record.incarnation,
     seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
@@ -61,7 +62,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
 function entryOf({ picture }: StatusInput, peer: PeerId): MemberRow['entry'] {
   const verdict = picture.decision.desired.verdicts.get(peer)
   if (verdict?.kind !== 'wanted') return 'none'
-  return picture.reading?.entries.has(slot(verdict.entry)) === true ? 'present' : 'missing'
+  return verdict.entries.every((entry) => picture.reading?.entries.has(slot(entry)) === true) ? 'present' : 'missing'
 }
 
 function ownNotes(input: StatusInput): readonly string[] {
@@ -88,7 +89,7 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
     ...(conflict === undefined && verdict?.kind === 'refused' ? [`not programmed: ${verdict.reason}`] : []),
     ...(verdict?.kind === 'unwanted' && verdict.why === 'elsewhere' ? ['does not carry this tunnel'] : []),
     ...(claim !== undefined && own !== undefined && !record.leaving && claim.port !== own.port
-      ? [`port ${String(claim.port)} there, ${String(own.port)} here: no packet passes`]
+      ? [`port ${String(claim.port)} there, ${String(own.port)} here`]
       : []),
     ...namesakes(input, record),
   ]
@@ -138,21 +139,9 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
       ? [`${input.tunnel.device} is down, so nothing passes: ip link set dev ${input.tunnel.device} up`]
       : []),
     ...[...input.state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
-    ...otherPorts(input),
     ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`${decision.hold}; nothing is removed meanwhile`]),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
-}
-
-/** Members that nothing passes to or from, since their tunnel uses another port. */
-function otherPorts(input: StatusInput): readonly string[] {
-  const own = input.picture.reading?.device.port
-  const others = memberRows(input).filter(
-    ({ self, state, port }) => !self && state !== 'left' && own !== undefined && port !== null && port !== own,
-  )
-  return others.map(
-    ({ name, port }) => `${name} uses port ${String(port)} for this tunnel, this host ${String(own)}: no packet passes between them`,
-  )
 }
 
 /** Why a seed leads nowhere, for now. Every seed is tried again for ever. */

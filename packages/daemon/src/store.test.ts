@@ -13,6 +13,7 @@ import {
   type InterfaceAddress,
   type IpAddress,
   type PeerId,
+  type Port,
   type Vni,
 } from '@vxmesh/core'
 import { openStore, type Store } from './store.ts'
@@ -103,6 +104,13 @@ describe('the entries written on an adopted device', () => {
     store.noteWritten(DEVICE, [flood('10.0.0.1'), flood('10.0.0.2')])
     store.keepWritten(DEVICE, new Set(['flood 10.0.0.2']))
     expect([...open().written(DEVICE)]).toEqual(['flood 10.0.0.2'])
+  })
+
+  test('of one address on two ports are two, and one noted before there were ports is known again', () => {
+    open().noteWritten(DEVICE, [flood('10.0.0.1')])
+    expect(JSON.parse(readFileSync(join(directory, 'state.json'), 'utf8'))).toMatchObject({ written: { [DEVICE]: ['flood 10.0.0.1'] } })
+    open().noteWritten(DEVICE, [flood('10.0.0.1'), { ...flood('10.0.0.1'), port: 8472 as Port }])
+    expect([...open().written(DEVICE)]).toEqual(['flood 10.0.0.1', 'flood 10.0.0.1 port 8472'])
   })
 
   test('that have not changed are not written again', () => {

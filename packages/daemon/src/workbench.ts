@@ -48,6 +48,8 @@ export class Workbench {
   readonly #directory: string
   readonly host = new MemoryHost({ addresses: [{ address: HERE, interface: 'eth0', mtu: 1500 }] })
   readonly said: string[] = []
+  /** The addresses of the device, as each turn saw them. */
+  readonly noticed: string[] = []
   wanted: readonly string[] = []
   hold: string | undefined
   reads = 0
@@ -68,6 +70,11 @@ export class Workbench {
     for (const underlay of underlays) this.host.append(DEVICE, ip(underlay))
   }
 
+  /** Somebody gives the device another address. */
+  give(address: string): void {
+    this.host.give(DEVICE, sure(parseInterfaceAddress(address)))
+  }
+
   async start(...wanted: readonly string[]): Promise<void> {
     this.wanted = wanted
     this.store = openStore(this.#directory, (what) => this.said.push(what))
@@ -78,6 +85,7 @@ export class Workbench {
       device,
       store: this.store,
       log: makeLog('debug', false, { write: (text) => void this.said.push(this.#sentence(text)) }),
+      notice: ({ addresses }) => void this.noticed.push(addresses.join(' ')),
       decide: () => {
         const entries = this.wanted.map((underlay): Entry => ({ kind: 'flood', underlay: ip(underlay) }))
         return { desired: { table: table(entries), verdicts: new Map(), conflicts: new Map() }, hold: this.hold }

@@ -1,6 +1,6 @@
 /**
  * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast
- * are accepted, deleting without a destination wipes them all, a device that goes down loses its IPv6 addresses, the
+ * are accepted, deleting without a destination wipes them all, one without a port has the device's own, a device that goes down loses its IPv6 addresses, the
  * first IPv4 address of a network takes the others along, a device made again has another MAC. Deterministic and without timers. What to do about a device is decided by the same
  * `decide` as for the real kernel; only the carrying out differs, and one contract test holds for both.
  */
@@ -10,17 +10,22 @@ import {
   hostOf,
   MeshError,
   parseMac,
+  slot,
   table,
   unreachable,
+  ZERO_MAC,
   type Device,
   type DeviceName,
+  type Entry,
   type InterfaceAddress,
   type IpAddress,
   type Kernel,
   type MacAddress,
   type Operation,
+  type Port,
   type Reading,
   type Rejection,
+  type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { decide, deviceOf, fellow, restore, type Present, type Step } from './link.ts'
@@ -34,7 +39,7 @@ export type MemoryAddress = { readonly address: IpAddress; readonly interface: s
 /** A device that somebody else makes. */
 export type PlantedLink = Exclude<Link, VxlanLink> | Pick<VxlanLink, 'kind' | 'id' | 'local' | 'port'>
 
-type MemoryDevice = Present & { readonly flood: ReadonlySet<IpAddress> }
+type MemoryDevice = Present & { readonly entries: Table }
 
 /** The kernel of a host, as a promise-making port. */
 export function memoryKernel(host: MemoryHost): Kernel {
@@ -83,17 +88,17 @@ export class MemoryHost {
   /** `Kernel.read`, at once. */
   readNow(spec: TunnelSpec): Reading | undefined {
     const device = this.#devices.get(spec.device)
-    return device && { device: this.#device(spec, device), entries: flood(device) }
+    return device && { device: this.#device(spec, device), entries: device.entries }
   }
 
   /** `Kernel.attempt`, at once. */
   attemptNow(device: DeviceName, operations: readonly Operation[]): readonly Rejection[] {
     const reasons = new Map<number, string>()
     for (const [index, { kind, entry }] of operations.entries()) {
-      const complaint = this.#refused() ?? (kind === 'add' ? this.append(device, entry.underlay) : this.remove(device, entry.underlay))
+      const complaint = this.#refused() ?? (kind === 'add' ? this.#write(device, entry) : this.#erase(device, entry))
       if (complaint !== undefined) reasons.set(index + 1, complaint)
     }
-    return rejections(operations, device, flood(this.#devices.get(device)), reasons)
+    return rejections(operations, device, this.#devices.get(device)?.entries ?? table([]), reasons)
   }
 
   /** Calls `listener` at once whenever anything changed, by whomever, ourselves included. Returns the way to stop it. */
@@ -104,30 +109,26 @@ export class MemoryHost {
   }
 
   /** Somebody's `bridge fdb append`. Returns what the tool would complain of. */
-  append(name: DeviceName, underlay: IpAddress): string | undefined {
-    const device = this.#devices.get(name)
-    if (device === undefined) return `Cannot find device "${name}"`
-    if (device.link.kind !== 'vxlan') return 'RTNETLINK answers: Invalid argument'
-    if (family(underlay) !== familyOf(device.link.local)) return 'RTNETLINK answers: Address family not supported by protocol'
-    if (!device.flood.has(underlay)) this.#put(name, { ...device, flood: new Set([...device.flood, underlay]) })
-    return undefined
+  append(name: DeviceName, underlay: IpAddress, port?: Port): string | undefined {
+    return this.#write(name, { kind: 'flood', underlay, port })
+  }
+
+  /** Somebody's `bridge fdb replace`. Returns what the tool would complain of. */
+  replace(name: DeviceName, mac: MacAddress, underlay: IpAddress, port?: Port): string | undefined {
+    return this.#write(name, { kind: 'fdb', mac, underlay, port })
   }
 
   /** Somebody's `bridge fdb delete`; without a destination it wipes them all. Returns what the tool would complain of. */
-  remove(name: DeviceName, underlay?: IpAddress): string | undefined {
-    const device = this.#devices.get(name)
-    if (device === undefined) return `Cannot find device "${name}"`
-    if (device.flood.size === 0) return 'RTNETLINK answers: No such file or directory'
-    const kept = underlay === undefined ? [] : [...device.flood].filter((destination) => destination !== underlay)
-    if (kept.length < device.flood.size) this.#put(name, { ...device, flood: new Set(kept) })
-    return undefined
+  remove(name: DeviceName, underlay?: IpAddress, port?: Port): string | undefined {
+    if (underlay !== undefined) return this.#erase(name, { kind: 'flood', underlay, port })
+    return this.#without(name, ({ kind }) => kind === 'flood')
   }
 
   /** Somebody makes a device, down and without addresses; one of that name is replaced. */
   plant(name: DeviceName, link: PlantedLink): void {
     const full: Link =
       link.kind === 'vxlan' ? { bound: undefined, alias: undefined, mtu: 1500, up: false, mac: this.#mac(name), ...link } : link
-    this.#put(name, { link: full, addresses: [], flood: new Set() })
+    this.#put(name, { link: full, addresses: [], entries: table([]) })
   }
 
   /** Somebody's `ip address add`. Returns what the tool would complain of. */
@@ -163,9 +164,45 @@ export class MemoryHost {
   }
 
   /** All there is to know of a device, for a test to compare; undefined when there is none. */
-  inspect(name: DeviceName): (Present & { readonly flood: readonly IpAddress[] }) | undefined {
+  inspect(name: DeviceName): (MemoryDevice & { readonly flood: readonly IpAddress[] }) | undefined {
     const device = this.#devices.get(name)
-    return device && { ...device, flood: [...device.flood] }
+    if (device === undefined) return undefined
+    return { ...device, flood: [...device.entries.values()].flatMap(({ kind, underlay }) => (kind === 'flood' ? [underlay] : [])) }
+  }
+
+  /** A MAC address has one destination, the zero MAC as many as there are. */
+  #write(name: DeviceName, entry: Entry): string | undefined {
+    const device = this.#devices.get(name)
+    if (device === undefined) return `Cannot find device "${name}"`
+    const { link } = device
+    if (link.kind !== 'vxlan') return 'RTNETLINK answers: Invalid argument'
+    if (family(entry.underlay) !== familyOf(link.local)) return 'RTNETLINK answers: Address family not supported by protocol'
+    const written = plain(entry, link)
+    if (device.entries.has(slot(written))) return undefined
+    const others = [...device.entries.values()].filter((other) => other.kind === 'flood' || macOf(other) !== macOf(entry))
+    return this.#put(name, { ...device, entries: table([...others, written]) })
+  }
+
+  /** What is there for the MAC address and leads elsewhere stays, without a complaint. */
+  #erase(name: DeviceName, entry: Entry): string | undefined {
+    const link = this.#devices.get(name)?.link
+    const place = slot(link?.kind === 'vxlan' ? plain(entry, link) : entry)
+    return this.#without(
+      name,
+      (each) => macOf(each) === macOf(entry),
+      (each) => slot(each) === place,
+    )
+  }
+
+  /** Takes away those entries of a MAC address that `gone` names. The kernel complains only where the address has none. */
+  #without(name: DeviceName, among: (entry: Entry) => boolean, gone: (entry: Entry) => boolean = () => true): string | undefined {
+    const device = this.#devices.get(name)
+    if (device === undefined) return `Cannot find device "${name}"`
+    const entries = [...device.entries.values()]
+    if (!entries.some(among)) return 'RTNETLINK answers: No such file or directory'
+    const kept = entries.filter((entry) => !(among(entry) && gone(entry)))
+    if (kept.length < entries.length) this.#put(name, { ...device, entries: table(kept) })
+    return undefined
   }
 
   #perform(spec: TunnelSpec, step: Step): string | undefined {
@@ -196,7 +233,7 @@ export class MemoryHost {
     )
     if (taken) return 'Error: A VXLAN device with the specified VNI already exists.'
     const link: VxlanLink = { kind: 'vxlan', id, local, port, mtu, mac: this.#mac(device), bound: undefined, alias: undefined, up: false }
-    return this.#put(device, { link, addresses: [], flood: new Set() })
+    return this.#put(device, { link, addresses: [], entries: table([]) })
   }
 
   #device(spec: TunnelSpec, present: Present | undefined): Device {
@@ -248,8 +285,13 @@ function familyOf(local: IpAddress | undefined): 'ipv4' | 'ipv6' {
   return local === undefined ? 'ipv4' : family(local)
 }
 
-function flood(device: MemoryDevice | undefined): Reading['entries'] {
-  return table([...(device?.flood ?? [])].map((underlay) => ({ kind: 'flood', underlay })))
+function macOf(entry: Entry): MacAddress {
+  return entry.kind === 'flood' ? ZERO_MAC : entry.mac
+}
+
+/** An entry as the kernel keeps it: one with the device's own port is one without. */
+function plain({ port, ...entry }: Entry, link: VxlanLink): Entry {
+  return port === undefined || port === link.port ? entry : { ...entry, port }
 }
 
 function interfaces(addresses: readonly MemoryAddress[]): readonly HostInterface[] {

@@ -1,7 +1,7 @@
 import { parseIp, parsePort, type IpAddress } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseAddresses, parseFlood, parseHost, parseLink, type VxlanLink } from './read.ts'
+import { parseAddresses, parseEntries, parseHost, parseLink, type VxlanLink } from './read.ts'
 
 // Recorded from iproute2 6.1 on Linux 6.18.
 const RECIPE_LINK =
@@ -126,16 +126,24 @@ describe('the host is read', () => {
 
 const FDB =
   '[{"mac":"02:00:00:00:00:05","dst":"192.168.226.5","flags":["self"],"state":"permanent"},{"mac":"00:00:00:00:00:00","dst":"192.168.226.5","flags":["self"],"state":"permanent"},{"mac":"00:00:00:00:00:00","dst":"192.168.226.6","port":4000,"flags":["self"],"state":"permanent"},{"mac":"00:00:00:00:00:00","dst":"192.168.226.7","viaIf":"v0","flags":["self"],"state":"permanent"},{"mac":"00:00:00:00:00:00","dst":"192.168.226.8","vni":99,"flags":["self"],"state":"permanent"},{"mac":"00:00:00:00:00:00","dst":"192.168.226.9","flags":["self"],"state":"permanent"}]'
+const unicast = (mac: string, fields = '') => `[{"mac":"${mac}","dst":"10.0.0.1",${fields}"flags":["self"],"state":"permanent"}]`
 const entry = (fields: string) => `[{"mac":"00:00:00:00:00:00","dst":"10.0.0.1","flags":["self"],${fields}}]`
 
-describe('flood entries are read', () => {
+describe('entries are read', () => {
   test.each<[string, string, readonly string[]]>([
-    ['without those that have a port, id or interface of their own', FDB, ['192.168.226.5', '192.168.226.9']],
+    [
+      'with their ports, for all and for one, and without those that have an id or interface of their own',
+      FDB,
+      ['fdb 02:00:00:00:00:05 192.168.226.5', 'flood 192.168.226.5', 'flood 192.168.226.6 port 4000', 'flood 192.168.226.9'],
+    ],
+    ['with another port for one device', unicast('02:00:00:00:00:05', '"port":4000,'), ['fdb 02:00:00:00:00:05 10.0.0.1 port 4000']],
+    ['without one for a group of devices', unicast('33:33:00:00:00:01'), []],
+    ['without one that was learned', unicast('02:00:00:00:00:05').replace('permanent', ''), []],
     ['as none, when nothing was printed', '', []],
     ['as none, from an empty array', '[]', []],
     ['as none, from an empty element', '[{}]', []],
-    ['with the port that is the device its own', entry('"port":8472,"state":"permanent"'), ['10.0.0.1']],
-    ['with the id that is the device its own', entry('"vni":16,"state":"permanent"'), ['10.0.0.1']],
+    ['with the port that is the device its own', entry('"port":8472,"state":"permanent"'), ['flood 10.0.0.1']],
+    ['with the id that is the device its own', entry('"vni":16,"state":"permanent"'), ['flood 10.0.0.1']],
     ['without one that ages', entry('"state":""'), []],
     ['without one that is static', entry('"state":"static"'), []],
     ['without one via an interface that has no name', entry('"viaIfIndex":9,"state":"permanent"'), []],
@@ -146,11 +154,11 @@ describe('flood entries are read', () => {
   })
 
   test('with the binding that a device made with `remote … dev v0` gives its entry', () => {
-    expect(read(entry('"viaIf":"v0","state":"permanent"'), vxlan({ bound: 'v0' }))).toEqual(['10.0.0.1'])
+    expect(read(entry('"viaIf":"v0","state":"permanent"'), vxlan({ bound: 'v0' }))).toEqual(['flood 10.0.0.1'])
   })
 
   test('or refused, when a destination is no address', () => {
-    expect(parseFlood(entry('"state":"permanent"').replace('10.0.0.1', 'host-00'), vxlan({}))).toEqual({
+    expect(parseEntries(entry('"state":"permanent"').replace('10.0.0.1', 'host-00'), vxlan({}))).toEqual({
       ok: false,
       reason: 'not an IP address',
     })
@@ -162,7 +170,7 @@ describe('parsers never throw', () => {
     ['parseLink', parseLink],
     ['parseAddresses', parseAddresses],
     ['parseHost', parseHost],
-    ['parseFlood', (text) => parseFlood(text, vxlan({}))],
+    ['parseEntries', (text) => parseEntries(text, vxlan({}))],
   ])('%s: not on any text, nor on any JSON', (_name, parse) => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
@@ -175,7 +183,7 @@ describe('parsers never throw', () => {
     fc.assert(
       fc.property(fc.nat(recording.length), fc.nat(40), fc.string({ maxLength: 5 }), (from, length, instead) => {
         const text = recording.slice(0, from) + instead + recording.slice(from + length)
-        for (const parse of [parseLink, parseAddresses, parseHost, (each: string) => parseFlood(each, vxlan({}))]) {
+        for (const parse of [parseLink, parseAddresses, parseHost, (each: string) => parseEntries(each, vxlan({}))]) {
           expect(parse(text)).toHaveProperty('ok')
         }
       }),
@@ -188,15 +196,15 @@ test('whatever the destinations, the same come back, once each', () => {
   fc.assert(
     fc.property(fc.array(address), (addresses) => {
       const printed = addresses.map((dst) => ({ mac: '00:00:00:00:00:00', dst, flags: ['self'], state: 'permanent', hue: 1 }))
-      expect(read(JSON.stringify(printed), vxlan({}))).toEqual([...new Set(addresses.map(canonical))])
+      expect(read(JSON.stringify(printed), vxlan({}))).toEqual([...new Set(addresses.map((address) => `flood ${canonical(address)}`))])
     }),
   )
 })
 
 function read(text: string, link: VxlanLink): readonly string[] {
-  const flood = parseFlood(text, link)
-  if (!flood.ok) throw new Error(flood.reason)
-  return [...flood.value.values()].map(({ underlay }) => underlay)
+  const entries = parseEntries(text, link)
+  if (!entries.ok) throw new Error(entries.reason)
+  return [...entries.value.keys()]
 }
 
 function vxlan(different: Partial<VxlanLink>): VxlanLink {

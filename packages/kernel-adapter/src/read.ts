@@ -7,6 +7,7 @@
  */
 import {
   accept,
+  isUnicast,
   parseInterfaceAddress,
   parseIp,
   parseMac,
@@ -14,6 +15,7 @@ import {
   refuse,
   table,
   ZERO_MAC,
+  type Entry,
   type InterfaceAddress,
   type IpAddress,
   type MacAddress,
@@ -81,9 +83,9 @@ const addressElement = z.object({
 })
 
 const fdbElement = z.object({
-  mac: z.string().optional(),
+  mac: z.string().transform(parsedBy(parseMac)).optional(),
   dst: z.string().optional(),
-  port: z.int().optional(),
+  port: z.int().transform(parsedBy(parsePort)).optional(),
   vni: z.int().optional(),
   viaIf: z.string().optional(),
   viaIfIndex: z.int().optional(),
@@ -150,27 +152,31 @@ function inetAddresses({ addr_info = [] }: z.output<typeof addressElement>): { l
 }
 
 /**
- * The flood entries in the output of `bridge -json fdb show dev …`: zero MAC, permanent, with a destination.
+ * The entries in the output of `bridge -json fdb show dev …` that could be ours: permanent, with a destination, for
+ * everybody (the zero MAC) or for one device.
  *
- * An entry with a port, id or interface of its own is not one that we could have written, nor does a plain one take its
- * place: it is left out, and since a plan touches nothing that it does not see, it stays as it is. An aging one is left
- * out as well: appending it again makes it permanent.
+ * An entry with an id or interface of its own is not one that we could have written, nor does a plain one take its
+ * place: it is left out, and since a plan touches nothing that it does not see, it stays as it is. So is one for a group
+ * address. An aging one is left out as well: writing it again makes it permanent.
  */
-export function parseFlood(text: string, link: VxlanLink): Result<Table> {
+export function parseEntries(text: string, link: VxlanLink): Result<Table> {
   const elements = decode(z.array(fdbElement), text)
   if (!elements.ok) return elements
-  const destinations = all(
-    elements.value.flatMap((element) =>
-      element.mac === ZERO_MAC && element.dst !== undefined && isPlain(element, link) ? [parseIp(element.dst)] : [],
-    ),
-  )
-  return destinations.ok ? accept(table(destinations.value.map((underlay) => ({ kind: 'flood', underlay })))) : destinations
+  const entries = all(elements.value.filter((element) => isPlain(element, link)).flatMap((element) => toEntry(element, link)))
+  return entries.ok ? accept(table(entries.value)) : entries
 }
 
-function isPlain({ port, vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>, link: VxlanLink): boolean {
+function toEntry({ mac, dst, port }: z.output<typeof fdbElement>, link: VxlanLink): readonly Result<Entry>[] {
+  if (mac === undefined || dst === undefined || !(mac === ZERO_MAC || isUnicast(mac))) return []
+  const underlay = parseIp(dst)
+  if (!underlay.ok) return [underlay]
+  const destination = { underlay: underlay.value, ...(port === undefined || port === link.port ? {} : { port }) }
+  return [accept(mac === ZERO_MAC ? { kind: 'flood', ...destination } : { kind: 'fdb', mac, ...destination })]
+}
+
+function isPlain({ vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>, link: VxlanLink): boolean {
   return (
     state === 'permanent' &&
-    (port === undefined || port === link.port) &&
     (vni === undefined || vni === link.id) &&
     // The destination given with `type vxlan remote … dev eth0` shows the device's own binding.
     (viaIf === undefined || viaIf === link.bound) &&

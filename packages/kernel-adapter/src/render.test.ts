@@ -1,4 +1,4 @@
-import type { DeviceName, IpAddress, Operation } from '@vxmesh/core'
+import type { DeviceName, IpAddress, MacAddress, Operation, Port } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import {
   BATCH,
@@ -15,6 +15,8 @@ import {
 } from './render.ts'
 
 const device = 'provider0' as DeviceName
+const MAC = '02:00:00:00:00:05' as MacAddress
+const PORT = 8472 as Port
 const operation = (kind: Operation['kind'], underlay: string): Operation => ({
   kind,
   entry: { kind: 'flood', underlay: underlay as IpAddress },
@@ -43,6 +45,21 @@ test.each<[string, Operation, string]>([
     'a removal names its destination, lest it wipe them all',
     operation('remove', 'fd00::5'),
     'bridge fdb delete 00:00:00:00:00:00 dst fd00::5 dev provider0',
+  ],
+  [
+    'another port is named',
+    { kind: 'add', entry: { kind: 'flood', underlay: '192.168.226.5' as IpAddress, port: PORT } },
+    'bridge fdb append 00:00:00:00:00:00 dst 192.168.226.5 port 8472 dev provider0',
+  ],
+  [
+    'an addition for one device is a replacement, which takes the place of what was learned',
+    { kind: 'add', entry: { kind: 'fdb', mac: MAC, underlay: '192.168.226.5' as IpAddress, port: PORT } },
+    'bridge fdb replace 02:00:00:00:00:05 dst 192.168.226.5 port 8472 dev provider0',
+  ],
+  [
+    'a removal for one device names its destination too, lest it take what has replaced it',
+    { kind: 'remove', entry: { kind: 'fdb', mac: MAC, underlay: '192.168.226.5' as IpAddress, port: PORT } },
+    'bridge fdb delete 02:00:00:00:00:05 dst 192.168.226.5 port 8472 dev provider0',
   ],
 ])('%s', (_name, given, typed) => {
   expect(inWords(given, device)).toBe(typed)

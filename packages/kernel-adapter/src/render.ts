@@ -65,11 +65,14 @@ export function setLocal(spec: TunnelSpec, local: IpAddress | 'ADDRESS'): Comman
 }
 
 /**
- * One line of a batch. `append`, for zero-MAC entries, may be repeated and refuses no second destination; a delete
- * always names its destination, since without one it wipes them all.
+ * One line of a batch. `append`, for zero-MAC entries, may be repeated and refuses no second destination; `replace`, for
+ * others, takes the place of what was learned, where `append` would do nothing. A delete always names its destination,
+ * since without one it wipes them all, and its port, since without one it means the device's own.
  */
 export function batchLine({ kind, entry }: Operation, device: DeviceName): string {
-  return `fdb ${kind === 'add' ? 'append' : 'delete'} ${ZERO_MAC} dst ${entry.underlay} dev ${device}`
+  const [mac, add] = entry.kind === 'flood' ? [ZERO_MAC, 'append'] : [entry.mac, 'replace']
+  const port = entry.port === undefined ? '' : ` port ${String(entry.port)}`
+  return `fdb ${kind === 'add' ? add : 'delete'} ${mac} dst ${entry.underlay}${port} dev ${device}`
 }
 
 /** The operation as the command a person would have typed. */

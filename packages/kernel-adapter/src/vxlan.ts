@@ -16,7 +16,7 @@ import { ask, batch } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { watchKernel } from './monitor.ts'
 import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
-import { parseAddresses, parseFlood, parseHost, parseLink, type HostInterface, type Link } from './read.ts'
+import { parseAddresses, parseEntries, parseHost, parseLink, type HostInterface, type Link } from './read.ts'
 import { batchLine, deleteLink, showAddresses, showFdb, SHOW_HOST, showLink, stepCommand, words, type Command } from './render.ts'
 
 /** The kernel of the network namespace this process is in, through `ip` and `bridge`. Keeps no state. */
@@ -73,21 +73,21 @@ function asDevice(spec: TunnelSpec, present: Present): Device {
 async function read(spec: TunnelSpec): Promise<Reading | undefined> {
   const [present, fdb] = await Promise.all([look(spec.device), show(showFdb(spec.device))])
   if (present === undefined || fdb === undefined) return undefined
-  return { device: asDevice(spec, present), entries: flood(spec.device, present.link, fdb) }
+  return { device: asDevice(spec, present), entries: entriesOn(spec.device, present.link, fdb) }
 }
 
 async function attempt(device: DeviceName, operations: readonly Operation[]): Promise<readonly Rejection[]> {
   if (operations.length === 0) return []
   const { stderr } = await batch(operations.map((operation) => batchLine(operation, device)))
   const [link, fdb] = await Promise.all([show(showLink(device)), show(showFdb(device))])
-  const after = link === undefined || fdb === undefined ? NOTHING : flood(device, parsed(showLink(device), link, parseLink), fdb)
+  const after = link === undefined || fdb === undefined ? NOTHING : entriesOn(device, parsed(showLink(device), link, parseLink), fdb)
   return rejections(operations, device, after, complaints(stderr))
 }
 
 const NOTHING: Table = new Map()
 
-function flood(device: DeviceName, link: Link, fdb: string): Table {
-  return link.kind === 'vxlan' ? parsed(showFdb(device), fdb, (text) => parseFlood(text, link)) : NOTHING
+function entriesOn(device: DeviceName, link: Link, fdb: string): Table {
+  return link.kind === 'vxlan' ? parsed(showFdb(device), fdb, (text) => parseEntries(text, link)) : NOTHING
 }
 
 async function look(device: DeviceName): Promise<Present | undefined> {
