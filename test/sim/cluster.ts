@@ -98,6 +98,11 @@ export class Cluster {
     return this.hosts.map((host) => host.name)
   }
 
+  /** What all have sent so far: frames, and the bytes in them. */
+  get traffic(): { readonly frames: number; readonly bytes: number } {
+    return { ...this.#network.traffic }
+  }
+
   get now(): Instant {
     return this.#schedule.now
   }

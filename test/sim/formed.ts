@@ -37,7 +37,17 @@ export function asSeenBy({ state, rings }: Formed, self: PeerId, content: Conten
   )
   const few = state.circle.living <= 32 ? new Set([...state.standings.keys()].filter((peer) => peer !== self)) : near
   const circle = { ...state.circle, rings: own, links: few, observed: state.circle.living <= 11 ? few : near }
-  return { ...state, content, circle, aloneUntil: now, publishedAt: now, nextBeat: after(now, phase), due: now, exchanged: true }
+  return {
+    ...state,
+    content,
+    circle,
+    aloneUntil: now,
+    publishedAt: now,
+    nextBeat: after(now, phase),
+    due: now,
+    dials: state.dials.clear(),
+    exchanged: true,
+  }
 }
 
 /** The neighbours of all members at once, by sorting. */

@@ -106,6 +106,8 @@ const SILENT = milliseconds(750)
 export class Network {
   /** Is told of two hosts between which nothing came through for a while. */
   silent: (from: Station, to: Station) => void = () => {}
+  /** How many frames hosts have sent, and how long they were together. */
+  readonly traffic = { frames: 0, bytes: 0 }
   readonly #schedule: Schedule
   readonly #dice: Dice
   readonly #options: NetworkOptions
@@ -202,6 +204,8 @@ export class Network {
   send(from: Station, link: LinkId, bytes: Bytes, at: Instant): void {
     const pair = this.#pairs.get(from)?.get(link)
     if (pair === undefined) return
+    this.traffic.frames++
+    this.traffic.bytes += bytes.length
     if (this.#dice.chance(this.#options.loss)) return
     this.#transmit(pair, { kind: 'frame', bytes }, at)
     if (this.#dice.chance(this.#options.duplication)) this.#transmit(pair, { kind: 'frame', bytes }, at)

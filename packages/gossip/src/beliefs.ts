@@ -14,6 +14,7 @@ import type { Rings } from './graph.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
 import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
 import { meetOurselves, resume } from './clone.ts'
+import { refuted } from './detector.ts'
 import { strain } from './strain.ts'
 import { change, changeBelief, draft, draftItems, drop, offer, openLinks, owe } from './turn.ts'
 
@@ -42,6 +43,7 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
   const next = withRecord(view, signed)
   if (next === view) return false
   changeBelief(turn, next, peer)
+  if (held !== undefined && next.get(peer)?.accusations.isEmpty() === true) refuted(turn, held)
   change(turn, {
     seen: seen.withMutations((set) => {
       for (const hash of hashesOf(held)) set.delete(hash)

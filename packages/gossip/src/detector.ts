@@ -4,7 +4,7 @@
  * nobody, and a member that hears from nobody accuses nobody. What it testifies is signed and binds nobody: a quorum
  * decides, and the subject can refute.
  */
-import { elapsed, hearLate, instant, seconds, type Change, type Instant, type PeerId } from '@vxmesh/core'
+import { after, elapsed, hearLate, instant, milliseconds, seconds, type Belief, type Change, type Instant, type PeerId } from '@vxmesh/core'
 import { accuse } from './beliefs.ts'
 import { isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
 import { strain } from './strain.ts'
@@ -26,6 +26,9 @@ import { change, draft, flushLink, openLinks, openLinkTo, unlink } from './turn.
 
 /** How many other members are asked about a silent one. */
 const HELPERS = 2
+
+/** Of one that refutes and stays silent we are twice as patient each time, this often. */
+const REBUFFS_MOST = 6
 
 /** Alone, how long a silent link is kept before it is dialled anew. */
 const ISOLATED_PATIENCE = seconds(2)
@@ -68,22 +71,27 @@ function beAlone(turn: Turn): void {
   change(turn, { aloneUntil: turn.now, exchanged: false })
 }
 
-/** Judges every member that we observe. */
+/** Judges every member that we observe, and notes when the next of them is to be judged. */
 export function detect(turn: Turn): void {
   const { observed } = turn.state.circle
   const slower = suspectsItself(turn)
   const strained = strain(turn)
+  let doubtAt: Instant | undefined
   for (const peer of observed) {
     const watch = turn.state.watches.get(peer)
-    if (watch === undefined) setWatch(turn, peer, listening(turn.now))
-    else if (turn.now - lastWord(watch) >= slower + patience(watch) * strained * damping(turn, peer) && isEvident(turn.state, peer, watch))
-      doubt(turn, peer, watch)
+    if (watch === undefined) {
+      setWatch(turn, peer, listening(turn.now))
+      continue
+    }
+    const at = after(lastWord(watch), milliseconds(slower + patience(watch) * strained * damping(turn, peer)))
+    if (turn.now < at) doubtAt = at < turn.now + BEAT && (doubtAt === undefined || at < doubtAt) ? at : doubtAt
+    else if (isEvident(turn.state, peer, watch)) doubt(turn, peer, watch)
   }
   const linked = new Set(openLinks(turn.state).map((link) => link.peer))
   // Of the dead it is kept when they were last heard: people ask.
   const { standings } = turn.state
   const kept = turn.state.watches.filter((_, peer) => observed.has(peer) || linked.has(peer) || standings.get(peer)?.state === 'dead')
-  change(turn, { watches: kept })
+  change(turn, { watches: kept, doubtAt })
   if (isIsolated(turn.state, turn.env.signer.peer, turn.now)) beAlone(turn)
 }
 
@@ -138,30 +146,52 @@ export function noteFlaps(turn: Turn, changes: readonly Change[]): void {
 }
 
 function patience(watch: Watch): number {
+  return untried(watch) * 2 ** Math.min(REBUFFS_MOST, watch.rebuffs)
+}
+
+function untried(watch: Watch): number {
   if (watch.refused !== undefined && watch.refused > watch.spoke) return REFUSAL_SILENCE
   return watch.heard ? SILENCE : FIRST_SILENCE
 }
 
+/**
+ * A member is silent to us, and to us alone perhaps. In a small mesh others that observe it are linked to us, and are
+ * asked. In a large one they are not: then our word, which counts for one, is said if others speak to us, and the
+ * member refutes it if it can.
+ */
 function doubt(turn: Turn, subject: PeerId, watch: Watch): void {
-  const self = turn.env.signer.peer
-  if (turn.state.view.get(subject)?.accusations.get(self)?.testimony === 'silent' || turn.state.standings.get(subject)?.state === 'dead')
+  const { state, now, env } = turn
+  if (state.view.get(subject)?.accusations.get(env.signer.peer)?.testimony === 'silent' || state.standings.get(subject)?.state === 'dead')
     return
-  const observers = observersAround(turn.state, subject)
-  const helpers = openLinks(turn.state).filter(
-    ({ peer }) => peer !== subject && observers.has(peer) && speaks(turn.state.watches.get(peer), turn.now),
-  )
-  if (helpers.length === 0) {
-    if (turn.now - lastSign(watch) >= ISOLATED_PATIENCE) closeLinkTo(turn, subject, 'silent, and nobody else is heard')
+  const speaking = openLinks(state).filter(({ peer }) => peer !== subject && speaks(state.watches.get(peer), now))
+  if (speaking.length === 0) {
+    if (now - lastSign(watch) >= ISOLATED_PATIENCE) closeLinkTo(turn, subject, 'silent, and nobody else is heard')
     return
   }
-  if (watch.inquiry !== undefined && turn.now - watch.inquiry.asked < INQUIRY) return
-  const nonce = turn.state.nextNonce
+  const observers = observersAround(state, subject)
+  const helpers = speaking.filter(({ peer }) => observers.has(peer))
+  if (helpers.length === 0) return testify(turn, subject)
+  if (watch.inquiry !== undefined && now - watch.inquiry.asked < INQUIRY) return
+  const nonce = state.nextNonce
   change(turn, { nextNonce: (nonce + 1) % 2 ** 32 })
-  setWatch(turn, subject, { ...watch, inquiry: { nonce, asked: turn.now } })
-  const from = Math.floor(turn.env.random() * helpers.length)
+  setWatch(turn, subject, { ...watch, inquiry: { nonce, asked: now } })
+  const from = Math.floor(env.random() * helpers.length)
   for (let index = 0; index < Math.min(HELPERS, helpers.length); index++) {
     draft(turn, helpers[(from + index) % helpers.length]!.id).questions.push({ nonce, subject })
   }
+}
+
+function testify(turn: Turn, subject: PeerId): void {
+  accuse(turn, subject, 'silent')
+  closeLinkTo(turn, subject, 'silent')
+}
+
+/** Called when a member answered accusations with a new incarnation: it lives, whatever we hear of it. */
+export function refuted(turn: Turn, before: Belief): void {
+  const { peer } = before.signed.record
+  const watch = turn.state.watches.get(peer)
+  if (watch === undefined || before.accusations.get(turn.env.signer.peer)?.testimony !== 'silent') return
+  setWatch(turn, peer, { ...watch, vouched: turn.now, rebuffs: watch.rebuffs + 1 })
 }
 
 /** Another member asks when we last heard of one. To have listened and dialled for a whole silence in vain is an answer too. */
@@ -172,7 +202,8 @@ export function receiveQuestion(turn: Turn, link: LinkId, { nonce, subject }: Qu
 
 function ageOf(turn: Turn, subject: PeerId, watch: Watch): number | undefined {
   const age = Math.max(0, Math.round(turn.now - lastSign(watch)))
-  if (age >= SILENCE && !isEvident(turn.state, subject, watch)) return undefined
+  const said = turn.state.view.get(subject)?.accusations.get(turn.env.signer.peer)?.testimony === 'silent'
+  if (age >= SILENCE && !said && !isEvident(turn.state, subject, watch)) return undefined
   if (watch.heard || watch.refused !== undefined) return age
   return age >= SILENCE ? NEVER : undefined
 }
@@ -189,8 +220,7 @@ export function receiveAnswer(turn: Turn, { nonce, age }: Answer): void {
     return
   }
   setWatch(turn, subject, { ...watch, inquiry: undefined })
-  accuse(turn, subject, 'silent')
-  closeLinkTo(turn, subject, 'silent')
+  testify(turn, subject)
 }
 
 function closeLinkTo(turn: Turn, peer: PeerId, reason: string): void {
@@ -202,7 +232,7 @@ function closeLinkTo(turn: Turn, peer: PeerId, reason: string): void {
 }
 
 function listening(now: Instant): Watch {
-  return { spoke: now, refused: undefined, vouched: undefined, unanswered: undefined, heard: false, inquiry: undefined }
+  return { spoke: now, refused: undefined, vouched: undefined, unanswered: undefined, rebuffs: 0, heard: false, inquiry: undefined }
 }
 
 function setWatch(turn: Turn, peer: PeerId, watch: Watch): void {

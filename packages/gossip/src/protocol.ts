@@ -115,6 +115,7 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     exchanged: false,
     deaths: [],
     nextBeat: now,
+    doubtAt: undefined,
     due: now,
     nextNonce: 1,
     dropped: Map(),
@@ -172,6 +173,7 @@ function settle(turn: Turn): Step {
   refute(turn)
   judgeAll(turn)
   if (turn.now >= turn.state.nextBeat) beat(turn)
+  else if (turn.state.doubtAt !== undefined && turn.now >= turn.state.doubtAt) detect(turn)
   judgeAll(turn)
   const dialAt = turn.state.leaving === undefined ? dialDue(turn) : instant(Infinity)
   flush(turn)
@@ -216,6 +218,7 @@ function nextWake(turn: Turn, dialAt: Instant): Instant {
   const { nextBeat, refutes, publishedAt, leaving, clone } = state
   const wakes = [
     nextBeat,
+    ...(state.doubtAt === undefined ? [] : [state.doubtAt]),
     dialAt,
     ...(leaving === undefined ? [] : [after(leaving.since, LEAVE_WAIT)]),
     ...(isIndebted(state) ? [now] : []),

@@ -76,6 +76,8 @@ export type Watch = {
   readonly vouched: Instant | undefined
   /** When a dial to it last went unanswered. */
   readonly unanswered: Instant | undefined
+  /** How often it refuted what we said of its silence, and we still do not hear it: the broken way is between us two. */
+  readonly rebuffs: number
   /** Whether its daemon was ever heard by this watch. */
   readonly heard: boolean
   /** The question to other members whether they hear it, while one is out. */
@@ -140,6 +142,8 @@ export type State = Judgement & {
   /** When members died, of late. */
   readonly deaths: readonly Instant[]
   readonly nextBeat: Instant
+  /** When somebody who stays silent is to be doubted, before the next beat. */
+  readonly doubtAt: Instant | undefined
   /** When the shell was asked to wake us: how late it does tells how far our own deadlines can be trusted. */
   readonly due: Instant
   readonly nextNonce: number
@@ -216,8 +220,8 @@ export type PeerItems = { record?: Bytes; readonly accusations: Bytes[] }
 /** How often a link between observers carries a frame. */
 export const BEAT = milliseconds(250)
 
-/** Silence on a link for this long, four beats, is worth a question to others. */
-export const SILENCE = milliseconds(1000)
+/** Silence on a link for this long is worth a question to others: four beats in a row did not come, though one that stood still for a second had its time. */
+export const SILENCE = milliseconds(1300)
 
 /** A member that this watch never heard gets longer: it may be starting, or we may. */
 export const FIRST_SILENCE = seconds(5)
