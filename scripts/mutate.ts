@@ -9,7 +9,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { styleText } from 'node:util'
 import { mutants, type History, type Mutant } from '../test/sim/mutants.ts'
-import { DEFAULTS, replayOf, toldScenarios } from '../test/sim/stories.ts'
+import { DEFAULTS, replayOf, stories } from '../test/sim/stories.ts'
 
 type Outcome = { readonly code: number; readonly said: string }
 type Verdict = { readonly law: string | undefined; readonly test: string | undefined }
@@ -18,7 +18,7 @@ const root = resolve(import.meta.dirname, '..')
 
 /** Whom neither its own history nor a test caught meets these: every scenario once, then some of the swarm. */
 const others = [
-  ...toldScenarios.map((scenario): History => [scenario, 4, 1]),
+  ...Object.keys(stories).map((scenario): History => [scenario, 4, 1]),
   ...[3, 5, 3, 5, 8, 5].map((members, index): History => ['swarm', members, 1000 * members + index]),
 ]
 

@@ -2,15 +2,18 @@
  * One history of a simulated mesh. The same words tell the same history, on any machine: nothing here looks at a clock.
  * Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
  */
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { film, type Film } from '../test/sim/film.ts'
 import { LawBroken } from '../test/sim/laws.ts'
 import { plot } from '../test/sim/plot.ts'
 import { begin, DEFAULTS, replayOf, stories, type Ask } from '../test/sim/stories.ts'
+import { measure, suites } from '../test/sim/suites.ts'
 import { Trace } from '../test/sim/trace.ts'
 
-type Wanted = { readonly ask: Ask; readonly picture: string | undefined }
+type Wanted = { readonly ask: Ask; readonly picture: string | undefined } | { readonly suite: string; readonly report: string | undefined }
 
 const MEMBERS_MOST = 10_000
 const SEED_MOST = 2 ** 32 - 1
@@ -19,6 +22,14 @@ const MINUTES_MOST = 24 * 60
 const HELP = `Tells one history of a simulated mesh, and holds every step of it against the laws.
 
   ./scripts/simulate --seed S --members N [--scenario NAME] [--minutes M] [--plot FILE.svg] [--trace]
+
+  ./scripts/simulate --suite NAME [--report FILE.md]
+
+  --suite NAME     measures what meshes take instead, in virtual time:
+${Object.entries(suites)
+  .map(([name, { says }]) => `                     ${name.padEnd(10)} ${says}`)
+  .join('\n')}
+  --report FILE.md writes the table there as well, with the date, the commit and the machine
 
   --seed S         decides everything that chance decides: the same seed is the same history
   --members N      how many hosts there are
@@ -44,6 +55,7 @@ try {
 function main(args: readonly string[]): void {
   const wanted = parse(args)
   if (wanted === undefined) process.stdout.write(HELP)
+  else if ('suite' in wanted) measureIt(wanted)
   else tellIt(wanted)
 }
 
@@ -56,11 +68,14 @@ function parse(args: readonly string[]): Wanted | undefined {
       scenario: { type: 'string', default: DEFAULTS.scenario },
       minutes: { type: 'string', default: String(DEFAULTS.minutes) },
       plot: { type: 'string' },
+      suite: { type: 'string' },
+      report: { type: 'string' },
       trace: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
   if (values.help) return undefined
+  if (values.suite !== undefined) return { suite: named(values.suite), report: values.report }
   const { scenario } = values
   const story = Object.hasOwn(stories, scenario) ? stories[scenario] : undefined
   if (story === undefined)
@@ -74,6 +89,28 @@ function parse(args: readonly string[]): Wanted | undefined {
   return { ask: { scenario, seed, members, minutes, trace }, picture: values.plot }
 }
 
+function named(suite: string): string {
+  if (Object.hasOwn(suites, suite)) return suite
+  throw new Error(`no suite is called ${JSON.stringify(suite)}; there are: ${Object.keys(suites).join(', ')}`)
+}
+
+function measureIt({ suite, report }: Extract<Wanted, { suite: string }>): void {
+  const chosen = suites[suite]
+  if (chosen === undefined) return
+  if (report !== undefined) writeFileSync(report, '')
+  const commit = execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
+  const machine = `${String(availableParallelism())} cores ${cpus()[0]?.model.trim() ?? ''}, Node ${process.version}`
+  const lines: string[] = []
+  const tell = (line: string) => {
+    lines.push(line)
+    console.log(line)
+  }
+  tell(`\`./scripts/simulate --suite ${suite}\`, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machine}`)
+  tell('')
+  measure(chosen, tell)
+  if (report !== undefined) writeFileSync(report, `${lines.join('\n')}\n`)
+}
+
 type Range = { readonly least: number; readonly most: number; readonly whole: boolean }
 
 function number(option: string, text: string | undefined, { least, most, whole }: Range): number {
@@ -85,7 +122,7 @@ function number(option: string, text: string | undefined, { least, most, whole }
   )
 }
 
-function tellIt({ ask, picture }: Wanted): void {
+function tellIt({ ask, picture }: Extract<Wanted, { ask: Ask }>): void {
   const telling = attempt(() => begin(ask), ask)
   if ('broken' in telling) return lose(telling.broken)
   const { cluster, tell } = telling.value

@@ -205,7 +205,7 @@ describe('the repository is tidy', () => {
     expect(written.flatMap(({ path, text }) => rule(path, text).map((reason) => `${path}: ${reason}`))).toEqual([])
   })
 
-  test('the top level holds what DESIGN section 2 lists, and nothing else', () => {
+  test('the top level holds what the README lists, and nothing else', () => {
     expect(readdirSync(root).filter((name) => !topLevel.test(name))).toEqual([])
   })
 })

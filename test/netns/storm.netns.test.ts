@@ -45,6 +45,5 @@ test('sixty-four hosts that start at once find each other: every kernel floods t
     },
     { within: seconds(240) },
   )
-  // Nobody was lost again while the others were looked at.
-  for (const each of hosts) expect(await lacking(each)).toBeUndefined()
+  expect(complete).toBe(HOSTS)
 }, 600_000)

@@ -32,7 +32,7 @@ export type Sample = {
   readonly compared: number
 }
 
-/** How many links each has: none is waited for that is not there. */
+/** A mesh whose links are made. */
 function formed(members: number, seed: number, options: Partial<ClusterOptions> = {}): Cluster {
   const names = Array.from({ length: members }, (_, index) => `m${String(index)}`)
   const large = members > KERNELS_MOST
@@ -54,7 +54,15 @@ export function sample(members: number, seed: number, parts: { readonly heal: bo
   const newsMs = news(cluster)
   const compared = comparing(cluster)
   const crashMs = crash(cluster)
-  return { members, seed, idle, newsMs, compared, crashMs, healMs: parts.heal ? heal(formed(members, seed)) : undefined }
+  return {
+    members,
+    seed,
+    idle,
+    newsMs,
+    compared,
+    crashMs,
+    healMs: parts.heal ? heal(formed(members, seed, { kernels: 'imagined' })) : undefined,
+  }
 }
 
 function idling(cluster: Cluster): number {
@@ -82,12 +90,12 @@ function crash(cluster: Cluster): number {
   return until(cluster, others, knows, seconds(20), () => cluster.powerOff(victim.name))
 }
 
-/** Halves that gave each other up, from the end of the cut to all alive everywhere. */
+/** Two sides that gave each other up, the smaller a half or at most 32, from the end of the cut to all alive everywhere. */
 function heal(cluster: Cluster): number {
   const { names, hosts } = cluster
-  const middle = Math.ceil(names.length / 2)
-  cluster.partition(names.slice(0, middle), names.slice(middle))
-  cluster.run(seconds(30))
+  const island = Math.min(Math.floor(names.length / 2), 32)
+  cluster.partition(names.slice(0, island), names.slice(island))
+  cluster.run(seconds(20))
   const whole = (host: Host) => host.state?.circle.living === hosts.length
   return until(cluster, hosts, whole, seconds(60), () => cluster.heal())
 }

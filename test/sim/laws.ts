@@ -1,5 +1,5 @@
 /**
- * The laws of DESIGN section 9, checked after every step of every host against what really is: who signed what, who
+ * The laws, checked after every step of every host against what really is: who signed what, who
  * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
  */
 import {
@@ -136,7 +136,8 @@ export class Laws {
     const { links, dials, watches, shunned, dropped, seeds, view, heard } = state
     const known = view.size + seeds.size
     const bounds = {
-      links: [links.size, LINKS_A_PEER * known + LINKS_AT_THE_DOOR],
+      'links at the door': [links.count(({ phase }) => phase === 'greeting'), LINKS_A_PEER * known + LINKS_AT_THE_DOOR],
+      'open links': [links.count(({ phase }) => phase === 'open'), new Set([...links.values()].map(({ peer }) => peer)).size],
       dials: [dials.size, known],
       watches: [watches.size, view.size + links.size],
       shunned: [shunned.size, view.size],

@@ -112,7 +112,7 @@ describe('a network', () => {
   test('that drops segments delays them and what follows, and loses nothing', () => {
     const times = Array.from({ length: 20 }, (_, seed) => moved({ network: { drops: 0.4 } }, seed))
     expect(times.filter((time) => time > 100).length).toBeGreaterThan(3)
-    expect(Math.max(...times)).toBeLessThan(20_000)
+    expect(Math.max(...times)).toBeLessThan(60_000)
   })
 
   test('that is bad for a moment now and then is no reason to remove anybody', () => {

@@ -9,7 +9,7 @@ import { Cluster } from './cluster.ts'
 import { NETWORK } from './faults.ts'
 import { film } from './film.ts'
 import { plot } from './plot.ts'
-import { begin, replayOf, stories, toldScenarios } from './stories.ts'
+import { begin, replayOf, stories } from './stories.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vxmesh-simulate-'))
 afterAll(() => {
@@ -74,7 +74,7 @@ describe('the command', () => {
   })
 })
 
-describe.each(toldScenarios)('the scenario %s', (scenario) => {
+describe.each(Object.keys(stories))('the scenario %s', (scenario) => {
   test.each([3, 6])('holds all laws with %i members', (members) => {
     const { cluster, tell } = begin({ scenario, seed: 50 + members, members, minutes: 0.5 })
     expect(tell).not.toThrow()

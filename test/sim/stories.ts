@@ -26,8 +26,6 @@ type Story = {
   /** With fewer members there is nothing to tell. */
   readonly least: number
   readonly begin: (ask: Ask, shown: Shown) => Telling
-  /** Why no test tells it yet. */
-  readonly awaits?: string
 }
 
 export const DEFAULTS = { scenario: 'swarm', minutes: 1 } as const
@@ -81,12 +79,8 @@ export const stories: Readonly<Record<string, Story>> = {
     says: 'a second host has the identity of one that is there',
     least: 3,
     begin: rounds(clone, { gone: ['copy'] }),
-    awaits: 'the protocol does not tell two hosts with one identity apart yet',
   },
 }
-
-/** Those that are told in tests. */
-export const toldScenarios = Object.keys(stories).filter((name) => stories[name]?.awaits === undefined)
 
 /** A history that is about to be told; the same for the same words. */
 export function begin(ask: Ask): Telling {

@@ -15,6 +15,7 @@ const sizes = [
   [5, 2 * SEEDS],
   [8, SEEDS],
   [16, Math.ceil(SEEDS / 15)],
+  [32, Math.ceil(SEEDS / 30)],
   [33, Math.ceil(SEEDS / 30)],
 ] as const
 

@@ -72,8 +72,8 @@ const HELD_PAUSE = seconds(1)
 /** Kernel events come in bursts; a turn waits this long for the rest of one. */
 const BURST = milliseconds(10)
 
-/** After a turn the loop rests as long as the turn took, but no longer than this: half of the time is for all else. */
-const REST_MOST = seconds(1)
+/** After a turn the loop rests twice as long as the turn took, but no longer than this: most of the time is for all else. */
+const REST_MOST = seconds(5)
 
 const FIRST_RETRY = milliseconds(200)
 const LONGEST_RETRY = seconds(5)
@@ -134,7 +134,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       const began = clock.now()
       pause = await guardedTurn()
       // One change is followed at once. Of many, those that come while a turn and its rest last share the next.
-      if (pending()) await rest(milliseconds(Math.min(REST_MOST, elapsed(began, clock.now()))))
+      if (pending()) await rest(milliseconds(Math.min(REST_MOST, 2 * elapsed(began, clock.now()))))
     }
     // The monitors may have missed what happened while they started: the first turn is followed by another soon.
     later(first ? HELD_PAUSE : pause)

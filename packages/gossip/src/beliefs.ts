@@ -14,7 +14,7 @@ import type { Rings } from './graph.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
 import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
 import { meetOurselves, resume } from './clone.ts'
-import { refuted } from './detector.ts'
+import { refuted } from './rebuff.ts'
 import { strain } from './strain.ts'
 import { change, changeBelief, draft, draftItems, drop, offer, openLinks, owe } from './turn.ts'
 

@@ -186,14 +186,6 @@ function testify(turn: Turn, subject: PeerId): void {
   closeLinkTo(turn, subject, 'silent')
 }
 
-/** Called when a member answered accusations with a new incarnation: it lives, whatever we hear of it. */
-export function refuted(turn: Turn, before: Belief): void {
-  const { peer } = before.signed.record
-  const watch = turn.state.watches.get(peer)
-  if (watch === undefined || before.accusations.get(turn.env.signer.peer)?.testimony !== 'silent') return
-  setWatch(turn, peer, { ...watch, vouched: turn.now, rebuffs: watch.rebuffs + 1 })
-}
-
 /** Another member asks when we last heard of one. To have listened and dialled for a whole silence in vain is an answer too. */
 export function receiveQuestion(turn: Turn, link: LinkId, { nonce, subject }: Question): void {
   const watch = turn.state.watches.get(subject)

@@ -7,7 +7,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Belief, Bytes, PeerId, View } from '@vxmesh/core'
-import { BUCKETS, BUCKET_BYTES, FINGERPRINT_BYTES, type Summary } from './message.ts'
+import { BUCKET_BYTES, BUCKETS } from './buckets.ts'
+import { FINGERPRINT_BYTES, type Summary } from './message.ts'
 
 /** Beliefs are immutable, so what was computed of one stays true; the memo dies with the belief. */
 const fingerprints = new WeakMap<Belief, Bytes>()

@@ -29,6 +29,7 @@ import {
   type Testimony,
   type TunnelClaim,
 } from '@vxmesh/core'
+import { bitmap, bitsOf, BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { verifyChain, type Trust } from './certificate.ts'
 import { decode } from './decode.ts'
 import { Accusation as AccusationMessage, Frame as FrameMessage, Record as RecordMessage } from './wire.js'
@@ -203,10 +204,6 @@ export type Summary = { readonly peer: PeerId; readonly incarnation: Incarnation
 
 export type Summaries = { readonly covered: ReadonlySet<number>; readonly summaries: readonly Summary[] }
 
-/** Members fall into this many buckets, each with a digest of this many bytes. */
-export const BUCKETS = 256
-export const BUCKET_BYTES = 8
-
 /** Asks whether the answerer hears `subject`. */
 export type Question = { readonly nonce: number; readonly subject: PeerId }
 
@@ -280,16 +277,6 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     questions: questions.value,
     answers: message.value.answers.map(({ nonce, linked, age }) => ({ nonce, age: linked ? age : undefined })),
   })
-}
-
-function bitmap(bits: ReadonlySet<number>): Bytes {
-  const bytes = new Uint8Array(BUCKETS / 8)
-  for (const bit of bits) bytes[bit >> 3]! |= 1 << (bit & 7)
-  return bytes
-}
-
-function bitsOf(bytes: Bytes): ReadonlySet<number> {
-  return new Set(Array.from({ length: BUCKETS }, (_, bit) => bit).filter((bit) => (bytes[bit >> 3]! & (1 << (bit & 7))) !== 0))
 }
 
 /** Length of a fingerprint, and of a root, in bytes. */

@@ -5,7 +5,8 @@
  */
 import { elapsed, seconds, type Bytes, type PeerId } from '@vxmesh/core'
 import { bucketsOf, difference, differingBuckets, sameDigest, summarise } from './digest.ts'
-import { BUCKETS, type Summaries } from './message.ts'
+import { BUCKETS } from './buckets.ts'
+import type { Summaries } from './message.ts'
 import { COMPARE_AFTER, COMPARE_EVERY, type Link, type LinkId, type Turn } from './state.ts'
 import { change, changeLink, draft, draftRoot, owe } from './turn.ts'
 

@@ -24,13 +24,14 @@ import type { Identity } from './signer.ts'
 const PROTOCOL = '/vxmesh/1'
 
 /**
- * How long a host may take to answer at all, in milliseconds: its kernel does it. A black hole costs this and no more.
+ * How long a host may take to answer at all, in milliseconds: its kernel does it. A black hole costs this and no more; one that is
+ * short of time itself needs as long to read that it was answered.
  * What a dial waits for its turn does not count: nobody was asked yet, so silence would say nothing about the other host.
  */
-const ANSWER_TIMEOUT = 1500
+const ANSWER_TIMEOUT = 4000
 
 /** How long its daemon may then take for Noise and the stream. One that starts among many on a busy machine is slow, not gone. */
-const GREETING_TIMEOUT = 5000
+const GREETING_TIMEOUT = 15_000
 
 /** What libp2p says when a dial is no longer waiting or has joined another to the same place, and when the host has answered. */
 const TIMEOUTS: ReadonlyMap<string, number> = new Map([
@@ -40,7 +41,7 @@ const TIMEOUTS: ReadonlyMap<string, number> = new Map([
 ])
 
 /** How long an inbound connection may live without opening its stream, in milliseconds. */
-const STREAM_TIMEOUT = 3000
+const STREAM_TIMEOUT = GREETING_TIMEOUT
 
 /** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
 const WRITE_BUFFER_MOST = 4 * 1024 * 1024
