@@ -4,7 +4,7 @@
  * nobody, and a member that hears from nobody accuses nobody. What it testifies is signed and binds nobody: a quorum
  * decides, and the subject can refute.
  */
-import { after, elapsed, hearLate, instant, milliseconds, seconds, type Belief, type Change, type Instant, type PeerId } from '@vxmesh/core'
+import { after, elapsed, hearLate, instant, milliseconds, seconds, type Change, type Instant, type PeerId } from '@vxmesh/core'
 import { accuse } from './beliefs.ts'
 import { isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
 import { strain } from './strain.ts'
