@@ -11,7 +11,7 @@ import type { Host } from './host.ts'
 const LAN = { delay: milliseconds(0.25), jitter: milliseconds(0.05) } as const
 
 /** Above this many, no member has a kernel of its own, and the laws look at some of the steps. */
-const KERNELS_MOST = 256
+const KERNELS_MOST = 64
 
 /** What TCP/IP, Ethernet, Noise and yamux put around a frame of ours, in bytes: 66, 18 and 12, and one for its length. */
 const AROUND_A_FRAME = 97
