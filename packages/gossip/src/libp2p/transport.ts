@@ -31,7 +31,10 @@ const PROTOCOL = '/vxmesh/1'
 const ANSWER_TIMEOUT = 4000
 
 /** How long its daemon may then take for Noise and the stream. One that starts among many on a busy machine is slow, not gone. */
-const GREETING_TIMEOUT = 15_000
+const GREETING_TIMEOUT = 5000
+
+/** How long we take for that ourselves: many may be at the door of one that has little time, and to turn them away saves it none. */
+const WELCOME_TIMEOUT = 15_000
 
 /** What libp2p says when a dial is no longer waiting or has joined another to the same place, and when the host has answered. */
 const TIMEOUTS: ReadonlyMap<string, number> = new Map([
@@ -41,7 +44,7 @@ const TIMEOUTS: ReadonlyMap<string, number> = new Map([
 ])
 
 /** How long an inbound connection may live without opening its stream, in milliseconds. */
-const STREAM_TIMEOUT = GREETING_TIMEOUT
+const STREAM_TIMEOUT = WELCOME_TIMEOUT
 
 /** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
 const WRITE_BUFFER_MOST = 4 * 1024 * 1024
@@ -222,7 +225,7 @@ async function makeNode(identity: Identity, listen: ControlAddress): Promise<Lib
     connectionManager: {
       maxConnections: 1200,
       maxIncomingPendingConnections: 256,
-      inboundUpgradeTimeout: GREETING_TIMEOUT,
+      inboundUpgradeTimeout: WELCOME_TIMEOUT,
       // Within that timeout no address alone can fill what may be pending. A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
       inboundConnectionThreshold: 50,
       maxParallelDials: 16,
