@@ -78,6 +78,10 @@ async function plugIn(name: string, underlay: string): Promise<Plug> {
   // Without duplicate address detection an IPv6 address works at once, as an IPv4 one does.
   await there('ip', 'address', 'add', underlay, 'dev', 'eth0', ...(underlay.includes(':') ? ['nodad'] : []))
   await there('ip', 'link', 'set', 'dev', 'eth0', 'up')
+  // On a busy machine the cable is noticed some time after it is plugged in.
+  await until('eth0 has its carrier', async () => !(await there('ip', 'link', 'show', 'dev', 'eth0')).includes('NO-CARRIER'), {
+    within: seconds(30),
+  })
   const begin = (argv: readonly string[], env?: NodeJS.ProcessEnv): Process => {
     const process = start(within(argv), env)
     started.push(process)
