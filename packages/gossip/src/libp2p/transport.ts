@@ -24,16 +24,15 @@ import type { Identity } from './signer.ts'
 const PROTOCOL = '/vxmesh/1'
 
 /**
- * How long a host may take to answer at all, in milliseconds: its kernel does it. A black hole costs this and no more; one that is
- * short of time itself needs as long to read that it was answered.
- * What a dial waits for its turn does not count: nobody was asked yet, so silence would say nothing about the other host.
+ * How long a host may take to answer at all, in milliseconds: its kernel does it, but who dials may be slow to read it.
+ * What a dial waits for its turn does not count: nobody was asked yet, so silence would say nothing of the other.
  */
 const ANSWER_TIMEOUT = 4000
 
 /** How long its daemon may then take for Noise and the stream. One that starts among many on a busy machine is slow, not gone. */
 const GREETING_TIMEOUT = 5000
 
-/** How long we take for that ourselves: many may be at the door of one that has little time, and to turn them away saves it none. */
+/** How long we wait for all of that ourselves, the stream included: many may be at the door of one that has little time, and to turn them away saves it none. */
 const WELCOME_TIMEOUT = 15_000
 
 /** What libp2p says when a dial is no longer waiting or has joined another to the same place, and when the host has answered. */
@@ -42,9 +41,6 @@ const TIMEOUTS: ReadonlyMap<string, number> = new Map([
   ['dial-queue:already-in-dial-queue', ANSWER_TIMEOUT + GREETING_TIMEOUT],
   ['upgrader:encrypt-outbound-connection', GREETING_TIMEOUT],
 ])
-
-/** How long an inbound connection may live without opening its stream, in milliseconds. */
-const STREAM_TIMEOUT = WELCOME_TIMEOUT
 
 /** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
 const WRITE_BUFFER_MOST = 4 * 1024 * 1024
@@ -252,7 +248,7 @@ function abort(connection: Connection, reason: string): void {
 function abortWithoutStream(connection: Connection): void {
   const timer = setTimeout(() => {
     if (connection.streams.every((stream) => stream.protocol !== PROTOCOL)) abort(connection, 'no stream in time')
-  }, STREAM_TIMEOUT)
+  }, WELCOME_TIMEOUT)
   timer.unref()
   connection.addEventListener('close', () => clearTimeout(timer))
 }
