@@ -87,7 +87,14 @@ test('a host without power is removed by the others on their joint testimony, an
   await until('both others have removed it', async () => withoutFirst(hosts), { within: seconds(60) })
   expect((await bastion.sees(first))?.state).toBe('dead')
   expect(await first.flood()).toEqual([bastion.underlay, second.underlay])
-  expect((await first.status()).health.join()).toContain('isolated')
+  await until(
+    'it knows that it is isolated',
+    async () => {
+      const { health } = await first.status()
+      return health.join().includes('isolated') || health
+    },
+    { within: seconds(30) },
+  )
   await first.host.linkUp()
   await converged(hosts.all, seconds(60))
   await seesState(bastion, first, 'alive')

@@ -1,9 +1,9 @@
 /**
  * When the reconciler of a simulated host takes its turns, as the daemon's does: at once when it is woken, one at a time,
- * again when it was woken meanwhile, later and later while the kernel refuses, and a while after a burst of the kernel's
- * own events. What a turn does is in `reconcile.ts`.
+ * again after a rest when it was woken meanwhile, later and later while the kernel refuses, and a while after a burst of
+ * the kernel's own events. What a turn does is in `reconcile.ts`.
  */
-import { milliseconds, seconds, type Duration } from '@vxmesh/core'
+import { BURST, milliseconds, pauseAfter, restAfter, type Duration } from '@vxmesh/core'
 import type { Attention, Costs } from './attention.ts'
 import type { Turn } from './reconcile.ts'
 import type { Schedule } from './schedule.ts'
@@ -20,16 +20,6 @@ export type Work = {
   /** A turn is over. */
   done(): void
 }
-
-/** The floor under everything that wakes the reconciler, and how often held removals are looked at again. */
-const FULL_READ = seconds(60)
-const HELD_PAUSE = seconds(1)
-
-/** Kernel events come in bursts; a turn waits this long for the rest of one. */
-const BURST = milliseconds(10)
-
-const FIRST_RETRY = milliseconds(200)
-const LONGEST_RETRY = seconds(5)
 
 const NO_TIME = milliseconds(0)
 
@@ -74,7 +64,7 @@ export class Reconciler {
     const slow = count * this.#work.slowness()
     const finish = () => {
       const taken = turn === undefined || this.#work.carryOut(turn)
-      attention.soon(slow > 0 ? NO_TIME : cost, () => this.#rest(taken, turn?.hold))
+      attention.soon(slow > 0 ? NO_TIME : cost, () => this.#rest(taken, turn?.hold !== undefined, milliseconds(Math.max(cost, slow))))
     }
     // What the kernel was told it does, whether the daemon that told it runs meanwhile or not.
     if (slow > 0) schedule.in(milliseconds(slow), finish)
@@ -82,20 +72,18 @@ export class Reconciler {
     return cost
   }
 
-  #rest(taken: boolean, hold: string | undefined): Duration {
-    this.#running = false
+  #rest(taken: boolean, held: boolean, took: Duration): Duration {
     this.#failures = taken ? 0 : this.#failures + 1
     this.#work.done()
-    if (this.#awake) this.wake()
-    else this.#setTimer(hold)
+    this.#running = this.#awake
+    if (this.#awake) this.#work.attention.soon(restAfter(took), () => this.#turn())
+    else this.#later(pauseAfter(this.#failures, held))
     return NO_TIME
   }
 
-  #setTimer(hold: string | undefined): void {
+  #later(pause: Duration): void {
     const timer = ++this.#timer
-    const calm = hold === undefined ? FULL_READ : HELD_PAUSE
-    const retry = milliseconds(Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10)))
-    this.#work.attention.soon(this.#failures === 0 ? calm : retry, () => {
+    this.#work.attention.soon(pause, () => {
       if (timer === this.#timer) this.wake()
       return NO_TIME
     })

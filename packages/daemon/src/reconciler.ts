@@ -4,11 +4,13 @@
  * remembered between turns but what is reported, so the next turn is the recovery from whatever this one met.
  */
 import {
+  BURST,
   elapsed,
-  milliseconds,
+  HELD_PAUSE,
   ownEntries,
+  pauseAfter,
   plan,
-  seconds,
+  restAfter,
   slot,
   type Desired,
   type Device,
@@ -63,21 +65,6 @@ export type Reconciler = {
   stop(): Promise<void>
 }
 
-/** The floor under all events: a full read at least this often. */
-const FULL_READ = seconds(60)
-
-/** While removals are held, how often it is asked whether they still are. */
-const HELD_PAUSE = seconds(1)
-
-/** Kernel events come in bursts; a turn waits this long for the rest of one. */
-const BURST = milliseconds(10)
-
-/** After a turn the loop rests twice as long as the turn took, but no longer than this: most of the time is for all else. */
-const REST_MOST = seconds(5)
-
-const FIRST_RETRY = milliseconds(200)
-const LONGEST_RETRY = seconds(5)
-
 export function startReconciler(options: ReconcilerOptions): Reconciler {
   const { kernel, spec, log, store } = options
   let device = options.device
@@ -110,8 +97,11 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   async function rest(duration: Duration): Promise<void> {
     await new Promise<void>((resolve) => {
-      endRest = resolve
-      setTimeout(resolve, duration)
+      const resting = setTimeout(resolve, duration)
+      endRest = () => {
+        clearTimeout(resting)
+        resolve()
+      }
     })
   }
 
@@ -128,36 +118,35 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   }
 
   async function run(): Promise<void> {
-    let pause: Duration = FULL_READ
+    let held = false
     while (pending()) {
       awake = false
       const began = clock.now()
-      pause = await guardedTurn()
-      // One change is followed at once. Of many, those that come while a turn and its rest last share the next.
-      if (pending()) await rest(milliseconds(Math.min(REST_MOST, 2 * elapsed(began, clock.now()))))
+      held = await guardedTurn()
+      if (pending()) await rest(restAfter(elapsed(began, clock.now())))
     }
     // The monitors may have missed what happened while they started: the first turn is followed by another soon.
-    later(first ? HELD_PAUSE : pause)
+    later(first ? HELD_PAUSE : pauseAfter(failures, held))
     first = false
   }
 
   /** A turn that fails, or that the kernel did not take whole, is followed by another, later and later. */
-  async function guardedTurn(): Promise<Duration> {
-    let pause: Duration = FULL_READ
+  async function guardedTurn(): Promise<boolean> {
     try {
-      pause = await turn()
+      const held = await turn()
       failures = rejections.length > 0 ? failures + 1 : 0
+      return held
     } catch (error) {
       failures++
       log.error({ event: 'kernel', reason: message(error) }, message(error))
+      return false
     }
-    return failures === 0 ? pause : milliseconds(Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(failures - 1, 10)))
   }
 
-  /** One turn. Returns how long the next may wait. */
-  async function turn(): Promise<Duration> {
+  /** One turn. Returns whether removals are held. */
+  async function turn(): Promise<boolean> {
     const reading = (await kernel.read(spec)) ?? (await remake())
-    if (reading === undefined) return FULL_READ
+    if (reading === undefined) return false
     missing = false
     device = reading.device
     options.notice(device)
@@ -170,7 +159,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
     last = { desired: desired.table, undone: new Set(all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))) }
-    return hold === undefined ? FULL_READ : HELD_PAUSE
+    return hold !== undefined
   }
 
   /** A device that we made and that is gone is made again; an adopted one is its maker's to bring back. */
