@@ -30,19 +30,20 @@ export const EMPTY_ROOT: Bytes = new Uint8Array(FINGERPRINT_BYTES)
 /** The digest of a whole view: 16 bytes. */
 export function rootOf(view: View): Bytes {
   const root = new Uint8Array(FINGERPRINT_BYTES)
-  for (const belief of view.values()) mix(root, 0, fingerprint(belief))
+  for (const belief of view.values()) mix(root, fingerprint(belief))
   return root
 }
 
 /** The root after one belief took the place of another, or of none. */
 export function rootAfter(root: Bytes, was: Belief | undefined, is: Belief | undefined): Bytes {
   const next = Uint8Array.from(root)
-  for (const belief of [was, is]) if (belief !== undefined) mix(next, 0, fingerprint(belief))
+  for (const belief of [was, is]) if (belief !== undefined) mix(next, fingerprint(belief))
   return next
 }
 
-function mix(into: Uint8Array, at: number, what: Bytes): void {
-  for (let index = 0; index < FINGERPRINT_BYTES && at + index < into.length; index++) into[at + index]! ^= what[index]!
+/** As much of a fingerprint as the digest is long. */
+function mix(into: Uint8Array, what: Bytes): void {
+  for (let index = 0; index < into.length; index++) into[index]! ^= what[index]!
 }
 
 export function sameDigest(a: Bytes, b: Bytes): boolean {
@@ -61,8 +62,7 @@ export function bucketsOf(view: View): Bytes {
   const buckets = new Uint8Array(BUCKETS * BUCKET_BYTES)
   for (const [peer, belief] of view) {
     const at = bucketOf(peer) * BUCKET_BYTES
-    const made = fingerprint(belief)
-    for (let index = 0; index < BUCKET_BYTES; index++) buckets[at + index]! ^= made[index]!
+    mix(buckets.subarray(at, at + BUCKET_BYTES), fingerprint(belief))
   }
   return buckets
 }
