@@ -86,11 +86,16 @@ export function heed(turn: Turn, accusation: Accusation): boolean {
   return true
 }
 
+/** What we have said against a member at the incarnation we hold of it. */
+export function ownTestimony({ env, state }: Turn, subject: PeerId): Testimony | undefined {
+  return state.view.get(subject)?.accusations.get(env.signer.peer)?.testimony
+}
+
 /** Accuses a member at the incarnation we hold of it, once. The subject hears it too, where a link to it still stands. */
 export function accuse(turn: Turn, subject: PeerId, testimony: Testimony): void {
   const belief = turn.state.view.get(subject)
   if (belief === undefined) return
-  const said = belief.accusations.get(turn.env.signer.peer)?.testimony
+  const said = ownTestimony(turn, subject)
   if (said === testimony || said === 'silent') return
   const { trust, signer } = turn.env
   const accusation = sealAccusation(trust.mesh, signer, subject, belief.signed.record.incarnation, testimony)

@@ -5,7 +5,7 @@
  * decides, and the subject can refute.
  */
 import { after, elapsed, hearLate, instant, milliseconds, seconds, type Change, type Instant, type PeerId } from '@vxmesh/core'
-import { accuse } from './beliefs.ts'
+import { accuse, ownTestimony } from './beliefs.ts'
 import { isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
 import { strain } from './strain.ts'
 import { NEVER, type Answer, type Question } from './message.ts'
@@ -161,8 +161,7 @@ function untried(watch: Watch): number {
  */
 function doubt(turn: Turn, subject: PeerId, watch: Watch): void {
   const { state, now, env } = turn
-  if (state.view.get(subject)?.accusations.get(env.signer.peer)?.testimony === 'silent' || state.standings.get(subject)?.state === 'dead')
-    return
+  if (ownTestimony(turn, subject) === 'silent' || state.standings.get(subject)?.state === 'dead') return
   const speaking = openLinks(state).filter(({ peer }) => peer !== subject && speaks(state.watches.get(peer), now))
   if (speaking.length === 0) {
     if (now - lastSign(watch) >= ISOLATED_PATIENCE) closeLinkTo(turn, subject, 'silent, and nobody else is heard')
@@ -194,8 +193,7 @@ export function receiveQuestion(turn: Turn, link: LinkId, { nonce, subject }: Qu
 
 function ageOf(turn: Turn, subject: PeerId, watch: Watch): number | undefined {
   const age = Math.max(0, Math.round(turn.now - lastSign(watch)))
-  const said = turn.state.view.get(subject)?.accusations.get(turn.env.signer.peer)?.testimony === 'silent'
-  if (age >= SILENCE && !said && !isEvident(turn.state, subject, watch)) return undefined
+  if (age >= SILENCE && ownTestimony(turn, subject) !== 'silent' && !isEvident(turn.state, subject, watch)) return undefined
   if (watch.heard || watch.refused !== undefined) return age
   return age >= SILENCE ? NEVER : undefined
 }
