@@ -83,7 +83,7 @@ export function detect(turn: Turn): void {
       setWatch(turn, peer, listening(turn.now))
       continue
     }
-    const at = after(lastWord(watch), milliseconds(slower + patience(watch) * strained * damping(turn, peer)))
+    const at = after(lastWord(watch), milliseconds(slower + allowedSilence(watch) * strained * damping(turn, peer)))
     if (turn.now < at) doubtAt = at < turn.now + BEAT && (doubtAt === undefined || at < doubtAt) ? at : doubtAt
     else if (isEvident(turn.state, peer, watch)) doubt(turn, peer, watch)
   }
@@ -123,7 +123,7 @@ const FLAPS_FREE = 2
 const FLAPS_MOST = 5
 const FLAP_HALVES = seconds(60)
 
-/** By how much the patience with a member is multiplied: 1 but for one that flaps, and 8 at most. */
+/** By how much the silence allowed to a member is multiplied: 1 but for one that flaps, and 8 at most. */
 function damping({ now, state }: Turn, peer: PeerId): number {
   const flaps = state.flaps.get(peer)
   return flaps === undefined ? 1 : 2 ** Math.max(0, Math.floor(remaining(flaps, now)) - FLAPS_FREE)
@@ -145,11 +145,13 @@ export function noteFlaps(turn: Turn, changes: readonly Change[]): void {
   change(turn, { flaps: flaps.filter((each) => remaining(each, turn.now) >= 0.5) })
 }
 
-function patience(watch: Watch): number {
-  return untried(watch) * 2 ** Math.min(REBUFFS_MOST, watch.rebuffs)
+/** How long a member may be silent before it is doubted: twice as long with each refutation after which it stayed silent to us. */
+function allowedSilence(watch: Watch): number {
+  return firstAllowedSilence(watch) * 2 ** Math.min(REBUFFS_MOST, watch.rebuffs)
 }
 
-function untried(watch: Watch): number {
+/** The same for one that has refuted nothing yet: longer where it may be starting. */
+function firstAllowedSilence(watch: Watch): number {
   if (watch.refused !== undefined && watch.refused > watch.spoke) return REFUSAL_SILENCE
   return watch.heard ? SILENCE : FIRST_SILENCE
 }
