@@ -263,8 +263,8 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
   })
   const left = farewell === 0n ? accept(undefined) : parseIncarnation(farewell)
   if (!summaries.ok || !wants.ok || !questions.ok || !left.ok) return refuse('malformed frame')
-  const digests = [root.length, FINGERPRINT_BYTES, buckets.length, BUCKETS * BUCKET_BYTES, covered.length, BUCKETS / 8]
-  if (digests.some((length, index) => index % 2 === 0 && length !== 0 && length !== digests[index + 1])) return refuse('malformed digest')
+  const wellFormed = fits(root, FINGERPRINT_BYTES) && fits(buckets, BUCKETS * BUCKET_BYTES) && fits(covered, BUCKETS / 8)
+  if (!wellFormed) return refuse('malformed digest')
   return accept({
     ...(hello.length === 0 ? {} : { hello }),
     ...(root.length === 0 ? {} : { root }),
@@ -277,6 +277,11 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     questions: questions.value,
     answers: message.value.answers.map(({ nonce, linked, age }) => ({ nonce, age: linked ? age : undefined })),
   })
+}
+
+/** Whether a part of a frame that is this long, or left out, is. */
+function fits(part: Bytes, length: number): boolean {
+  return part.length === 0 || part.length === length
 }
 
 /** Length of a fingerprint, and of a root, in bytes. */
