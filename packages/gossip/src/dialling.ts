@@ -1,5 +1,5 @@
 /** Who is dialled when. Nobody that ever was a member, and no seed, is given up: the pace slows down, it never stops. */
-import { after, instant, milliseconds, seconds, type Duration, type Instant, type PeerId } from '@vxmesh/core'
+import { after, instant, milliseconds, seconds, unreachable, type Duration, type Instant, type PeerId } from '@vxmesh/core'
 import { isPassive } from './clone.ts'
 import { isSeed, type Dialling, type Link, type State, type Target, type Turn } from './state.ts'
 import { change, openLinks } from './turn.ts'
@@ -12,13 +12,16 @@ const POLITENESS = milliseconds(500)
 /** The longest pause between dials to a member whose host answers and whose daemon is gone: it will be back soon. */
 const RESTARTING_PAUSE = seconds(1)
 
-/** The longest pause between dials to a member that is linked to everybody else, as far as is known. */
+/** The longest pause between dials to a member that lives, as far as is known, and is not linked to us. */
 const LIVING_PAUSE = seconds(2)
 
 /** The longest pause between dials to seeds, and to a few dead, for ever: a partition heals within it. */
 const LONGEST_PAUSE = seconds(3)
 
-/** With many dead, one dial a second goes to one of them: each is dialled as seldom as this, not more so. */
+/**
+ * What each of many dead adds to the longest pause between dials to any one of them: all together are dialled about once
+ * a second. However many they are, the pause is no longer than the second of these.
+ */
 const DEAD_PAUSE = seconds(1)
 const DEAD_PAUSE_MOST = seconds(60)
 
@@ -120,15 +123,24 @@ function setDial(turn: Turn, target: Target, dialling: Dialling): void {
 }
 
 function pause(turn: Turn, target: Target, failures: number): Duration {
-  const standing = isSeed(target) ? undefined : turn.state.standings.get(target)?.state
-  const longest =
-    standing === 'restarting'
-      ? RESTARTING_PAUSE
-      : standing === 'dead'
-        ? deadPause(turn)
-        : standing === 'alive' || standing === 'suspect'
-          ? LIVING_PAUSE
-          : LONGEST_PAUSE
-  const doubled = Math.min(longest, FIRST_PAUSE * 2 ** Math.min(failures - 1, 16))
+  const doubled = Math.min(longestPause(turn, target), FIRST_PAUSE * 2 ** Math.min(failures - 1, 16))
   return milliseconds(doubled * (0.75 + turn.env.random() / 2))
+}
+
+function longestPause(turn: Turn, target: Target): Duration {
+  const standing = isSeed(target) ? undefined : turn.state.standings.get(target)?.state
+  switch (standing) {
+    case 'restarting':
+      return RESTARTING_PAUSE
+    case 'dead':
+      return deadPause(turn)
+    case 'alive':
+    case 'suspect':
+      return LIVING_PAUSE
+    case 'left':
+    case undefined:
+      return LONGEST_PAUSE
+    default:
+      return unreachable(standing)
+  }
 }
