@@ -3,7 +3,7 @@
  * it, and what follows from that is computed once and shared, which immutable state allows. The links are made as always.
  */
 import { after, instant, parseIncarnation, type Duration, type Instant, type PeerId } from '@vxmesh/core'
-import { begin, places, type Content, type State } from '@vxmesh/gossip'
+import { begin, circleOf, places, type Content, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Seals } from './seals.ts'
 import { memberName, trusted, WALL_START } from './world.ts'
@@ -31,16 +31,11 @@ export function form(hosts: readonly Host[], seals: Seals): Formed {
 
 /** That, as one of its members knows it. */
 export function asSeenBy({ state, rings }: Formed, self: PeerId, content: Content, now: Instant, phase: Duration): State {
-  const own = rings.get(self) ?? []
-  const near = new Set(
-    own.flatMap(({ next, previous }) => (next === undefined || previous === undefined ? [] : [next.peer, previous.peer])),
-  )
-  const few = state.circle.living <= 32 ? new Set([...state.standings.keys()].filter((peer) => peer !== self)) : near
-  const circle = { ...state.circle, rings: own, links: few, observed: state.circle.living <= 11 ? few : near }
+  const { living, dead } = state.circle
   return {
     ...state,
     content,
-    circle,
+    circle: circleOf(self, { rings: rings.get(self) ?? [], standings: state.standings, living, dead }),
     aloneUntil: now,
     publishedAt: now,
     nextBeat: after(now, phase),

@@ -34,8 +34,16 @@ export function circleAfter(circle: Circle, self: PeerId, standings: State['stan
   const rings = lost
     ? ringsOf(self, livingOf(standings))
     : turned.reduce((held, { peer, is }) => (lives(is) ? ringsWith(held, peer) : held), circle.rings)
+  if (rings === circle.rings && living > FULL_MESH_MOST && circle.living > FULL_MESH_MOST) return { ...circle, dead, living }
+  return circleOf(self, { rings, standings, living, dead })
+}
+
+type Surrounded = Pick<Circle, 'rings' | 'living' | 'dead'> & Pick<State, 'standings'>
+
+/** The circle of a member with these neighbours on the rings. */
+export function circleOf(self: PeerId, { rings, standings, living, dead }: Surrounded): Circle {
   const few = living <= FULL_MESH_MOST ? livingOf(standings) : []
-  const around = rings === circle.rings && living > FULL_MESH_MOST && circle.living > FULL_MESH_MOST ? circle.links : neighbours(rings)
+  const around = neighbours(rings)
   return {
     links: living <= FULL_MESH_MOST ? linksOf(self, few) : around,
     observed: living <= OBSERVED_BY_ALL_MOST ? observersOf(self, few) : around,

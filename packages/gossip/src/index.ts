@@ -2,7 +2,7 @@ export { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, t
 export type { Clone } from './clone.ts'
 export { rootOf } from './digest.ts'
 export { places } from './graph.ts'
-export { isIsolated, surroundings } from './circle.ts'
+export { circleOf, isIsolated, surroundings } from './circle.ts'
 export { encodeFrame, parseFrame, sealAccusation, sealRecord } from './message.ts'
 export { begin, step, type Beginning, type Saved, type Step } from './protocol.ts'
 export { BEAT } from './state.ts'
