@@ -2,6 +2,7 @@
 import { milliseconds, seconds } from '@vxmesh/core'
 import type { Cluster } from '../cluster.ts'
 import type { Dice } from '../dice.ts'
+import { spell } from './spell.ts'
 
 export function join(cluster: Cluster, dice: Dice): void {
   const waiting = cluster.names.filter((name) => cluster.host(name).condition === 'idle')
@@ -15,9 +16,9 @@ export function join(cluster: Cluster, dice: Dice): void {
 export function crash(cluster: Cluster, dice: Dice): void {
   const name = dice.pick(cluster.names)
   cluster.kill(name)
-  cluster.run(milliseconds(dice.exponential(4000)))
-  cluster.start(name, { withoutState: dice.chance(0.3), clockBehind: seconds(dice.below(3) * 500) })
-  cluster.run(milliseconds(dice.exponential(4000)))
+  spell(cluster, dice, 4000, () => {
+    cluster.start(name, { withoutState: dice.chance(0.3), clockBehind: seconds(dice.below(3) * 500) })
+  })
 }
 
 export function churn(cluster: Cluster, dice: Dice): void {
@@ -36,18 +37,18 @@ export function pause(cluster: Cluster, dice: Dice): void {
 export function leave(cluster: Cluster, dice: Dice): void {
   const name = dice.pick(cluster.names)
   cluster.leave(name)
-  cluster.run(milliseconds(dice.exponential(5000)))
-  cluster.start(name)
-  cluster.run(milliseconds(dice.exponential(5000)))
+  spell(cluster, dice, 5000, () => {
+    cluster.start(name)
+  })
 }
 
 /** Each starts again, one after the other, as an update does it. */
 export function rolling(cluster: Cluster, dice: Dice): void {
   for (const name of cluster.names) {
     cluster.kill(name)
-    cluster.run(milliseconds(dice.exponential(1000)))
-    cluster.start(name)
-    cluster.run(milliseconds(dice.exponential(1000)))
+    spell(cluster, dice, 1000, () => {
+      cluster.start(name)
+    })
   }
 }
 

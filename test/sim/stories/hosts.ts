@@ -2,14 +2,12 @@
 import { milliseconds, seconds } from '@vxmesh/core'
 import type { Cluster } from '../cluster.ts'
 import type { Dice } from '../dice.ts'
+import { spell, switchOn } from './spell.ts'
 
 export function power(cluster: Cluster, dice: Dice): void {
   const count = dice.chance(0.6) ? 1 : 1 + dice.below(Math.ceil(cluster.names.length / 2))
   const victims = new Set(Array.from({ length: count }, () => dice.pick(cluster.names)))
-  for (const name of victims) cluster.powerOff(name)
-  cluster.run(milliseconds(dice.exponential(8000)))
-  for (const name of victims) cluster.powerOn(name)
-  cluster.run(milliseconds(dice.exponential(8000)))
+  offAndOn(cluster, dice, victims, 8000)
 }
 
 export function move(cluster: Cluster, dice: Dice): void {
@@ -28,19 +26,19 @@ export function rack(cluster: Cluster, dice: Dice): void {
   const count = Math.ceil(cluster.names.length * dice.between(1 / 3, 1 / 2))
   const first = dice.below(cluster.names.length)
   const victims = Array.from({ length: count }, (_, index) => cluster.names[(first + index) % cluster.names.length] ?? '')
-  offAndOn(cluster, dice, victims)
+  offAndOn(cluster, dice, victims, 10_000)
 }
 
 /** Everybody is off, and then on at once, from what the disks hold. */
 export function cold(cluster: Cluster, dice: Dice): void {
-  offAndOn(cluster, dice, cluster.names)
+  offAndOn(cluster, dice, cluster.names, 10_000)
 }
 
-function offAndOn(cluster: Cluster, dice: Dice, victims: readonly string[]): void {
+function offAndOn(cluster: Cluster, dice: Dice, victims: Iterable<string>, mean: number): void {
   for (const name of victims) cluster.powerOff(name)
-  cluster.run(milliseconds(dice.exponential(10_000)))
-  for (const name of victims) cluster.powerOn(name)
-  cluster.run(milliseconds(dice.exponential(10_000)))
+  spell(cluster, dice, mean, () => {
+    for (const name of victims) cluster.powerOn(name)
+  })
 }
 
 /** A kernel refuses, or takes its time, while others come and go and somebody else writes to it. */
@@ -52,10 +50,9 @@ export function kernel(cluster: Cluster, dice: Dice): void {
   if (dice.chance(0.5)) cluster.tamper(name, 'remove all')
   if (dice.chance(0.5)) cluster.leave(other)
   else cluster.powerOff(other)
-  cluster.run(milliseconds(dice.exponential(4000)))
-  cluster.powerOn(other)
-  cluster.start(other)
-  cluster.run(milliseconds(dice.exponential(4000)))
+  spell(cluster, dice, 4000, () => {
+    switchOn(cluster, other)
+  })
   cluster.setKernel(name, 'well')
 }
 

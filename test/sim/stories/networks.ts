@@ -1,8 +1,8 @@
 /** One round each of what befalls the network, and the networks that are never quite well. */
 import { milliseconds, seconds } from '@vxmesh/core'
-import type { Cluster } from '../cluster.ts'
+import type { Cluster, ClusterOptions } from '../cluster.ts'
 import type { Dice } from '../dice.ts'
-import type { ClusterOptions } from '../cluster.ts'
+import { spell, switchOn } from './spell.ts'
 
 export function partition(cluster: Cluster, dice: Dice): void {
   const side = dice.some(cluster.names)
@@ -26,11 +26,10 @@ export function wan(cluster: Cluster, dice: Dice): void {
   const other = cluster.names.filter((name) => !side.includes(name))
   const away = dice.pick(cluster.names)
   dice.pick([() => cluster.partition(side, other), () => cluster.powerOff(away), () => cluster.kill(away)])()
-  cluster.run(milliseconds(dice.exponential(8000)))
-  cluster.heal()
-  cluster.powerOn(away)
-  cluster.start(away)
-  cluster.run(milliseconds(dice.exponential(8000)))
+  spell(cluster, dice, 8000, () => {
+    cluster.heal()
+    switchOn(cluster, away)
+  })
 }
 
 /** Every path drops a segment in a hundred, and at times a third of them. */
@@ -42,10 +41,9 @@ export function lossy(cluster: Cluster, dice: Dice): void {
   const name = dice.pick(cluster.names)
   if (dice.chance(0.5)) cluster.powerOff(name)
   else cluster.kill(name)
-  cluster.run(milliseconds(dice.exponential(8000)))
-  cluster.powerOn(name)
-  cluster.start(name)
-  cluster.run(milliseconds(dice.exponential(8000)))
+  spell(cluster, dice, 8000, () => {
+    switchOn(cluster, name)
+  })
 }
 
 /** Something in between forgets connections: of two hosts, or all of one. */
