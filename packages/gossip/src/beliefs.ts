@@ -53,7 +53,8 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
   return true
 }
 
-function hashesOf(belief: Belief | undefined): readonly string[] {
+/** Of what is known of a member. */
+export function hashesOf(belief: Belief | undefined): readonly string[] {
   return belief === undefined ? [] : [belief.signed.hash, ...[...belief.accusations.values()].map((each) => each.hash)]
 }
 

@@ -198,6 +198,7 @@ function judgeAll(turn: Turn): void {
     if (is.state === 'dead' && was !== undefined && isForwarded(was)) change(turn, { deaths: [...turn.state.deaths, turn.now] })
   }
   bury(turn)
+  if (turn.state.view !== view) judgeAll(turn)
 }
 
 function beat(turn: Turn): void {

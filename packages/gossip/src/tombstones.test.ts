@@ -1,4 +1,4 @@
-import { parseIncarnation } from '@vxmesh/core'
+import { EMPTY_VIEW, instant, judge, NOBODY_JUDGED, parseIncarnation } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { a, b, recordOf, start, Stepped, sure } from './libp2p/stepped.ts'
 import { makeIdentity } from './libp2p/signer.ts'
@@ -14,10 +14,12 @@ test('of those who left, only so many are remembered, and the oldest are forgott
     const records = gone.slice(from, from + 100).map((each, index) => recordOf(each, number(from + index), true).bytes)
     member.frame(1, { records })
   }
-  const { view, standings, seen, root, members } = member.state
+  const { view, standings, heard, seen, root, members } = member.state
   expect(view.size).toBe(most + 2)
   expect([standings.size, seen.size, members]).toEqual([view.size, view.size, 2])
   expect(gone.slice(0, 20).some(({ peer }) => view.has(peer))).toBe(false)
   expect(gone.slice(20).every(({ peer }) => view.has(peer))).toBe(true)
   expect(root).toEqual(rootOf(view))
+  const anew = judge(NOBODY_JUDGED, { view, before: EMPTY_VIEW, changed: view.keySeq(), heard, now: instant(member.now) })
+  expect(Object.fromEntries(standings)).toEqual(Object.fromEntries(anew.judgement.standings))
 })

@@ -5,9 +5,9 @@
  * alone, so that all forget the same ones and nobody is reminded of them by those who have not yet.
  */
 import type { PeerId } from '@vxmesh/core'
+import { hashesOf } from './beliefs.ts'
 import type { Turn } from './state.ts'
-import { change } from './turn.ts'
-import { rootAfter } from './digest.ts'
+import { change, changeBelief } from './turn.ts'
 
 const TOMBSTONES_LEAST = 1000
 const TOMBSTONES_A_MEMBER = 2
@@ -30,20 +30,12 @@ export function bury(turn: Turn): void {
   for (const { peer } of order.slice(0, surplus)) forget(turn, peer)
 }
 
+/** What the standings of the others are without it is judged after. */
 function forget(turn: Turn, peer: PeerId): void {
-  const { view, root, standings, accused, members, seen, heard, circle, flaps, watches, dials } = turn.state
-  const belief = view.get(peer)
-  if (belief === undefined) return
-  const remaining = view.delete(peer)
+  const { view, seen, circle, flaps, watches, dials } = turn.state
+  changeBelief(turn, view.delete(peer), peer)
   change(turn, {
-    view: remaining,
-    judged: remaining,
-    root: rootAfter(root, belief, undefined),
-    standings: standings.delete(peer),
-    accused: accused.delete(peer),
-    members: members - Number(!belief.signed.record.leaving),
-    seen: seen.subtract([belief.signed.hash, ...[...belief.accusations.values()].map((each) => each.hash)]),
-    heard: heard.delete(peer),
+    seen: seen.subtract(hashesOf(view.get(peer))),
     circle: { ...circle, dead: circle.dead.delete(peer) },
     flaps: flaps.delete(peer),
     watches: watches.delete(peer),
