@@ -20,21 +20,35 @@ export type Conflict = { readonly loser: PeerId; readonly winner: PeerId; readon
 export function conflicts(view: View, standings: { get(peer: PeerId): Standing | undefined }, id: Vni): ReadonlyMap<PeerId, Conflict> {
   const holders = new Map<string, Claimant>()
   const lost = new Map<PeerId, Conflict>()
-  const claimants = view
-    .valueSeq()
-    .flatMap(({ signed: { record } }): Claimant[] => {
-      const standing = standings.get(record.peer)
-      const claim = record.tunnels.find((tunnel) => tunnel.id === id)
-      return claim === undefined || standing === undefined || !isForwarded(standing) ? [] : [{ peer: record.peer, standing, claim }]
-    })
-    .sort(precedence)
-  for (const { peer, claim } of claimants) {
-    const claimed = [...claim.overlay.map(hostOf), claim.mac]
+  for (const { peer, claim } of contested(claimants(view, standings, id)).sort(precedence)) {
+    const claimed = claimsOf(claim)
     const taken = claimed.find((what) => holders.has(what))
     if (taken === undefined) for (const what of claimed) holders.set(what, { peer, claim, standing: { state: 'alive' } })
     else lost.set(peer, { loser: peer, winner: holders.get(taken)!.peer, what: taken })
   }
   return lost
+}
+
+function claimants(view: View, standings: { get(peer: PeerId): Standing | undefined }, id: Vni): readonly Claimant[] {
+  const found: Claimant[] = []
+  view.forEach(({ signed: { record } }) => {
+    const standing = standings.get(record.peer)
+    const claim = standing !== undefined && isForwarded(standing) ? record.tunnels.find((tunnel) => tunnel.id === id) : undefined
+    if (standing !== undefined && claim !== undefined) found.push({ peer: record.peer, standing, claim })
+  })
+  return found
+}
+
+/** Those that claim something that is claimed twice: nearly always nobody. */
+function contested(all: readonly Claimant[]): Claimant[] {
+  const once = new Set<string>()
+  const twice = new Set<string>()
+  for (const { claim } of all) for (const what of claimsOf(claim)) (once.has(what) ? twice : once).add(what)
+  return twice.size === 0 ? [] : all.filter(({ claim }) => claimsOf(claim).some((what) => twice.has(what)))
+}
+
+function claimsOf({ overlay, mac }: TunnelClaim): readonly string[] {
+  return [...overlay.map(hostOf), mac]
 }
 
 function precedence(a: Claimant, b: Claimant): number {

@@ -41,8 +41,21 @@ function verdict(standing: Standing, claim: TunnelClaim | undefined, own: Tunnel
   if (!isForwarded(standing)) return { kind: 'unwanted', why: 'gone' }
   if (claim === undefined) return { kind: 'unwanted', why: 'elsewhere' }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
+  return verdictOnClaim(claim, own)
+}
+
+/** Claims are immutable, so what one comes to beside our own stays true; the memo dies with either of them. */
+const considered = new WeakMap<TunnelClaim, WeakMap<TunnelClaim, Verdict>>()
+
+function verdictOnClaim(claim: TunnelClaim, own: TunnelClaim): Verdict {
+  const memo = considered.get(own) ?? new WeakMap<TunnelClaim, Verdict>()
+  considered.set(own, memo)
+  const known = memo.get(claim)
+  if (known !== undefined) return known
   const reason = objection(claim, own)
-  return reason === undefined ? { kind: 'wanted', entries: entriesFor(claim, own) } : { kind: 'refused', reason }
+  const made: Verdict = reason === undefined ? { kind: 'wanted', entries: entriesFor(claim, own) } : { kind: 'refused', reason }
+  memo.set(claim, made)
+  return made
 }
 
 /**
