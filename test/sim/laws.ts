@@ -37,6 +37,9 @@ const LINKS_A_PEER = 4
 const LINKS_AT_THE_DOOR = 64
 const REASONS_MOST = 40
 
+/** What a member remembers, but for its watches, of which there is a new one with every frame. */
+const SIZED = ['links', 'dials', 'shunned', 'dropped', 'seeds', 'view', 'heard'] as const
+
 /** How often the standing or the place of an identity that runs twice may change for one other member, and within what. */
 const FLAPS_MOST = 20
 const FLAPS_WITHIN = seconds(60)
@@ -91,7 +94,8 @@ export class Laws {
     if (this.steps % this.#every !== 0) return
     if (this.#clones.size > 0) this.#calm(host, effects)
     if (before === undefined || before.view !== state.view) this.#beliefs(host, before, state)
-    this.#sizes(host, state)
+    if (before === undefined || SIZED.some((part) => before[part] !== state[part]) || before.watches.size !== state.watches.size)
+      this.#sizes(host, state)
     this.#greetings(host, before, state, effects)
     this.#words(host, before, state, effects)
   }
@@ -113,9 +117,13 @@ export class Laws {
   /** Law 2: nothing believed goes back, and nobody is believed at what they never signed. */
   #beliefs(host: Host, before: State | undefined, state: State): void {
     const { seals } = this.#of()
-    for (const [peer, belief] of state.view) {
+    let kept = 0
+    let hashes = 0
+    state.view.forEach((belief, peer) => {
       const held = before?.view.get(peer)
-      if (held === belief) continue
+      if (held !== undefined) kept++
+      hashes += 1 + belief.accusations.size
+      if (held === belief) return
       const { record, hash } = belief.signed
       if (record.peer !== peer || !seals.sealed(peer, hash)) this.broken(host, 'law 2', `believes what ${peer} never signed`)
       if (held !== undefined && record.incarnation < held.signed.record.incarnation)
@@ -125,9 +133,8 @@ export class Laws {
         if (!own || !seals.sealed(observer, accusation.hash))
           this.broken(host, 'law 3', `believes an accusation of ${record.name} that is not one`)
       }
-    }
-    if (before !== undefined && before.view.some((_, peer) => !state.view.has(peer))) this.broken(host, 'law 2', 'forgot a member')
-    const hashes = state.view.reduce((sum, belief) => sum + 1 + belief.accusations.size, 0)
+    })
+    if (before !== undefined && kept < before.view.size) this.broken(host, 'law 2', 'forgot a member')
     if (state.seen.size > hashes) this.broken(host, 'law 7', `remembers ${String(state.seen.size)} hashes for ${String(hashes)} envelopes`)
   }
 
@@ -151,14 +158,11 @@ export class Laws {
 
   /** A peer that is not admitted is told nothing. */
   #greetings(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
-    const written = new Map<number, number>()
     for (const effect of effects) {
-      if (effect.kind === 'send') written.set(effect.link, (written.get(effect.link) ?? 0) + 1)
-    }
-    for (const [link, frames] of written) {
-      const held = state.links.get(link)
-      const greeting = held?.phase === 'greeting'
-      if (greeting && (held.dialled === undefined || frames > 1 || before?.links.has(link) === true))
+      const held = effect.kind === 'send' ? state.links.get(effect.link) : undefined
+      if (held?.phase !== 'greeting') continue
+      const frames = effects.filter((each) => each.kind === 'send' && each.link === held.id).length
+      if (held.dialled === undefined || frames > 1 || before?.links.has(held.id) === true)
         this.broken(host, 'admission', 'spoke to a stranger')
     }
   }
@@ -183,6 +187,7 @@ export class Laws {
 
   /** Before a turn of the reconciler is carried out. */
   planned(host: Host, { state, operations, reading, ours, hold }: Turn): void {
+    if (operations.some(({ kind }) => kind === 'remove')) this.truth.witness()
     for (const { kind, entry } of operations) {
       if (this.#clones.size > 0) this.#flap(host, this.#hosts.find((each) => each.has(entry.underlay))?.peer)
       const added = this.#added.get(host) ?? new Set()

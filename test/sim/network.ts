@@ -113,7 +113,8 @@ export class Network {
   readonly #options: NetworkOptions
   readonly #stations: Station[] = []
   readonly #pairs = new Map<Station, Map<LinkId, Pair>>()
-  readonly #cuts = new Set<string>()
+  /** To whom what a host sends no longer comes through. */
+  readonly #cuts = new Map<Station, Set<Station>>()
   readonly #places = new Map<string, Station>()
   readonly #distances = new Map<string, Duration>()
   readonly #paths = new Map<string, { bad: boolean; until: Instant }>()
@@ -131,7 +132,7 @@ export class Network {
   }
 
   cut(from: Station, to: Station): void {
-    this.#cuts.add(`${from.name} ${to.name}`)
+    this.#cuts.set(from, (this.#cuts.get(from) ?? new Set()).add(to))
   }
 
   heal(): void {
@@ -152,7 +153,7 @@ export class Network {
   /** Whether packets pass from one host to another, both having power. */
   passes(from: Station, to: Station): boolean {
     if (from.condition === 'off' || to.condition === 'off') return false
-    return this.#cuts.size === 0 || !this.#cuts.has(`${from.name} ${to.name}`)
+    return this.#cuts.get(from)?.has(to) !== true
   }
 
   passesBothWays(one: Station, other: Station): boolean {

@@ -35,7 +35,7 @@ export class Truth {
     this.#world = world
   }
 
-  /** Notes how things stand: to be called before every fault and every mending. */
+  /** Notes how things stand: to be called before every fault and every mending, and before anybody is asked about. */
   witness(): void {
     const world = this.#of()
     const { now } = world.schedule
@@ -70,7 +70,6 @@ export class Truth {
   }
 
   isBlameless(subject: Host, observer: Host): boolean {
-    this.witness()
     if (this.#liars.has(subject)) return false
     return [
       this.#idle.get(subject),
@@ -83,7 +82,6 @@ export class Truth {
    * the last refused connection (5 s), a beat and the turn of the reconciler.
    */
   couldHear(host: Host): boolean {
-    this.witness()
     return this.#since(this.#heard.get(host)) < seconds(6.5)
   }
 

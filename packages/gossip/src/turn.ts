@@ -42,12 +42,28 @@ export function draftRoot(turn: Turn, link: LinkId): void {
   draft(turn, link).root = turn.state.root
 }
 
-export function openLinks(state: State): readonly Link[] {
-  return [...state.links.values()].filter((link) => link.phase === 'open')
+/** What is asked of the links in every turn, though few turns change any. */
+type Summed = { readonly open: readonly Link[]; readonly byPeer: ReadonlyMap<PeerId, Link>; readonly indebted: readonly Link[] }
+
+const sums = new WeakMap<State['links'], Summed>()
+
+function sumOf(links: State['links']): Summed {
+  const known = sums.get(links)
+  if (known !== undefined) return known
+  const open = [...links.values()].filter(({ phase }) => phase === 'open')
+  const byPeer = new Map(open.toReversed().map((link) => [link.peer, link]))
+  const made = { open, byPeer, indebted: [...links.values()].filter(({ owed, congested }) => !congested && !owed.isEmpty()) }
+  sums.set(links, made)
+  return made
 }
 
+export function openLinks(state: State): readonly Link[] {
+  return sumOf(state.links).open
+}
+
+/** The first of them, where there are two for a moment. */
 export function openLinkTo(state: State, peer: PeerId): Link | undefined {
-  return openLinks(state).find((link) => link.peer === peer)
+  return sumOf(state.links).byPeer.get(peer)
 }
 
 /** Drops a link from the state and asks the shell to close it. */
@@ -74,8 +90,7 @@ const MEMBERS_A_TURN = 1024
 
 /** What links were owed goes with this turn, as much as one turn should say. */
 function payDebts(turn: Turn): void {
-  for (const { id, owed, congested } of turn.state.links.values()) {
-    if (congested || owed.isEmpty()) continue
+  for (const { id, owed } of sumOf(turn.state.links).indebted) {
     const paid = [...owed.take(Math.max(0, MEMBERS_A_TURN - draft(turn, id).items.size))]
     for (const peer of paid) offer(turn, id, peer)
     changeLink(turn, id, { owed: owed.subtract(paid) })
@@ -86,7 +101,7 @@ function payDebts(turn: Turn): void {
 
 /** Whether some link could be told more in another turn. */
 export function isIndebted(state: State): boolean {
-  return state.links.some(({ owed, congested }) => !congested && !owed.isEmpty())
+  return sumOf(state.links).indebted.length > 0
 }
 
 /** What we hold about a member, for the next frame of a link: its record, then who accuses it. */
