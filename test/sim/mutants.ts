@@ -174,7 +174,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the dead are not dialled',
     file: `${gossip}/dialling.ts`,
-    text: '[...links, ...(underway < DEAD_UNDERWAY_MOST ? dead : [])]',
+    text: '[...links, ...(few ? dead : [])]',
     becomes: '[...links]',
     history: ['partition', 6, 1],
     tests: ['test/sim/cuts.test.ts'],

@@ -124,8 +124,22 @@ function isCredible(observer: Belief | undefined, bar: number): boolean {
   return observer !== undefined && isMember(observer) && accusers(observer, 'silent').length < bar
 }
 
-function accusers({ accusations }: Belief, testimony: Testimony): readonly PeerId[] {
-  return accusations.isEmpty() ? [] : [...accusations.values()].flatMap((each) => (each.testimony === testimony ? [each.observer] : []))
+type Accusers = { readonly [testimony in Testimony]: readonly PeerId[] }
+
+/** Beliefs are immutable, so who accuses in one stays true; the memo dies with the belief. */
+const counted = new WeakMap<Belief, Accusers>()
+
+function accusers(belief: Belief, testimony: Testimony): readonly PeerId[] {
+  if (belief.accusations.isEmpty()) return []
+  const known = counted.get(belief) ?? count(belief)
+  counted.set(belief, known)
+  return known[testimony]
+}
+
+function count({ accusations }: Belief): Accusers {
+  const all = [...accusations.values()]
+  const of = (testimony: Testimony) => all.flatMap((each) => (each.testimony === testimony ? [each.observer] : []))
+  return { silent: of('silent'), gone: of('gone') }
 }
 
 function isSame(a: Standing, b: Standing | undefined): boolean {

@@ -62,8 +62,8 @@ function wanted(turn: Turn): readonly Target[] {
     [...state.links.values()].flatMap((link): Target[] => [link.peer, ...(link.dialled === undefined ? [] : [link.dialled])]),
   )
   const { links, dead } = state.circle
-  const underway = state.dials.count((dialling, target) => dialling.underway && !isSeed(target) && dead.has(target))
-  const members = [...links, ...(underway < DEAD_UNDERWAY_MOST ? dead : [])]
+  const few = dead.size < DEAD_UNDERWAY_MOST || dead.count((peer) => state.dials.get(peer)?.underway === true) < DEAD_UNDERWAY_MOST
+  const members = [...links, ...(few ? dead : [])]
   const seeds = [...state.seeds].flatMap(([seed, { peer }]) =>
     !linked.has(seed) && (peer === undefined || seedIsLost(turn, peer)) ? [seed] : [],
   )
