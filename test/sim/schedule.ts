@@ -15,7 +15,7 @@ export class Schedule {
 
   at(time: Instant, action: () => void): void {
     this.#heap.push({ time: Math.max(time, this.#now), order: this.#order++, action })
-    this.#rise(this.#heap.length - 1)
+    this.#rise()
   }
 
   in(wait: Duration, action: () => void): void {
@@ -35,42 +35,41 @@ export class Schedule {
 
   #take(): void {
     const last = this.#heap.pop()
-    if (last === undefined || this.#heap.length === 0) return
-    this.#heap[0] = last
-    this.#sink(0)
+    if (last !== undefined && this.#heap.length > 0) this.#sink(last)
   }
 
-  #rise(from: number): void {
-    let at = from
-    while (at > 0) {
+  /** Puts the last of the heap above all that is later. */
+  #rise(): void {
+    const heap = this.#heap
+    let at = heap.length - 1
+    const due = heap[at]
+    while (due !== undefined && at > 0) {
       const above = (at - 1) >> 1
-      if (!this.#swapIfEarlier(at, above)) return
+      const other = heap[above]
+      if (other === undefined || !earlier(due, other)) break
+      heap[at] = other
+      heap[above] = due
       at = above
     }
   }
 
-  #sink(from: number): void {
-    let at = from
+  /** Puts this in the place of the first, below all that is earlier. */
+  #sink(due: Due): void {
+    const heap = this.#heap
+    let at = 0
     for (;;) {
-      const left = 2 * at + 1
-      const least = this.#earlier(left + 1, left) ? left + 1 : left
-      if (!this.#swapIfEarlier(least, at)) return
-      at = least
+      const left = heap[2 * at + 1]
+      const right = heap[2 * at + 2]
+      const goesRight = left !== undefined && right !== undefined && earlier(right, left)
+      const least = goesRight ? right : left
+      if (least === undefined || !earlier(least, due)) break
+      heap[at] = least
+      at = 2 * at + (goesRight ? 2 : 1)
     }
+    heap[at] = due
   }
+}
 
-  #earlier(one: number, other: number): boolean {
-    const a = this.#heap[one]
-    const b = this.#heap[other]
-    return a !== undefined && b !== undefined && (a.time < b.time || (a.time === b.time && a.order < b.order))
-  }
-
-  #swapIfEarlier(below: number, above: number): boolean {
-    const a = this.#heap[below]
-    const b = this.#heap[above]
-    if (a === undefined || b === undefined || !this.#earlier(below, above)) return false
-    this.#heap[below] = b
-    this.#heap[above] = a
-    return true
-  }
+function earlier(a: Due, b: Due): boolean {
+  return a.time < b.time || (a.time === b.time && a.order < b.order)
 }

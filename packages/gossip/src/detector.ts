@@ -87,11 +87,10 @@ export function detect(turn: Turn): void {
     if (turn.now < at) doubtAt = at < turn.now + BEAT && (doubtAt === undefined || at < doubtAt) ? at : doubtAt
     else if (isEvident(turn.state, peer, watch)) doubt(turn, peer, watch)
   }
-  const linked = new Set(openLinks(turn.state).map((link) => link.peer))
   // Of the dead it is kept when they were last heard: people ask.
-  const { standings } = turn.state
-  const kept = turn.state.watches.filter((_, peer) => observed.has(peer) || linked.has(peer) || standings.get(peer)?.state === 'dead')
-  change(turn, { watches: kept, doubtAt })
+  const { standings, watches } = turn.state
+  const needed = (peer: PeerId) => observed.has(peer) || openLinkTo(turn.state, peer) !== undefined || standings.get(peer)?.state === 'dead'
+  change(turn, { watches: watches.deleteAll([...watches.keys()].filter((peer) => !needed(peer))), doubtAt })
   if (isIsolated(turn.state, turn.env.signer.peer, turn.now)) beAlone(turn)
 }
 
