@@ -94,7 +94,7 @@ export function signerOf(envelope: Bytes): PeerId | undefined {
 
 /** Every byte as one character. */
 function asText({ buffer, byteOffset, length }: Bytes): string {
-  return Buffer.from(buffer, byteOffset, length).latin1Slice()
+  return Buffer.from(buffer, byteOffset, length).toString('latin1')
 }
 
 const VERIFIER: Verifier = {

@@ -252,7 +252,7 @@ export function encodeFrame(frame: Frame): Bytes {
 /** A frame as it came. Records and accusations in it are still bytes: each is opened, and refused, on its own. */
 export function parseFrame(bytes: Bytes): Result<Frame> {
   if (bytes.length > FRAME_MOST) return refuse('frame too long')
-  if (isHeartbeat(bytes)) return accept({ root: bytes.subarray(ROOT_HEAD.length) })
+  if (isHeartbeat(bytes)) return accept({ root: bytes.subarray(ROOT_HEAD.length), ...NO_ITEMS })
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
   const { hello, root, buckets, covered, farewell, records, accusations } = message.value
@@ -290,6 +290,8 @@ export const FINGERPRINT_BYTES = 16
 
 /** What comes before a root in a frame, as protobuf has it: field 4, of bytes, and how many. */
 const ROOT_HEAD = [(4 << 3) | 2, FINGERPRINT_BYTES] as const
+
+const NO_ITEMS = { records: [], accusations: [], wants: [], questions: [], answers: [] } as const
 
 /** Nearly every frame is a root and nothing else, and can be read without a decoder. */
 function isHeartbeat(bytes: Bytes): boolean {
