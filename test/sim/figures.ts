@@ -146,7 +146,8 @@ export type Falsehood = {
 
 /**
  * A mesh in which nobody dies, on bad machines in a bad network: every segment is dropped with a chance of 5 % and sent
- * again as TCP does, garbage is collected for 20 to 120 ms about every 10 s, and once a minute some member stands still for 1 s.
+ * again as TCP does, garbage is collected for 20 to 120 ms about every 10 s, and every member stands still for 1 s once a
+ * minute, at a moment of its own.
  */
 export function falsehoods(members: number, seed: number, length: Duration): Falsehood {
   const cluster = formed(members, seed, { network: { ...LAN, drops: 0.05 }, garbage: { every: seconds(10) } })
@@ -163,10 +164,13 @@ export function falsehoods(members: number, seed: number, length: Duration): Fal
     }
   })
   for (let passed = 0; passed < length; passed += 60_000) {
-    cluster.run(milliseconds(cluster.dice.between(0, 59_000)))
-    const before = cluster.now
-    cluster.stall(cluster.dice.pick(cluster.names), seconds(1), 'runs on')
-    cluster.run(milliseconds(60_000 - (before % 60_000)))
+    const begun = cluster.now
+    const stalls = cluster.names.map((name) => ({ name, at: begun + cluster.dice.between(0, 59_000) }))
+    for (const { name, at } of stalls.toSorted((one, other) => one.at - other.at)) {
+      cluster.run(milliseconds(at - cluster.now))
+      cluster.stall(name, seconds(1), 'runs on')
+    }
+    cluster.run(milliseconds(begun + 60_000 - cluster.now))
     accusations = cluster.hosts.reduce((sum, host) => sum + (host.state?.accused.size ?? 0), accusations)
   }
   const removals = cluster.hosts.reduce((sum, host) => sum + host.removals.length, 0)
