@@ -32,6 +32,7 @@ import {
 import { bitmap, bitsOf, BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { verifyChain, type Trust } from './certificate.ts'
 import { decode } from './decode.ts'
+import { loneRoot } from './heartbeat.ts'
 import { Accusation as AccusationMessage, Frame as FrameMessage, Record as RecordMessage } from './wire.js'
 
 /** Longest record or accusation envelope, in bytes: a dozen tunnels with their addresses fit. */
@@ -252,7 +253,8 @@ export function encodeFrame(frame: Frame): Bytes {
 /** A frame as it came. Records and accusations in it are still bytes: each is opened, and refused, on its own. */
 export function parseFrame(bytes: Bytes): Result<Frame> {
   if (bytes.length > FRAME_MOST) return refuse('frame too long')
-  if (isHeartbeat(bytes)) return accept({ root: bytes.subarray(ROOT_HEAD.length), ...NO_ITEMS })
+  const lone = loneRoot(bytes, FINGERPRINT_BYTES)
+  if (lone !== undefined) return accept({ root: lone, records: [], accusations: [], wants: [], questions: [], answers: [] })
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
   const { hello, root, buckets, covered, farewell, records, accusations } = message.value
@@ -287,16 +289,6 @@ function fits(part: Bytes, length: number): boolean {
 
 /** Length of a fingerprint, and of a root, in bytes. */
 export const FINGERPRINT_BYTES = 16
-
-/** What comes before a root in a frame, as protobuf has it: field 4, of bytes, and how many. */
-const ROOT_HEAD = [(4 << 3) | 2, FINGERPRINT_BYTES] as const
-
-const NO_ITEMS = { records: [], accusations: [], wants: [], questions: [], answers: [] } as const
-
-/** Nearly every frame is a root and nothing else, and can be read without a decoder. */
-function isHeartbeat(bytes: Bytes): boolean {
-  return bytes.length === ROOT_HEAD.length + FINGERPRINT_BYTES && bytes[0] === ROOT_HEAD[0] && bytes[1] === ROOT_HEAD[1]
-}
 
 function parseSummary(message: FrameMessage['summaries'][number]): Result<Summary> {
   const peer = parsePeerId(message.peer)
