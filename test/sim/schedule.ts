@@ -43,7 +43,8 @@ export class Schedule {
     const heap = this.#heap
     let at = heap.length - 1
     const due = heap[at]
-    while (due !== undefined && at > 0) {
+    if (due === undefined) return
+    while (at > 0) {
       const above = (at - 1) >> 1
       const other = heap[above]
       if (other === undefined || !earlier(due, other)) break
