@@ -48,13 +48,19 @@ export function weather(size: number, seed: number, storm: Duration, shown: Show
   return { cluster, tell }
 }
 
+/** In which whoever is leaving has left. */
+const FAREWELL = seconds(1)
+
 /** Mends everything, has everybody run but those who are gone, and checks that all come to agree. */
 export function clear(cluster: Cluster, gone: readonly string[] = []): void {
   cluster.heal()
   for (const name of cluster.names) {
     cluster.setKernel(name, 'well')
     cluster.setDisk(name, 'roomy')
-    if (gone.includes(name)) continue
+  }
+  // Who is leaving is not to be started while it still runs, and would be missing ever after.
+  cluster.run(FAREWELL)
+  for (const name of cluster.names.filter((each) => !gone.includes(each))) {
     cluster.powerOn(name)
     cluster.start(name)
   }
