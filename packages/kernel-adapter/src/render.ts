@@ -11,7 +11,9 @@ export type Command = { readonly tool: 'ip' | 'bridge'; readonly args: readonly 
 export const SHOW_HOST: Command = ip('-json', 'address', 'show')
 
 /** Reads further commands, without the tool's name, from its input; `-force` goes on after one that fails. */
-export const BATCH: Command = bridge('-force', '-batch', '-')
+export function batchOf(tool: Command['tool']): Command {
+  return { tool, args: ['-force', '-batch', '-'] }
+}
 
 export const MONITOR_FDB: Command = bridge('monitor', 'fdb')
 
@@ -65,19 +67,20 @@ export function setLocal(spec: TunnelSpec, local: IpAddress | 'ADDRESS'): Comman
 }
 
 /**
- * One line of a batch. `append`, for zero-MAC entries, may be repeated and refuses no second destination; `replace`, for
- * others, takes the place of what was learned, where `append` would do nothing. A delete always names its destination,
- * since without one it wipes them all, and its port, since without one it means the device's own.
+ * The command that carries out one operation, alone or, without the tool's name, as a line of a batch. `append`, for
+ * zero-MAC entries, may be repeated and refuses no second destination; `replace`, for others, takes the place of what was
+ * learned, where `append` would do nothing. A delete always names its destination, since without one it wipes them all,
+ * and its port, since without one it means the device's own.
  */
-export function batchLine({ kind, entry }: Operation, device: DeviceName): string {
+export function entryCommand({ kind, entry }: Operation, device: DeviceName): Command {
   const [mac, add] = entry.kind === 'flood' ? [ZERO_MAC, 'append'] : [entry.mac, 'replace']
-  const port = entry.port === undefined ? '' : ` port ${String(entry.port)}`
-  return `fdb ${kind === 'add' ? add : 'delete'} ${mac} dst ${entry.underlay}${port} dev ${device}`
+  const port = entry.port === undefined ? [] : ['port', String(entry.port)]
+  return bridge('fdb', kind === 'add' ? add : 'delete', mac, 'dst', entry.underlay, ...port, 'dev', device)
 }
 
 /** The operation as the command a person would have typed. */
 export function describe(operation: Operation, device: DeviceName): string {
-  return `bridge ${batchLine(operation, device)}`
+  return words(entryCommand(operation, device))
 }
 
 /** A command as a person would have typed it. */

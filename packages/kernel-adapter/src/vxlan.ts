@@ -17,7 +17,7 @@ import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { watchKernel } from './monitor.ts'
 import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
 import { parseAddresses, parseEntries, parseHost, parseLink, type HostInterface, type Link } from './read.ts'
-import { batchLine, deleteLink, showAddresses, showFdb, SHOW_HOST, showLink, stepCommand, words, type Command } from './render.ts'
+import { deleteLink, entryCommand, showAddresses, showFdb, SHOW_HOST, showLink, stepCommand, words, type Command } from './render.ts'
 
 /** The kernel of the network namespace this process is in, through `ip` and `bridge`. Keeps no state. */
 export function iproute2Kernel(): Kernel {
@@ -78,7 +78,10 @@ async function read(spec: TunnelSpec): Promise<Reading | undefined> {
 
 async function attempt(device: DeviceName, operations: readonly Operation[]): Promise<readonly Rejection[]> {
   if (operations.length === 0) return []
-  const { stderr } = await batch(operations.map((operation) => batchLine(operation, device)))
+  const { stderr } = await batch(
+    'bridge',
+    operations.map((operation) => entryCommand(operation, device).args.join(' ')),
+  )
   const [link, fdb] = await Promise.all([show(showLink(device)), show(showFdb(device))])
   const after = link === undefined || fdb === undefined ? NOTHING : entriesOn(device, parsed(showLink(device), link, parseLink), fdb)
   return rejections(operations, device, after, complaints(stderr))
