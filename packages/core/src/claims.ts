@@ -7,7 +7,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { isForwarded, type Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
-import { hostOf, type PeerId, type Vni } from './values.ts'
+import { hostOf, isUnicast, type PeerId, type Vni } from './values.ts'
 import type { View } from './view.ts'
 
 /** A member's claim on one tunnel. */
@@ -29,7 +29,7 @@ export function conflicts(view: View, standings: { get(peer: PeerId): Standing |
     })
     .sort(precedence)
   for (const { peer, claim } of claimants) {
-    const claimed = [...claim.overlay.map(hostOf), claim.mac]
+    const claimed = [...claim.overlay.map(hostOf), ...(isUnicast(claim.mac) ? [claim.mac] : [])]
     const taken = claimed.find((what) => holders.has(what))
     if (taken === undefined) for (const what of claimed) holders.set(what, { peer, claim, standing: { state: 'alive' } })
     else lost.set(peer, { loser: peer, winner: holders.get(taken)!.peer, what: taken })

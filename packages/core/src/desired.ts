@@ -2,7 +2,7 @@ import { conflicts, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
 import { table, type Entry, type Table } from './table.ts'
-import { addressRange, contains, family, isUnicast, type PeerId } from './values.ts'
+import { addressRange, contains, family, hostless, hostOf, isUnicast, type InterfaceAddress, type PeerId } from './values.ts'
 import type { View } from './view.ts'
 
 /** Whether a member has entries, and if not, why not. */
@@ -46,13 +46,33 @@ function verdict(standing: Standing, claim: TunnelClaim | undefined, own: Tunnel
 }
 
 /**
- * The device learns by itself which MAC address is where, but believes everybody to be on its own port: packets for a
- * member on another one would go astray as soon as it was heard, so that one is told by an fdb entry.
+ * What is sent to everybody goes to the member, and what is for its device, whose addresses need not be asked for. Of a
+ * device that is a port of a bridge no MAC address is told: who is behind it is learned. The port is named where it is not
+ * ours, which is what the kernel takes for everybody's.
  */
-function entriesFor({ underlay, port, mac }: TunnelClaim, own: TunnelClaim): readonly Entry[] {
-  if (port === own.port) return [{ kind: 'flood', underlay }]
-  const flood: Entry = { kind: 'flood', underlay, port }
-  return isUnicast(mac) ? [flood, { kind: 'fdb', mac, underlay, port }] : [flood]
+function entriesFor({ underlay, port, mac, overlay }: TunnelClaim, own: TunnelClaim): readonly Entry[] {
+  const destination = port === own.port ? { underlay } : { underlay, port }
+  const flood: Entry = { kind: 'flood', ...destination }
+  if (!isUnicast(mac) || mac === own.mac) return [flood]
+  const addresses = new Set(overlay.filter((address) => isNeighbour(address, own)).map(hostOf))
+  return [flood, { kind: 'fdb', mac, ...destination }, ...[...addresses].map((each): Entry => ({ kind: 'neighbour', overlay: each, mac }))]
+}
+
+/**
+ * Whether an address inside the tunnel may be a neighbour. The kernel takes any, our own, multicast and the broadcast
+ * address of our network included, and would send there what is meant for all. Without an address of its family on our
+ * device there is nothing to send from.
+ */
+function isNeighbour(address: InterfaceAddress, own: TunnelClaim): boolean {
+  const host = hostOf(address)
+  const range = addressRange(host)
+  const [networks, hosts] = [[address, ...own.overlay], own.overlay.map(hostOf)]
+  return (
+    (range === 'usable' || range === 'link-local') &&
+    !networks.some((network) => hostless(address, network) !== undefined) &&
+    !hosts.includes(host) &&
+    hosts.some((each) => family(each) === family(host))
+  )
 }
 
 /**

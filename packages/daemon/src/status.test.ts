@@ -7,6 +7,7 @@ import {
   type Conflict,
   type Desired,
   type Device,
+  type DeviceName,
   type Entry,
   type IpAddress,
   type MemberName,
@@ -85,10 +86,20 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const reading =
     around.device === null
       ? undefined
-      : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))) }
-  const picture: Picture = { reading, foreign: 0, decision: { desired, hold: around.hold }, rejections: [], repairs: 0, ...around.picture }
-  return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0', id: VNI }, now: NOW })
+      : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))), marked: new Set<string>() }
+  const picture: Picture = {
+    reading,
+    foreign: 0,
+    obstacles: [],
+    decision: { desired, hold: around.hold },
+    rejections: [],
+    repairs: 0,
+    ...around.picture,
+  }
+  return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0' as DeviceName, id: VNI }, now: NOW })
 }
+
+const NONE = { wanted: 0, present: 0 }
 
 const DEVICE = {
   name: 'provider0',
@@ -162,7 +173,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         local: '10.0.0.1',
         addresses: ['192.168.234.1/23'],
         origin: 'made',
-        entries: { wanted: 1, present: 1, foreign: 0 },
+        entries: { wanted: 1, present: 1, foreign: 0, kinds: { flood: { wanted: 1, present: 1 }, fdb: NONE, neighbour: NONE } },
         repairs: 0,
       },
     ],
@@ -227,7 +238,7 @@ describe('a member', () => {
     const two: Verdict = { kind: 'wanted', entries: [flood(underlay('D')), flood(underlay('E'))] }
     const report = reportOf({ B: {}, C: {}, D: { verdict: two } }, { present: ['10.0.0.3', '10.0.0.4'] })
     expect(report.members.map(({ entry }) => entry)).toEqual(['none', 'missing', 'present', 'missing'])
-    expect(report.tunnels[0]?.entries).toEqual({ wanted: 4, present: 2, foreign: 0 })
+    expect(report.tunnels[0]?.entries).toMatchObject({ wanted: 4, present: 2, foreign: 0 })
   })
 
   test('that lost a claim is told who has it, once', () => {
@@ -284,7 +295,7 @@ test('a tunnel without its device is what is known of it', () => {
       local: null,
       addresses: [],
       origin: null,
-      entries: { wanted: 1, present: 0, foreign: 0 },
+      entries: { wanted: 1, present: 0, foreign: 0, kinds: { flood: { wanted: 1, present: 0 }, fdb: NONE, neighbour: NONE } },
       repairs: 0,
     },
   ])

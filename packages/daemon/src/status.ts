@@ -1,6 +1,18 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
+import {
+  holds,
+  quorum,
+  slot,
+  ZERO_MAC,
+  type DeviceName,
+  type Entry,
+  type MemberRecord,
+  type PeerId,
+  type TunnelClaim,
+  type Vni,
+} from '@vxmesh/core'
 import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
+import { describe, describeTarget } from '@vxmesh/kernel-adapter'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
@@ -9,7 +21,7 @@ export type StatusInput = {
   readonly self: PeerId
   readonly state: State
   readonly picture: Picture
-  readonly tunnel: { readonly device: string; readonly id: Vni }
+  readonly tunnel: { readonly device: DeviceName; readonly id: Vni }
   /** Now, on the clock that the state was made with, in milliseconds. */
   readonly now: number
 }
@@ -50,7 +62,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
     overlay: claim?.overlay ?? [],
     underlay: claim?.underlay ?? null,
     port: claim?.port ?? null,
-    mac: claim?.mac ?? null,
+    mac: claim === undefined || claim.mac === ZERO_MAC ? null : claim.mac,
     mtu: claim?.mtu ?? null,
     incarnation: record.incarnation,
     seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
@@ -62,7 +74,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
 function entryOf({ picture }: StatusInput, peer: PeerId): MemberRow['entry'] {
   const verdict = picture.decision.desired.verdicts.get(peer)
   if (verdict?.kind !== 'wanted') return 'none'
-  return verdict.entries.every((entry) => picture.reading?.entries.has(slot(entry)) === true) ? 'present' : 'missing'
+  return verdict.entries.every((entry) => holds(picture.reading?.entries, entry)) ? 'present' : 'missing'
 }
 
 function ownNotes(input: StatusInput): readonly string[] {
@@ -91,6 +103,9 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
     ...(claim !== undefined && own !== undefined && !record.leaving && claim.port !== own.port
       ? [`port ${String(claim.port)} there, ${String(own.port)} here`]
       : []),
+    ...picture.obstacles.flatMap(({ wanted }) =>
+      verdict?.kind === 'wanted' && verdict.entries.includes(wanted) ? [`conflict: somebody else's ${slot(wanted)} is in the way`] : [],
+    ),
     ...namesakes(input, record),
   ]
 }
@@ -106,7 +121,12 @@ function nameOf({ state }: StatusInput, peer: PeerId): string {
 
 function tunnelRow({ tunnel, picture }: StatusInput): TunnelRow {
   const { reading, decision } = picture
-  const wanted = [...decision.desired.table.keys()]
+  const wanted = [...decision.desired.table.values()]
+  const present = wanted.filter((entry) => holds(reading?.entries, entry))
+  const counts = (kind: Entry['kind']) => {
+    const [all, some] = [wanted, present].map((entries) => entries.filter((entry) => entry.kind === kind).length)
+    return { wanted: all ?? 0, present: some ?? 0 }
+  }
   return {
     device: tunnel.device,
     mode: 'vxlan',
@@ -118,28 +138,32 @@ function tunnelRow({ tunnel, picture }: StatusInput): TunnelRow {
     origin: reading?.device.origin ?? null,
     entries: {
       wanted: wanted.length,
-      present: wanted.filter((place) => reading?.entries.has(place) === true).length,
+      present: present.length,
       foreign: picture.foreign,
+      kinds: { flood: counts('flood'), fdb: counts('fdb'), neighbour: counts('neighbour') },
     },
     repairs: picture.repairs,
   }
 }
 
-function health(input: StatusInput, { reading, decision, rejections }: Picture): readonly string[] {
+function health(input: StatusInput, { reading, decision, rejections, obstacles }: Picture): readonly string[] {
+  const { device } = input.tunnel
   const lost = [...decision.desired.conflicts.values()]
   const { clone } = input.state
   return [
-    ...(reading === undefined ? [`${input.tunnel.device} does not exist: whoever made it must make it again`] : []),
+    ...(reading === undefined ? [`${device} does not exist: whoever made it must make it again`] : []),
     ...(clone === undefined || clone.role === 'suspected' ? [] : [cloneTrouble(clone)]),
     ...lost.map(
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
     ),
-    ...(reading?.device.up === false
-      ? [`${input.tunnel.device} is down, so nothing passes: ip link set dev ${input.tunnel.device} up`]
-      : []),
+    ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
     ...[...input.state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
     ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`${decision.hold}; nothing is removed meanwhile`]),
+    ...obstacles.map(({ wanted, found }) => {
+      const [write, remove] = [describe({ kind: 'add', entry: wanted }, device), describe({ kind: 'remove', entry: found }, device)]
+      return `conflict: "${write}" is wanted, but somebody else has ${describeTarget(found)} there, which is left alone; to make room: ${remove}`
+    }),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
 }
