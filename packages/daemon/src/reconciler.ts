@@ -165,7 +165,9 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     await attempt(reading, operations, (operation) => isDrift(operation, before))
     const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
-    last = { desired: desired.table, undone: new Set(all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))) }
+    const barred = obstacles(desired.table, actual).map(({ wanted }) => slot(wanted))
+    const left = all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))
+    last = { desired: desired.table, undone: new Set([...barred, ...left]) }
     return hold !== undefined
   }
 

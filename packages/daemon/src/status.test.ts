@@ -10,6 +10,7 @@ import {
   type DeviceName,
   type Entry,
   type IpAddress,
+  type MacAddress,
   type MemberName,
   type MemberRecord,
   type PeerId,
@@ -100,6 +101,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
 }
 
 const NONE = { wanted: 0, present: 0 }
+const ONE = { wanted: 1, present: 1 }
 
 const DEVICE = {
   name: 'provider0',
@@ -173,7 +175,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         local: '10.0.0.1',
         addresses: ['192.168.234.1/23'],
         origin: 'made',
-        entries: { wanted: 1, present: 1, foreign: 0, kinds: { flood: { wanted: 1, present: 1 }, fdb: NONE, neighbour: NONE } },
+        entries: { wanted: 1, present: 1, foreign: 0, kinds: { flood: ONE, fdb: NONE, neighbour: NONE } },
         repairs: 0,
       },
     ],
@@ -218,6 +220,7 @@ describe('a member', () => {
       { verdict: { kind: 'refused', reason: '224.0.0.1 is a multicast address' } },
       { entry: 'none', note: 'not programmed: 224.0.0.1 is a multicast address' },
     ],
+    ['whose device is a port of a bridge', { claim: { mac: '00:00:00:00:00:00' as MacAddress } }, { mac: null, entry: 'present' }],
     ['on another port', { claim: { port: 8472 as Port } }, { port: 8472, note: 'port 8472 there, 4789 here' }],
     ['with the name of another', { name: 'bastion' }, { note: 'another member has this name' }],
     [
@@ -239,6 +242,14 @@ describe('a member', () => {
     const report = reportOf({ B: {}, C: {}, D: { verdict: two } }, { present: ['10.0.0.3', '10.0.0.4'] })
     expect(report.members.map(({ entry }) => entry)).toEqual(['none', 'missing', 'present', 'missing'])
     expect(report.tunnels[0]?.entries).toMatchObject({ wanted: 4, present: 2, foreign: 0 })
+  })
+
+  test('whose place is taken in the kernel by an entry of somebody else is told so', () => {
+    const neighbour = { kind: 'neighbour', overlay: '192.168.234.9' as IpAddress, mac: '02:00:00:00:00:09' as MacAddress } as const
+    const obstacles = [{ wanted: neighbour, found: { ...neighbour, mac: '02:00:00:00:00:99' as MacAddress } }]
+    const verdict: Verdict = { kind: 'wanted', entries: [flood(underlay('B')), neighbour] }
+    const note = "conflict: somebody else's neighbour 192.168.234.9 is in the way"
+    expect(rowOf({ verdict }, { picture: { obstacles } })).toMatchObject({ entry: 'missing', note })
   })
 
   test('that lost a claim is told who has it, once', () => {
@@ -282,26 +293,4 @@ describe('health', () => {
   ])('tells of %s', (_name, around, health) => {
     expect(reportOf({ B: {} }, around).health).toEqual(health)
   })
-})
-
-test('a tunnel without its device is what is known of it', () => {
-  expect(reportOf({ B: {} }, { device: null }).tunnels).toEqual([
-    {
-      device: 'provider0',
-      mode: 'vxlan',
-      id: 16,
-      port: null,
-      mtu: null,
-      local: null,
-      addresses: [],
-      origin: null,
-      entries: { wanted: 1, present: 0, foreign: 0, kinds: { flood: { wanted: 1, present: 0 }, fdb: NONE, neighbour: NONE } },
-      repairs: 0,
-    },
-  ])
-})
-
-test('a tunnel on a device of somebody else counts what is foreign, and repairs', () => {
-  const [tunnel] = reportOf({ B: {} }, { device: { origin: 'adopted', port: 8472 as Port }, picture: { foreign: 3, repairs: 2 } }).tunnels
-  expect(tunnel).toMatchObject({ origin: 'adopted', port: 8472, entries: { wanted: 1, present: 1, foreign: 3 }, repairs: 2 })
 })

@@ -1,40 +1,29 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import {
-  holds,
-  quorum,
-  slot,
-  ZERO_MAC,
-  type DeviceName,
-  type Entry,
-  type MemberRecord,
-  type PeerId,
-  type TunnelClaim,
-  type Vni,
-} from '@vxmesh/core'
+import { holds, quorum, slot, ZERO_MAC, type MemberRecord, type PeerId, type TunnelClaim } from '@vxmesh/core'
 import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
-import { describe, describeTarget } from '@vxmesh/kernel-adapter'
-import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
+import type { MemberRow, StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
+import { conflictsIn, tunnelRow, type Tunnel } from './tunnel.ts'
 
 export type StatusInput = {
   readonly mesh: string
   readonly self: PeerId
   readonly state: State
   readonly picture: Picture
-  readonly tunnel: { readonly device: DeviceName; readonly id: Vni }
+  readonly tunnel: Tunnel
   /** Now, on the clock that the state was made with, in milliseconds. */
   readonly now: number
 }
 
 export function statusReport(input: StatusInput): StatusReport {
-  const { state, self, mesh, picture } = input
+  const { state, self, mesh, picture, tunnel } = input
   const { content, incarnation, dropped } = state
   return {
     version: 1,
     mesh,
     self: { peer: self, name: content.name, incarnation },
     members: memberRows(input),
-    tunnels: [tunnelRow(input)],
+    tunnels: [tunnelRow(tunnel, picture)],
     health: health(input, picture),
     dropped: dropped.toObject(),
   }
@@ -119,34 +108,7 @@ function nameOf({ state }: StatusInput, peer: PeerId): string {
   return state.view.get(peer)?.signed.record.name ?? peer
 }
 
-function tunnelRow({ tunnel, picture }: StatusInput): TunnelRow {
-  const { reading, decision } = picture
-  const wanted = [...decision.desired.table.values()]
-  const present = wanted.filter((entry) => holds(reading?.entries, entry))
-  const counts = (kind: Entry['kind']) => {
-    const [all, some] = [wanted, present].map((entries) => entries.filter((entry) => entry.kind === kind).length)
-    return { wanted: all ?? 0, present: some ?? 0 }
-  }
-  return {
-    device: tunnel.device,
-    mode: 'vxlan',
-    id: tunnel.id,
-    port: reading?.device.port ?? null,
-    mtu: reading?.device.mtu ?? null,
-    local: reading?.device.local ?? null,
-    addresses: reading?.device.addresses ?? [],
-    origin: reading?.device.origin ?? null,
-    entries: {
-      wanted: wanted.length,
-      present: present.length,
-      foreign: picture.foreign,
-      kinds: { flood: counts('flood'), fdb: counts('fdb'), neighbour: counts('neighbour') },
-    },
-    repairs: picture.repairs,
-  }
-}
-
-function health(input: StatusInput, { reading, decision, rejections, obstacles }: Picture): readonly string[] {
+function health(input: StatusInput, { reading, decision, rejections }: Picture): readonly string[] {
   const { device } = input.tunnel
   const lost = [...decision.desired.conflicts.values()]
   const { clone } = input.state
@@ -160,10 +122,7 @@ function health(input: StatusInput, { reading, decision, rejections, obstacles }
     ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
     ...[...input.state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
     ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`${decision.hold}; nothing is removed meanwhile`]),
-    ...obstacles.map(({ wanted, found }) => {
-      const [write, remove] = [describe({ kind: 'add', entry: wanted }, device), describe({ kind: 'remove', entry: found }, device)]
-      return `conflict: "${write}" is wanted, but somebody else has ${describeTarget(found)} there, which is left alone; to make room: ${remove}`
-    }),
+    ...conflictsIn(input.picture, device),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
 }
