@@ -9,9 +9,11 @@ import {
   HELD_PAUSE,
   holds,
   obstacles,
+  orphans,
   ownEntries,
   pauseAfter,
   plan,
+  reclaimed,
   restAfter,
   slot,
   unmarked,
@@ -25,6 +27,7 @@ import {
   type Reading,
   type Rejection,
   type Slot,
+  type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { describe, describeTarget } from '@vxmesh/kernel-adapter'
@@ -79,6 +82,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let repairs = 0
   let failures = 0
   let last: Outcome | undefined
+  let orphaned: Table | undefined
   let stopped = false
   let missing = false
   let timer: NodeJS.Timeout | undefined
@@ -158,6 +162,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     device = reading.device
     options.notice(device)
     const { desired, hold } = options.decide()
+    orphaned ??= orphans(reading, store.hasNotes(spec.device))
+    store.noteWritten(spec.device, reclaimed(orphaned, reading, desired.table))
     const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
     const all = plan(desired.table, actual)
     const operations = hold === undefined ? all : plan(desired.table, actual, 'held')

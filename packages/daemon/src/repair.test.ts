@@ -143,6 +143,27 @@ describe('on a device that somebody else made', () => {
     expect(bench.tables()).toEqual([...FOREIGN].toSorted())
   })
 
+  test('ours of every kind is known again without the state, as far as it is wanted; what is foreign is not taken for ours', async () => {
+    bench.plant(...FOREIGN)
+    await bench.start(...MEMBER)
+    await bench.reconciler.stop()
+    rmSync(join(directory, 'state.json'))
+    await bench.start(...MEMBER)
+    bench.want()
+    await bench.wait(0)
+    expect(bench.tables()).toEqual([...FOREIGN].toSorted())
+  })
+
+  test('without the state, ours that is not wanted any more is known by its mark alone', async () => {
+    bench.plant()
+    await bench.start(...MEMBER)
+    await bench.reconciler.stop()
+    rmSync(join(directory, 'state.json'))
+    await bench.start()
+    expect(bench.tables()).toEqual([FLOOD, FDB])
+    expect(await bench.reconciler.look()).toMatchObject({ foreign: 2, repairs: 0 })
+  })
+
   test('a neighbour that somebody else made for a member is as good as ours, and stays', async () => {
     bench.plant(NEIGHBOUR)
     await bench.start(...MEMBER)
