@@ -16,11 +16,13 @@ import {
 import { iproute2Kernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ip as address, kernelContract, must, NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { kernelModel } from './kernel.model.ts'
 
 const run = promisify(execFile)
 const zero = '00:00:00:00:00:00'
 
 kernelContract('the real kernel', makeLab)
+kernelModel('the real kernel', makeLab, 12)
 
 describe('only the real kernel', () => {
   const kernel = iproute2Kernel()
@@ -159,7 +161,14 @@ async function makeLab(): Promise<Lab> {
     write: async (device, entry) =>
       entry.kind === 'neighbour'
         ? ip(`neighbour replace ${entry.overlay} lladdr ${entry.mac} dev ${device} nud permanent`)
-        : bridge(`fdb replace ${entry.kind === 'fdb' ? entry.mac : zero} dst ${entry.underlay} dev ${device}`),
+        : bridge(`fdb ${entry.kind === 'fdb' ? `replace ${entry.mac}` : `append ${zero}`} dst ${entry.underlay} dev ${device}`),
+    erase: async (device, entry) => {
+      const gone =
+        entry.kind === 'neighbour'
+          ? ip(`neighbour delete ${entry.overlay} dev ${device}`)
+          : bridge(`fdb delete ${entry.kind === 'fdb' ? entry.mac : zero} dst ${entry.underlay} dev ${device}`)
+      await gone.catch(() => undefined)
+    },
     readdress: async (device, mac) => ip(`link set dev ${device} address ${mac}`),
     bridge: async (device, bridged) => {
       if (!bridged) return ip(`link delete dev br0`)

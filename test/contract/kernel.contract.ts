@@ -41,8 +41,10 @@ export type Lab = {
   readonly kernel: Kernel
   plant(device: DeviceName, link: ByHand): Promise<void>
   append(device: DeviceName, underlay: IpAddress, port?: Port): Promise<void>
-  /** An fdb entry or a neighbour, in the place of what is there. */
+  /** An entry of any kind, in the place of what is there. */
   write(device: DeviceName, entry: Entry): Promise<void>
+  /** Deletes an entry of any kind, which need not be there. */
+  erase(device: DeviceName, entry: Entry): Promise<void>
   remove(device: DeviceName, underlay: IpAddress): Promise<void>
   wipe(device: DeviceName): Promise<void>
   give(device: DeviceName, address: InterfaceAddress): Promise<void>
@@ -53,6 +55,8 @@ export type Lab = {
   isUp(device: DeviceName): Promise<boolean>
   /** Everything that can be seen of the device, to compare before and after; undefined when there is none. */
   inspect(device: DeviceName): Promise<unknown>
+  /** The next changes that we ask for are refused, this many; only where that can be had. */
+  readonly refuse?: (count: number) => Promise<void>
   readonly close: () => Promise<void>
 }
 
