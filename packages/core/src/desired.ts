@@ -41,8 +41,21 @@ function verdict(standing: Standing, claim: TunnelClaim | undefined, own: Tunnel
   if (!isForwarded(standing)) return { kind: 'unwanted', why: 'gone' }
   if (claim === undefined) return { kind: 'unwanted', why: 'elsewhere' }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
+  return judged(claim, own)
+}
+
+/** Claims never change, and looking into addresses takes a while: each is judged once for each of ours. */
+const judgements = new WeakMap<TunnelClaim, WeakMap<TunnelClaim, Verdict>>()
+
+function judged(claim: TunnelClaim, own: TunnelClaim): Verdict {
+  const ours = judgements.get(own) ?? new WeakMap<TunnelClaim, Verdict>()
+  judgements.set(own, ours)
+  const known = ours.get(claim)
+  if (known !== undefined) return known
   const reason = objection(claim, own)
-  return reason === undefined ? { kind: 'wanted', entries: entriesFor(claim, own) } : { kind: 'refused', reason }
+  const judgement: Verdict = reason === undefined ? { kind: 'wanted', entries: entriesFor(claim, own) } : { kind: 'refused', reason }
+  ours.set(claim, judgement)
+  return judgement
 }
 
 /**
