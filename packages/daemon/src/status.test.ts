@@ -29,6 +29,7 @@ import { statusReport } from './status.ts'
 const SELF = 'A' as PeerId
 const VNI = 16 as Vni
 const NOW = 100_000
+const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
 
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
@@ -100,8 +101,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0' as DeviceName, id: VNI }, now: NOW })
 }
 
-const NONE = { wanted: 0, present: 0 }
-const ONE = { wanted: 1, present: 1 }
+const [NONE, ONE] = [0, 1].map((count) => ({ wanted: count, present: count }))
 
 const DEVICE = {
   name: 'provider0',
@@ -125,6 +125,12 @@ function rowOf(sketch: Sketch, around: Surrounding = {}): MemberRow {
   if (row === undefined) throw new Error('B is not in the report')
   return row
 }
+
+test('members to which nothing can be sent are named, six of them', () => {
+  const verdict: Verdict = { kind: 'refused', reason: '2001:db8::1 cannot be reached from 10.0.0.1: another address family' }
+  const { health } = reportOf(Object.fromEntries([...'CBDEFGHI'].map((peer) => [peer, { verdict }])))
+  expect(health).toEqual(['this host cannot talk to b, c, d, e, f, g and 2 more inside the tunnel: see NOTE'])
+})
 
 test('a report has every field that the answer promises, and is nothing else', () => {
   const report = reportOf({ B: { name: 'host-00' } })
@@ -202,14 +208,10 @@ describe('a member', () => {
     ],
     ...(['quorum', 'lone accuser', 'restart hold'] as const).map((because): [string, Sketch, Partial<MemberRow>] => [
       `dead by ${because}`,
-      { standing: { state: 'dead', because }, verdict: { kind: 'unwanted', why: 'gone' } },
+      { standing: { state: 'dead', because }, verdict: GONE },
       { state: 'dead', entry: 'none', note: `dead by ${because}` },
     ]),
-    [
-      'that left',
-      { standing: { state: 'left' }, leaving: true, verdict: { kind: 'unwanted', why: 'gone' } },
-      { state: 'left', entry: 'none', note: null },
-    ],
+    ['that left', { standing: { state: 'left' }, leaving: true, verdict: GONE }, { state: 'left', entry: 'none', note: null }],
     [
       'that does not carry this tunnel',
       { claim: { id: 17 as Vni }, verdict: { kind: 'unwanted', why: 'elsewhere' } },
@@ -223,11 +225,7 @@ describe('a member', () => {
     ['whose device is a port of a bridge', { claim: { mac: '00:00:00:00:00:00' as MacAddress } }, { mac: null, entry: 'present' }],
     ['on another port', { claim: { port: 8472 as Port } }, { port: 8472, note: 'port 8472 there, 4789 here' }],
     ['with the name of another', { name: 'bastion' }, { note: 'another member has this name' }],
-    [
-      'that left, with the name of another',
-      { name: 'bastion', leaving: true, standing: { state: 'left' }, verdict: { kind: 'unwanted', why: 'gone' } },
-      { note: null },
-    ],
+    ['that left, with the name of another', { name: 'bastion', leaving: true, standing: { state: 'left' }, verdict: GONE }, { note: null }],
     [
       'with several things at once',
       { name: 'bastion', claim: { port: 8472 as Port }, standing: { state: 'suspect', accusers: 1 } },
@@ -245,9 +243,9 @@ describe('a member', () => {
   })
 
   test('whose place is taken in the kernel by an entry of somebody else is told so', () => {
-    const neighbour = { kind: 'neighbour', overlay: '192.168.234.9' as IpAddress, mac: '02:00:00:00:00:09' as MacAddress } as const
+    const neighbour: Entry = { kind: 'neighbour', overlay: '192.168.234.9' as IpAddress, mac: '02:00:00:00:00:09' as MacAddress }
     const obstacles = [{ wanted: neighbour, found: { ...neighbour, mac: '02:00:00:00:00:99' as MacAddress } }]
-    const verdict: Verdict = { kind: 'wanted', entries: [flood(underlay('B')), neighbour] }
+    const verdict: Verdict = { kind: 'wanted', entries: [neighbour] }
     const note = "conflict: somebody else's neighbour 192.168.234.9 is in the way"
     expect(rowOf({ verdict }, { picture: { obstacles } })).toMatchObject({ entry: 'missing', note })
   })

@@ -5,6 +5,9 @@ import type { MemberRow, StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 import { conflictsIn, tunnelRow, type Tunnel } from './tunnel.ts'
 
+/** How many members a line names. */
+const NAMES_MOST = 6
+
 export type StatusInput = {
   readonly mesh: string
   readonly self: PeerId
@@ -122,9 +125,20 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
     ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
     ...[...input.state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
     ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`${decision.hold}; nothing is removed meanwhile`]),
+    ...strangers(input),
     ...conflictsIn(input.picture, device),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
+}
+
+/** Pairs that cannot talk: members that carry the tunnel, and to which nothing can be sent. */
+function strangers({ state, picture, self }: StatusInput): readonly string[] {
+  const { verdicts, conflicts } = picture.decision.desired
+  const refused = [...verdicts].filter(([peer, { kind }]) => kind === 'refused' && !conflicts.has(peer) && !conflicts.has(self))
+  const names = refused.map(([peer]) => state.view.get(peer)?.signed.record.name ?? peer).sort(order)
+  if (names.length === 0) return []
+  const shown = `${names.slice(0, NAMES_MOST).join(', ')}${names.length > NAMES_MOST ? ` and ${String(names.length - NAMES_MOST)} more` : ''}`
+  return [`this host cannot talk to ${shown} inside the tunnel: see NOTE`]
 }
 
 /** Why a seed leads nowhere, for now. Every seed is tried again for ever. */
