@@ -22,7 +22,7 @@ const run = promisify(execFile)
 const zero = '00:00:00:00:00:00'
 
 kernelContract('the real kernel', makeLab)
-kernelModel('the real kernel', makeLab, 12)
+kernelModel('the real kernel', makeLab, 8)
 
 describe('only the real kernel', () => {
   const kernel = iproute2Kernel()

@@ -128,7 +128,7 @@ function rowOf(sketch: Sketch, around: Surrounding = {}): MemberRow {
 
 test('members to which nothing can be sent are named, six of them', () => {
   const verdict: Verdict = { kind: 'refused', reason: '2001:db8::1 cannot be reached from 10.0.0.1: another address family' }
-  const { health } = reportOf(Object.fromEntries([...'CBDEFGHI'].map((peer) => [peer, { verdict }])))
+  const { health } = reportOf(Object.fromEntries(Array.from('CBDEFGHI', (peer) => [peer, { verdict }])))
   expect(health).toEqual(['this host cannot talk to b, c, d, e, f, g and 2 more inside the tunnel: see NOTE'])
 })
 

@@ -44,7 +44,7 @@ const SPEC: TunnelSpec = {
 }
 
 /** An entry as a test writes it: a flood entry by its destination, others with theirs, `fdb 02:… dst 10.0.0.2`, `neighbour 192.168.234.2 lladdr 02:…`. */
-export function entry(text: string): Entry {
+function entry(text: string): Entry {
   const [kind = '', place = '', , target = ''] = text.split(' ')
   if (kind === 'fdb') return { kind, mac: sure(parseMac(place)), underlay: ip(target) }
   if (kind === 'neighbour') return { kind, overlay: ip(place), mac: sure(parseMac(target)) }
