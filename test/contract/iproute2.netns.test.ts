@@ -16,10 +16,13 @@ import {
 import { iproute2Kernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ip as address, kernelContract, must, NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { kernelModel } from './kernel.model.ts'
 
 const run = promisify(execFile)
+const zero = '00:00:00:00:00:00'
 
 kernelContract('the real kernel', makeLab)
+kernelModel('the real kernel', makeLab, 8)
 
 describe('only the real kernel', () => {
   const kernel = iproute2Kernel()
@@ -33,10 +36,9 @@ describe('only the real kernel', () => {
     addresses: [],
     alias: 'vxmesh:12D3KooWcontract:16',
   }
-  const zero = '00:00:00:00:00:00'
   const flood = (underlay: IpAddress): Entry => ({ kind: 'flood', underlay })
   const read = async (): Promise<readonly IpAddress[]> =>
-    [...((await kernel.read(spec))?.entries.values() ?? [])].map(({ underlay }) => underlay)
+    [...((await kernel.read(spec))?.entries.values() ?? [])].flatMap((entry) => (entry.kind === 'neighbour' ? [] : [entry.underlay]))
   beforeEach(async () => (await makeLab()).close)
 
   test('keeps special entries, which are not seen, and lets plain ones be written beside them', async () => {
@@ -156,7 +158,23 @@ async function makeLab(): Promise<Lab> {
     plant: async (device, link) => ip(`link add name ${device} type ${kind(link)}`),
     append: async (device, underlay, port) =>
       bridge(`fdb append to 00:00:00:00:00:00 dst ${underlay} ${port === undefined ? '' : `port ${String(port)} `}dev ${device}`),
-    replace: async (device, mac, underlay) => bridge(`fdb replace ${mac} dst ${underlay} dev ${device}`),
+    write: async (device, entry) =>
+      entry.kind === 'neighbour'
+        ? ip(`neighbour replace ${entry.overlay} lladdr ${entry.mac} dev ${device} nud permanent`)
+        : bridge(`fdb ${entry.kind === 'fdb' ? `replace ${entry.mac}` : `append ${zero}`} dst ${entry.underlay} dev ${device}`),
+    erase: async (device, entry) => {
+      const gone =
+        entry.kind === 'neighbour'
+          ? ip(`neighbour delete ${entry.overlay} dev ${device}`)
+          : bridge(`fdb delete ${entry.kind === 'fdb' ? entry.mac : zero} dst ${entry.underlay} dev ${device}`)
+      await gone.catch(() => undefined)
+    },
+    readdress: async (device, mac) => ip(`link set dev ${device} address ${mac}`),
+    bridge: async (device, bridged) => {
+      if (!bridged) return ip(`link delete dev br0`)
+      await ip('link add name br0 type bridge')
+      await ip(`link set dev ${device} master br0`)
+    },
     remove: async (device, underlay) => bridge(`fdb del to 00:00:00:00:00:00 dst ${underlay} dev ${device}`),
     wipe: async (device) => bridge(`fdb del to 00:00:00:00:00:00 dev ${device}`),
     give: async (device, address) => ip(`address add ${address} dev ${device}`),
@@ -179,11 +197,12 @@ async function inspect(device: DeviceName): Promise<string | undefined> {
   const shown = await run('ip', ['-details', 'address', 'show', 'dev', device]).catch(() => undefined)
   if (shown === undefined) return undefined
   const { stdout } = await run('bridge', ['fdb', 'show', 'dev', device])
-  return `${shown.stdout}${stdout}`
+  const neighbours = await run('ip', ['neighbour', 'show', 'dev', device, 'nud', 'permanent'])
+  return `${shown.stdout}${stdout}${neighbours.stdout}`
 }
 
 async function close(): Promise<void> {
-  for (const device of ['provider0', 'provider1', 'under0', 'under1']) await ip(`link delete dev ${device}`).catch(() => undefined)
+  for (const device of ['provider0', 'provider1', 'under0', 'under1', 'br0']) await ip(`link delete dev ${device}`).catch(() => undefined)
 }
 
 async function ip(words: string): Promise<void> {

@@ -24,6 +24,7 @@ import {
   type TunnelSpec,
   type Vni,
 } from '@vxmesh/core'
+import { describeTarget } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
 
 /** A device somebody makes by hand; without `local` when that is undefined, on port 8472 as `dstport 0` makes it. */
@@ -40,15 +41,22 @@ export type Lab = {
   readonly kernel: Kernel
   plant(device: DeviceName, link: ByHand): Promise<void>
   append(device: DeviceName, underlay: IpAddress, port?: Port): Promise<void>
-  replace(device: DeviceName, mac: MacAddress, underlay: IpAddress): Promise<void>
+  /** An entry of any kind, in the place of what is there. */
+  write(device: DeviceName, entry: Entry): Promise<void>
+  /** Deletes an entry of any kind, which need not be there. */
+  erase(device: DeviceName, entry: Entry): Promise<void>
   remove(device: DeviceName, underlay: IpAddress): Promise<void>
   wipe(device: DeviceName): Promise<void>
   give(device: DeviceName, address: InterfaceAddress): Promise<void>
+  readdress(device: DeviceName, mac: MacAddress): Promise<void>
+  bridge(device: DeviceName, bridged: boolean): Promise<void>
   deleteDevice(device: DeviceName): Promise<void>
   takeDown(device: DeviceName): Promise<void>
   isUp(device: DeviceName): Promise<boolean>
   /** Everything that can be seen of the device, to compare before and after; undefined when there is none. */
   inspect(device: DeviceName): Promise<unknown>
+  /** The next changes that we ask for are refused, this many; only where that can be had. */
+  readonly refuse?: (count: number) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -90,6 +98,16 @@ const MAC = must(parseMac('02:00:00:00:00:05'))
 const toPort = (underlay: IpAddress, number: number): Entry => ({ kind: 'flood', underlay, port: port(number) })
 const forOne = (underlay: IpAddress, number: number): Entry => ({ kind: 'fdb', mac: MAC, underlay, port: port(number) })
 
+const fdb = (underlay: IpAddress): Entry => ({ kind: 'fdb', mac: MAC, underlay })
+const neighbour = (overlay: string, number: number): Entry => ({
+  kind: 'neighbour',
+  overlay: ip(overlay),
+  mac: must(parseMac(`02:00:00:00:00:0${String(number)}`)),
+})
+const [THERE, THERE_6] = [neighbour('192.168.234.2', 5), neighbour('fd00:234::2', 5)]
+const adds = (...entries: readonly Entry[]): readonly Operation[] => entries.map((entry) => ({ kind: 'add', entry }))
+const drops = (...entries: readonly Entry[]): readonly Operation[] => entries.map((entry) => ({ kind: 'remove', entry }))
+
 /** Runs the contract against kernels of one make. `make` is asked for a fresh host before every test. */
 export function kernelContract(name: string, make: () => Promise<Lab>): void {
   describe(`${name} keeps the contract: it`, () => {
@@ -115,8 +133,14 @@ export function kernelContract(name: string, make: () => Promise<Lab>): void {
     describe('writes entries', () => {
       writing(here)
     })
+    describe('writes neighbours', () => {
+      neighbours(here)
+    })
     describe('shows the traps of the kernel', () => {
       traps(here)
+    })
+    describe('shows the traps of neighbours', () => {
+      neighbourTraps(here)
     })
     describe('sees what others do', () => {
       watching(here)
@@ -135,11 +159,12 @@ function making(lab: () => Lab): void {
       mac: device.mac,
       mtu: 1450,
       up: true,
+      bridged: false,
       addresses: [OVERLAY],
       origin: 'made',
     })
     expect(await lab().isUp(provider0)).toBe(true)
-    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map() })
+    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map(), marked: new Set() })
   })
 
   test.each<[string, Partial<TunnelSpec>, Partial<Device>]>([
@@ -217,7 +242,7 @@ function adopting(lab: () => Lab): void {
     const device = await lab().kernel.establish(SPEC)
     expect(device).toMatchObject({ port: 8472, mtu: 1500, addresses: [OVERLAY], origin: 'adopted' })
     expect(await lab().isUp(provider0)).toBe(true)
-    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map([[slot(to(HOST_00)), to(HOST_00)]]) })
+    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map([[slot(to(HOST_00)), to(HOST_00)]]), marked: new Set() })
   })
 
   test('with the local address it has, when none was asked for', async () => {
@@ -397,9 +422,9 @@ function writing(lab: () => Lab): void {
       { kind: 'remove', entry: before },
     ]
     expect(await lab().kernel.attempt(provider0, [{ kind: 'add', entry: before }])).toEqual([])
-    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 192.168.226.5 port 8472'])
+    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 dst 192.168.226.5 port 8472'])
     expect(await lab().kernel.attempt(provider0, both)).toEqual([])
-    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 192.168.226.6 port 9000'])
+    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 dst 192.168.226.6 port 9000'])
     expect(await lab().kernel.attempt(provider0, [{ kind: 'remove', entry: after }])).toEqual([])
     expect(await lab().kernel.attempt(provider0, [{ kind: 'remove', entry: after }])).toEqual([])
     expect(await slots(lab())).toEqual([])
@@ -409,6 +434,129 @@ function writing(lab: () => Lab): void {
     await lab().deleteDevice(provider0)
     const reason = 'Cannot find device "provider0"'
     expect(await lab().kernel.attempt(provider0, [add(HOST_00), drop(HOST_01)])).toMatchObject([{ operation: add(HOST_00), reason }])
+  })
+}
+
+function neighbours(lab: () => Lab): void {
+  beforeEach(async () => {
+    await lab().kernel.establish(SPEC)
+  })
+
+  test('of both families, and knows them for ours', async () => {
+    expect(await lab().kernel.attempt(provider0, adds(THERE, THERE_6))).toEqual([])
+    expect(await slots(lab())).toEqual([
+      'neighbour 192.168.234.2 lladdr 02:00:00:00:00:05',
+      'neighbour fd00:234::2 lladdr 02:00:00:00:00:05',
+    ])
+    expect(await marks(lab())).toEqual(['neighbour 192.168.234.2', 'neighbour fd00:234::2'])
+    expect(await lab().kernel.attempt(provider0, drops(THERE, THERE_6))).toEqual([])
+    expect([await slots(lab()), await marks(lab())]).toEqual([[], []])
+  })
+
+  test('beside entries of all other kinds, in one attempt', async () => {
+    expect(await lab().kernel.attempt(provider0, adds(to(HOST_00), fdb(HOST_00), THERE))).toEqual([])
+    expect(await slots(lab())).toEqual([
+      'fdb 02:00:00:00:00:05 dst 192.168.226.5',
+      'flood 192.168.226.5',
+      'neighbour 192.168.234.2 lladdr 02:00:00:00:00:05',
+    ])
+    const next = neighbour('192.168.234.3', 6)
+    expect(await lab().kernel.attempt(provider0, [...adds(to(HOST_01), next), ...drops(THERE, fdb(HOST_00), to(HOST_00))])).toEqual([])
+    expect(await slots(lab())).toEqual(['flood 192.168.226.6', 'neighbour 192.168.234.3 lladdr 02:00:00:00:00:06'])
+  })
+
+  test('in the place of what is there, its own or not: it is ours then', async () => {
+    await lab().write(provider0, THERE)
+    expect([await slots(lab()), await marks(lab())]).toEqual([['neighbour 192.168.234.2 lladdr 02:00:00:00:00:05'], []])
+    const moved = neighbour('192.168.234.2', 6)
+    expect(await lab().kernel.attempt(provider0, [{ kind: 'replace', entry: moved, was: THERE }])).toEqual([])
+    expect([await slots(lab()), await marks(lab())]).toEqual([
+      ['neighbour 192.168.234.2 lladdr 02:00:00:00:00:06'],
+      ['neighbour 192.168.234.2'],
+    ])
+    expect(await lab().kernel.attempt(provider0, [{ kind: 'replace', entry: THERE, was: moved }])).toEqual([])
+    expect(await slots(lab())).toEqual(['neighbour 192.168.234.2 lladdr 02:00:00:00:00:05'])
+  })
+
+  test('all of them, though some to remove are gone', async () => {
+    const gone = ['192.168.234.7', 'fd00:234::7', '192.168.234.8'].map((address) => neighbour(address, 7))
+    const operations = [drops(gone[0]!), adds(THERE), drops(gone[1]!), adds(THERE_6), drops(gone[2]!), adds(fdb(HOST_00))].flat()
+    expect(await lab().kernel.attempt(provider0, operations)).toEqual([])
+    expect(await slots(lab())).toEqual([
+      'fdb 02:00:00:00:00:05 dst 192.168.226.5',
+      'neighbour 192.168.234.2 lladdr 02:00:00:00:00:05',
+      'neighbour fd00:234::2 lladdr 02:00:00:00:00:05',
+    ])
+  })
+
+  test('to a device that is down, which has them when it comes up', async () => {
+    await lab().takeDown(provider0)
+    expect(await lab().kernel.attempt(provider0, adds(THERE))).toEqual([])
+    await lab().kernel.establish(SPEC)
+    expect(await slots(lab())).toEqual(['neighbour 192.168.234.2 lladdr 02:00:00:00:00:05'])
+  })
+
+  test('none to a device that is gone, and says so', async () => {
+    await lab().deleteDevice(provider0)
+    const command = 'ip neighbour replace 192.168.234.2 lladdr 02:00:00:00:00:05 dev provider0 nud permanent protocol 118'
+    expect(await lab().kernel.attempt(provider0, [...adds(THERE), ...drops(THERE_6)])).toEqual([
+      { operation: { kind: 'add', entry: THERE }, command, reason: 'Cannot find device "provider0"' },
+    ])
+  })
+}
+
+function neighbourTraps(lab: () => Lab): void {
+  beforeEach(async () => {
+    await lab().kernel.establish({ ...SPEC, addresses: [OVERLAY, OVERLAY_6] })
+    await lab().kernel.attempt(provider0, adds(to(HOST_00), fdb(HOST_00), THERE, THERE_6))
+  })
+  const lasting = ['fdb 02:00:00:00:00:05 dst 192.168.226.5', 'flood 192.168.226.5']
+
+  test('a device that goes down keeps all entries but its neighbours', async () => {
+    await lab().takeDown(provider0)
+    expect([await slots(lab()), await marks(lab())]).toEqual([lasting, []])
+  })
+
+  test('a device that gets another MAC address keeps all entries but its neighbours', async () => {
+    await lab().readdress(provider0, must(parseMac('02:00:00:00:00:77')))
+    expect((await lab().kernel.read(SPEC))?.device.mac).toBe('02:00:00:00:00:77')
+    expect([await slots(lab()), await marks(lab())]).toEqual([lasting, []])
+  })
+
+  test('the neighbours of IPv4 go with its last address, those of IPv6 stay', async () => {
+    await lab().kernel.establish({ ...SPEC, addresses: [], formerAddresses: [OVERLAY, OVERLAY_6] })
+    expect(await slots(lab())).toEqual([...lasting, 'neighbour fd00:234::2 lladdr 02:00:00:00:00:05'])
+  })
+
+  test('neighbours outlive an address that is not the last', async () => {
+    const other = must(parseInterfaceAddress('10.1.1.1/24'))
+    await lab().kernel.establish({ ...SPEC, addresses: [other] })
+    await lab().kernel.establish({ ...SPEC, addresses: [other], formerAddresses: [OVERLAY] })
+    expect(await slots(lab())).toHaveLength(4)
+  })
+
+  test('a neighbour goes by its address, whatever MAC address was meant', async () => {
+    await lab().write(provider0, neighbour('192.168.234.2', 9))
+    expect(await lab().kernel.attempt(provider0, drops(THERE))).toEqual([])
+    expect(await slots(lab())).toEqual([...lasting, 'neighbour fd00:234::2 lladdr 02:00:00:00:00:05'])
+  })
+
+  test('a neighbour of ours that somebody replaces keeps our mark', async () => {
+    await lab().write(provider0, neighbour('192.168.234.2', 9))
+    expect(await slots(lab())).toContain('neighbour 192.168.234.2 lladdr 02:00:00:00:00:09')
+    expect(await marks(lab())).toEqual(['neighbour 192.168.234.2', 'neighbour fd00:234::2'])
+  })
+
+  test.each<[string, string]>([
+    ['our own address', '192.168.234.1'],
+    ['the unspecified address', '0.0.0.0'],
+    ['multicast', '224.0.0.1'],
+    ['the broadcast address of our network', '192.168.235.255'],
+    ['loopback', '127.0.0.1'],
+    ['an address outside of every network of ours', '198.51.100.1'],
+  ])('%s is accepted as a neighbour, so somebody else must refuse it', async (_name, address) => {
+    expect(await lab().kernel.attempt(provider0, adds(neighbour(address, 5)))).toEqual([])
+    expect(await slots(lab())).toContain(`neighbour ${address} lladdr 02:00:00:00:00:05`)
   })
 }
 
@@ -450,9 +598,9 @@ function traps(lab: () => Lab): void {
 
   test('a delete without a destination wipes those with other ports too, and leaves those for one device', async () => {
     await lab().append(provider0, HOST_00, port(8472))
-    await lab().replace(provider0, MAC, HOST_00)
+    await lab().write(provider0, fdb(HOST_00))
     await lab().wipe(provider0)
-    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 192.168.226.5'])
+    expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 dst 192.168.226.5'])
   })
 }
 
@@ -478,6 +626,32 @@ function watching(lab: () => Lab): void {
     expect(wakes).toBe(heard)
   })
 
+  test('wakes at a foreign neighbour', async () => {
+    await lab().kernel.establish(SPEC)
+    let wakes = 0
+    const watch = lab().kernel.watch(provider0, () => void wakes++)
+    let number = 0
+    await expect
+      .poll(
+        async () => {
+          await lab().write(provider0, neighbour('192.168.234.2', ++number % 10))
+          return wakes
+        },
+        { timeout: 5000 },
+      )
+      .toBeGreaterThan(0)
+    await watch.close()
+  })
+
+  test('sees that the device became a port of a bridge, and that it is none any more', async () => {
+    await lab().kernel.establish(SPEC)
+    const seen = async () => (await lab().kernel.read(SPEC))?.device.bridged
+    await lab().bridge(provider0, true)
+    expect(await seen()).toBe(true)
+    await lab().bridge(provider0, false)
+    expect(await seen()).toBe(false)
+  })
+
   test('wakes when the device comes and goes, though it has no entries', async () => {
     let wakes = 0
     const watch = lab().kernel.watch(provider0, () => void wakes++)
@@ -495,11 +669,18 @@ function watching(lab: () => Lab): void {
   })
 }
 
+/** What the device has, each entry as its place and, where that does not say it, where it leads. */
 async function slots(lab: Lab): Promise<readonly string[]> {
-  return [...((await lab.kernel.read(SPEC))?.entries.keys() ?? [])].toSorted()
+  return [...((await lab.kernel.read(SPEC))?.entries ?? [])]
+    .map(([place, entry]) => (entry.kind === 'flood' ? place : `${place} ${describeTarget(entry)}`))
+    .toSorted()
+}
+
+async function marks(lab: Lab): Promise<readonly string[]> {
+  return [...((await lab.kernel.read(SPEC))?.marked ?? [])].toSorted()
 }
 
 async function destinations(lab: Lab, device: DeviceName = provider0): Promise<readonly IpAddress[]> {
   const reading = await lab.kernel.read(device === provider0 ? SPEC : { ...SPEC, device })
-  return [...(reading?.entries.values() ?? [])].map(({ underlay }) => underlay).sort()
+  return [...(reading?.entries.values() ?? [])].flatMap((entry) => (entry.kind === 'neighbour' ? [] : [entry.underlay])).sort()
 }

@@ -1,7 +1,11 @@
 import { MemoryHost, memoryKernel, type PlantedLink } from '@vxmesh/kernel-adapter'
 import { kernelContract, NARROW, OTHER, port, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { kernelModel } from './kernel.model.ts'
 
-kernelContract('the fake kernel', async (): Promise<Lab> => {
+kernelContract('the fake kernel', makeLab)
+kernelModel('the fake kernel', makeLab, 500)
+
+async function makeLab(): Promise<Lab> {
   const host = new MemoryHost({
     addresses: [
       { address: UNDERLAY, interface: 'under0', mtu: 1500 },
@@ -14,7 +18,10 @@ kernelContract('the fake kernel', async (): Promise<Lab> => {
     kernel: memoryKernel(host),
     plant: async (device, link) => host.plant(device, planted(link)),
     append: async (device, underlay, other) => succeed(host.append(device, underlay, other)),
-    replace: async (device, mac, underlay) => succeed(host.replace(device, mac, underlay)),
+    write: async (device, entry) => succeed(host.write(device, entry)),
+    erase: async (device, entry) => void host.erase(device, entry),
+    readdress: async (device, mac) => host.readdress(device, mac),
+    bridge: async (device, bridged) => host.bridge(device, bridged),
     remove: async (device, underlay) => succeed(host.remove(device, underlay)),
     wipe: async (device) => succeed(host.remove(device)),
     give: async (device, address) => succeed(host.give(device, address)),
@@ -25,9 +32,10 @@ kernelContract('the fake kernel', async (): Promise<Lab> => {
       return link?.kind === 'vxlan' && link.up
     },
     inspect: async (device) => host.inspect(device),
+    refuse: async (count) => host.refuseWrites(count),
     close: async () => {},
   }
-})
+}
 
 function planted(link: ByHand): PlantedLink {
   if (link.kind === 'bridge') return { kind: 'other', what: 'bridge' }

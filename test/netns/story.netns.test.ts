@@ -37,11 +37,11 @@ test('three hosts that know one address find each other, and every pair can ping
   expect(header).toMatch(/^NAME +OVERLAY +UNDERLAY +STATE +SEEN +ENTRY +NOTE$/)
   expect(own).toMatch(/^bastion +192\.168\.234\.1 +192\.168\.226\.4 +self/)
   expect(rest[0]).toMatch(/^host-00 +192\.168\.234\.2 +192\.168\.226\.5 +alive +[0-9]+s +present$/)
-  expect(stdout).toContain('provider0 (vxlan id 16, port 4789, mtu 1450): 2 of 2 entries present')
+  expect(stdout).toContain('provider0 (vxlan id 16, port 4789, mtu 1450): 6 of 6 entries present')
   const report = await second.status()
   expect(report).toMatchObject({
     version: 1,
-    tunnels: [{ device: DEVICE, id: 16, entries: { wanted: 2, present: 2, foreign: 0 } }],
+    tunnels: [{ device: DEVICE, id: 16, entries: { wanted: 6, present: 6, foreign: 0 } }],
     health: [],
   })
   expect(await modeOf(bastion.control)).toBe('600')
@@ -147,7 +147,7 @@ test('devices made by the recipe are adopted with their port and addresses, and 
   })
   await until('and ping', async () => hand.pings('192.168.234.2'), { within: seconds(30) })
   const report = await hand.status()
-  expect(report.tunnels).toMatchObject([{ port: 8472, origin: 'adopted', entries: { wanted: 1, present: 1, foreign: 1 } }])
+  expect(report.tunnels).toMatchObject([{ port: 8472, origin: 'adopted', entries: { wanted: 3, present: 3, foreign: 1 } }])
   expect(report.members[0]).toMatchObject({ self: true, overlay: ['192.168.234.7/23'] })
 
   bastion.up('--seed', '192.168.226.5')

@@ -8,7 +8,16 @@
  *     cluster.run(seconds(2.5))
  *     expect(cluster.reaches('a')).toEqual(['10.0.0.2'])
  */
-import { milliseconds, seconds, type Duration, type Instant, type InterfaceAddress, type IpAddress, type Standing } from '@vxmesh/core'
+import {
+  milliseconds,
+  seconds,
+  type Duration,
+  type Entry,
+  type Instant,
+  type InterfaceAddress,
+  type IpAddress,
+  type Standing,
+} from '@vxmesh/core'
 import { COSTS, type Costs } from './attention.ts'
 import { Dice } from './dice.ts'
 import { Faults, NETWORK } from './faults.ts'
@@ -21,6 +30,14 @@ import { Schedule } from './schedule.ts'
 import { peerNamed, Seals } from './seals.ts'
 import { Trace } from './trace.ts'
 import { DEVICE, ip, overlayAddress, seedAt, type World } from './world.ts'
+
+/** What somebody does to a kernel behind its daemon's back. */
+type Tampering =
+  | { readonly add: string }
+  | { readonly remove: string }
+  | { readonly write: Entry }
+  | { readonly erase: Entry }
+  | 'remove all'
 
 export type ClusterOptions = {
   readonly seed: number
@@ -264,12 +281,14 @@ export class Cluster {
     this.#mending(NETWORK, 'heal', () => this.#network.heal())
   }
 
-  /** Somebody with `bridge fdb` at hand: adds an entry, or deletes one, or all. */
-  tamper(name: string, how: { readonly add: string } | { readonly remove: string } | 'remove all'): void {
+  /** Somebody with `bridge` and `ip` at hand: floods to an address, or no longer, or to nobody; writes an entry, or deletes one. */
+  tamper(name: string, how: Tampering): void {
     this.#striking(name, `tamper ${name} ${JSON.stringify(how)}`, () => {
       const { kernel } = this.host(name)
       if (how === 'remove all') kernel.remove(DEVICE)
       else if ('add' in how) kernel.append(DEVICE, ip(how.add))
+      else if ('write' in how) kernel.write(DEVICE, how.write)
+      else if ('erase' in how) kernel.erase(DEVICE, how.erase)
       else kernel.remove(DEVICE, ip(how.remove))
     })
   }
@@ -331,6 +350,12 @@ export class Cluster {
   /** The underlay addresses in a host's kernel, sorted. */
   reaches(name: string): readonly IpAddress[] {
     return [...(this.host(name).kernel.inspect(DEVICE)?.flood ?? [])].toSorted(byNumber)
+  }
+
+  /** All entries in a host's kernel, sorted by their places. */
+  entries(name: string): readonly Entry[] {
+    const entries = this.host(name).kernel.inspect(DEVICE)?.entries ?? []
+    return [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry)
   }
 
   /** What a member believes of the others. */

@@ -8,6 +8,7 @@ import {
   milliseconds,
   parseIncarnation,
   parseWallTime,
+  slot,
   unreachable,
   type Bytes,
   type Device,
@@ -98,7 +99,7 @@ export class Host implements Station {
   readonly clock: HostClock
   readonly disk = new Disk()
   life = 0
-  /** What its reconciler removed, of whatever. */
+  /** Whom its reconciler took out of the flood, for whatever reason. */
   readonly removals: { readonly at: Instant; readonly underlay: IpAddress }[] = []
   /** Every frame that arrives is shown here. */
   overheard: ((bytes: Bytes) => void) | undefined
@@ -383,8 +384,9 @@ export class Host implements Station {
     const refused = new Set(rejections.map(({ operation }) => operation))
     for (const operation of turn.operations) {
       const { kind, entry } = operation
-      this.#note(`${kind}s ${entry.underlay}${refused.has(operation) ? ': refused' : ''}`)
-      if (kind === 'remove' && !refused.has(operation)) this.removals.push({ at: schedule.now, underlay: entry.underlay })
+      this.#note(`${kind}s ${slot(entry)}${refused.has(operation) ? ': refused' : ''}`)
+      if (kind === 'remove' && entry.kind === 'flood' && !refused.has(operation))
+        this.removals.push({ at: schedule.now, underlay: entry.underlay })
     }
     if (written !== this.disk.known.written) this.#keep({ written })
     laws.applied(this, turn, { before, after: this.kernel.readNow(this.#machine.spec), refused })

@@ -1,7 +1,8 @@
 /** Stories of what members say about themselves: leaving, moving, losing what they knew, claiming the same. */
-import { milliseconds, seconds } from '@vxmesh/core'
+import { milliseconds, parseMac, seconds, type Entry, type IpAddress, type MacAddress } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { Cluster } from './cluster.ts'
+import { ip, trusted } from './world.ts'
 
 const A = '10.0.0.1'
 const B = '10.0.0.2'
@@ -152,6 +153,42 @@ describe('what others do to the kernel', () => {
     expect(cluster.reaches('a')).toEqual([B, C])
   })
 
+  test.each(['fdb', 'neighbour'] as const)('an entry of kind %s that somebody deletes or leads elsewhere is what it was again', (kind) => {
+    const cluster = new Cluster(['a', 'b', 'c'], { seed: 93, adopted: ['a'] })
+    cluster.run(seconds(5))
+    const before = cluster.entries('a')
+    expect(before.map((entry) => entry.kind)).toEqual(['fdb', 'fdb', 'flood', 'flood', 'neighbour', 'neighbour'])
+    const [one, other] = before.filter((entry) => entry.kind === kind)
+    const elsewhere =
+      one?.kind === 'fdb' ? { ...one, underlay: ip(STRANGER) } : one?.kind === 'neighbour' ? { ...one, mac: macOf(other) } : undefined
+    for (const how of [{ erase: one! }, { write: elsewhere! }]) {
+      cluster.tamper('a', how)
+      expect(cluster.entries('a')).not.toEqual(before)
+      cluster.run(milliseconds(50))
+      expect(cluster.entries('a')).toEqual(before)
+    }
+  })
+
+  test('on an adopted device, an fdb entry and a neighbour of somebody else stay for ever, and lead where they did', () => {
+    const cluster = new Cluster(['a', 'b', 'c'], { seed: 94, adopted: ['a'] })
+    cluster.run(seconds(5))
+    const [fdb, , , , neighbour] = cluster.entries('a')
+    cluster.leave('b')
+    cluster.leave('c')
+    cluster.run(seconds(5))
+    expect(cluster.entries('a')).toEqual([])
+    const foreign: readonly Entry[] = [
+      { kind: 'fdb', mac: macOf(fdb), underlay: ip(STRANGER) },
+      { kind: 'neighbour', overlay: overlayOf(neighbour), mac: trusted(parseMac('02:00:00:00:00:99')) },
+    ]
+    for (const write of foreign) cluster.tamper('a', { write })
+    for (const name of ['b', 'c']) cluster.start(name)
+    cluster.run(seconds(30))
+    expect(cluster.entries('a')).toHaveLength(6)
+    for (const entry of foreign) expect(cluster.entries('a')).toContainEqual(entry)
+    cluster.settle()
+  })
+
   test('on a device that we made, an entry that no member claims goes', () => {
     const cluster = new Cluster(['a', 'b', 'c'], { seed: 91 })
     cluster.run(seconds(5))
@@ -179,3 +216,13 @@ describe('what others do to the kernel', () => {
     expect(cluster.reaches('a')).toEqual([B, STRANGER])
   })
 })
+
+function macOf(entry: Entry | undefined): MacAddress {
+  if (entry === undefined || entry.kind === 'flood') throw new Error('no entry with a MAC address')
+  return entry.mac
+}
+
+function overlayOf(entry: Entry | undefined): IpAddress {
+  if (entry?.kind !== 'neighbour') throw new Error('no neighbour')
+  return entry.overlay
+}

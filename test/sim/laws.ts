@@ -4,6 +4,8 @@
  */
 import {
   elapsed,
+  holds,
+  hostOf,
   isForwarded,
   seconds,
   type Instant,
@@ -14,6 +16,7 @@ import {
   type Reading,
   type PeerId,
   type Slot,
+  type TunnelClaim,
 } from '@vxmesh/core'
 import { parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
@@ -189,60 +192,68 @@ export class Laws {
   planned(host: Host, { state, operations, reading, ours, hold }: Turn): void {
     if (operations.some(({ kind }) => kind === 'remove')) this.truth.witness()
     for (const { kind, entry } of operations) {
-      if (this.#clones.size > 0) this.#flap(host, this.#hosts.find((each) => each.has(entry.underlay))?.peer)
+      const place = slot(entry)
+      if (this.#clones.size > 0 && entry.kind === 'flood') this.#flap(host, this.#hosts.find((each) => each.has(entry.underlay))?.peer)
       const added = this.#added.get(host) ?? new Set()
-      if (kind === 'add') {
-        this.#mayAdd(host, state, entry)
-        this.#added.set(host, added.add(slot(entry)))
-      } else {
+      if (kind !== 'add') {
         const adopted = reading.device.origin === 'adopted'
-        if (adopted && !added.has(slot(entry))) this.broken(host, 'law 4', `removes ${entry.underlay}, which somebody else added`)
-        if (hold !== undefined) this.broken(host, 'law 4', `removes ${entry.underlay} although ${hold}`)
-        if (!ours.has(slot(entry)) || !reading.entries.has(slot(entry)))
-          this.broken(host, 'law 4', `removes ${entry.underlay}, which is foreign`)
+        if (adopted && !added.has(place)) this.broken(host, 'law 4', `${kind}s ${place}, which somebody else added`)
+        if (!ours.has(place) || !reading.entries.has(place)) this.broken(host, 'law 4', `${kind}s ${place}, which is foreign`)
+      }
+      if (kind === 'remove') {
+        if (hold !== undefined) this.broken(host, 'law 4', `removes ${place} although ${hold}`)
         this.#mayRemove(host, state, entry)
+      } else {
+        this.#mayWrite(host, state, entry)
+        this.#added.set(host, added.add(place))
       }
     }
   }
 
   /** Law 1. */
-  #mayAdd(host: Host, state: State, entry: Entry): void {
-    if (host.has(entry.underlay)) this.broken(host, 'law 1', `adds its own address ${entry.underlay}`)
+  #mayWrite(host: Host, state: State, entry: Entry): void {
+    const place = slot(entry)
+    const own =
+      entry.kind === 'neighbour'
+        ? state.content.tunnels.some(({ overlay }) => overlay.some((address) => hostOf(address) === entry.overlay))
+        : host.has(entry.underlay)
+    if (own) this.broken(host, 'law 1', `adds its own address: ${place}`)
     const claimed = state.view.some(
       ({ signed }, peer) =>
         peer !== host.peer &&
         this.#of().seals.sealed(peer, signed.hash) &&
-        signed.record.tunnels.some((tunnel) => tunnel.underlay === entry.underlay) &&
+        signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel)) &&
         isForwarded(state.standings.get(peer) ?? { state: 'left' }),
     )
-    if (!claimed) this.broken(host, 'law 1', `adds ${entry.underlay}, which no living member claims`)
+    if (!claimed) this.broken(host, 'law 1', `adds ${place}, which no living member claims`)
   }
 
   /** Law 3: see `truth.ts` for who is blameless. */
   #mayRemove(host: Host, state: State, entry: Entry): void {
+    const place = slot(entry)
     for (const [peer, { signed }] of state.view) {
-      const claims = signed.record.tunnels.some((tunnel) => tunnel.underlay === entry.underlay)
+      const claims = signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel))
       if (!claims || state.standings.get(peer)?.state !== 'dead') continue
       const subject = this.#hosts.find((each) => each.peer === peer)
       if (subject !== undefined && this.truth.isBlameless(subject, host)) {
         this.broken(
           host,
           'law 3',
-          `removes ${subject.name} (${entry.underlay}), which everybody else could hear for ${String(this.truth.bound / 1000)} s`,
+          `removes ${place} of ${subject.name}, which everybody else could hear for ${String(this.truth.bound / 1000)} s`,
         )
       }
     }
-    const stranger = this.#hosts.find((each) => each.address === entry.underlay && !state.view.has(each.peer))
+    const stranger = this.#hosts.find((each) => entry.kind !== 'neighbour' && each.address === entry.underlay && !state.view.has(each.peer))
     if (stranger !== undefined && this.truth.isBlameless(stranger, host))
-      this.broken(host, 'law 3', `removes ${stranger.name} (${entry.underlay}), of which it has not even heard`)
-    if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${entry.underlay} though it hears nobody`)
+      this.broken(host, 'law 3', `removes ${place} of ${stranger.name}, of which it has not even heard`)
+    if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${place} though it hears nobody`)
   }
 
   /** Laws 4 and 6: after a turn was carried out, but for what the kernel refused. */
   applied(host: Host, { desired, hold, reading, ours }: Turn, { before, after, refused }: Written): void {
     if (after === undefined) return this.broken(host, 'law 6', 'lost its device')
-    for (const place of before?.entries.keys() ?? []) {
-      if (!ours.has(place) && !after.entries.has(place)) this.broken(host, 'law 4', `removed ${place}, which is foreign`)
+    for (const [place, entry] of before?.entries ?? []) {
+      if (!ours.has(place) && !holds(after.entries, entry)) this.broken(host, 'law 4', `changed ${place}, which is foreign`)
     }
     // Somebody else wrote to the kernel while it took its time: the next turn sees that.
     if (!sameSlots(before?.entries, reading.entries)) return
@@ -270,7 +281,7 @@ export class Laws {
       if (turn !== undefined && turn.operations.length > 0)
         this.broken(host, 'law 5', `still has ${String(turn.operations.length)} operations to do`)
       const expected = running.filter((other) => other !== host).map((other) => other.address)
-      const held = new Set([...(turn?.desired.table.values() ?? [])].map((entry) => entry.underlay))
+      const held = new Set([...(turn?.desired.table.values() ?? [])].flatMap((entry) => (entry.kind === 'flood' ? [entry.underlay] : [])))
       const missing = expected.filter((address) => !held.has(address))
       if (missing.length > 0) this.broken(host, 'law 5', `does not want ${missing.join(', ')}`)
     }
@@ -285,6 +296,12 @@ export class Laws {
 
 function sameSlots(one: ReadonlyMap<Slot, unknown> | undefined, other: ReadonlyMap<Slot, unknown>): boolean {
   return one?.size === other.size && [...other.keys()].every((place) => one.has(place))
+}
+
+/** Whether an entry is what a claim calls for. */
+function isClaimed(entry: Entry, { underlay, mac, overlay }: TunnelClaim): boolean {
+  if (entry.kind === 'neighbour') return mac === entry.mac && overlay.some((address) => hostOf(address) === entry.overlay)
+  return underlay === entry.underlay && (entry.kind === 'flood' || mac === entry.mac)
 }
 
 function digest(state: State): string {

@@ -5,6 +5,7 @@ import {
   plan,
   removalHold,
   slot,
+  unmarked,
   type Desired,
   type Instant,
   type Operation,
@@ -47,14 +48,14 @@ export function decideTurn(
   const wanted = desired(state.view, state.standings, self, claim)
   const hold = removalHold(surroundings(state, self, now))
   const ours = ownEntries(reading, written)
-  const operations = plan(wanted.table, { entries: reading.entries, ours }, hold === undefined ? 'allowed' : 'held')
+  const operations = plan(wanted.table, { ...reading, ours }, hold === undefined ? 'allowed' : 'held')
   return { state, claim, desired: wanted, hold, reading, ours, operations }
 }
 
 /** Does what was planned. Returns what is written down as ours afterwards, and what the kernel refused. */
 export function carryOutTurn(machine: Machine, written: ReadonlySet<Slot>, { reading, operations }: Turn): Done {
   if (operations.length === 0) return { written, rejections: [] }
-  const added = operations.flatMap(({ kind, entry }) => (kind === 'add' ? [slot(entry)] : []))
+  const added = unmarked(operations).map(slot)
   const rejections = machine.write(operations)
   if (reading.device.origin === 'made') return { written, rejections }
   const present = machine.kernel.readNow(machine.spec)?.entries
@@ -67,7 +68,7 @@ type Done = { readonly written: ReadonlySet<Slot>; readonly rejections: readonly
 export function withdraw(kernel: MemoryHost, spec: TunnelSpec, written: ReadonlySet<Slot>): readonly Slot[] {
   const reading = kernel.readNow(spec)
   if (reading === undefined) return []
-  const operations = plan(new Map(), { entries: reading.entries, ours: ownEntries(reading, written) })
+  const operations = plan(new Map(), { ...reading, ours: ownEntries(reading, written) })
   kernel.attemptNow(spec.device, operations)
   return operations.map(({ entry }) => slot(entry))
 }

@@ -3,7 +3,7 @@ import { conflicts } from './claims.ts'
 import { claim, ip, letter, peer, signed, sure, viewOf, VNI } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
-import { instant, parseInterfaceAddress, parseVni, parseWallTime, type PeerId } from './values.ts'
+import { instant, parseInterfaceAddress, parseVni, parseWallTime, ZERO_MAC, type PeerId } from './values.ts'
 
 const at = (time: number) => ({ claimedAt: sure(parseWallTime(time)) })
 const overlay = (...addresses: readonly string[]) => ({ overlay: addresses.map((address) => sure(parseInterfaceAddress(address))) })
@@ -79,6 +79,14 @@ describe.each<[string, readonly Member[], readonly string[]]>([
       ['b', { mac: claim('x').mac, ...at(2) }],
     ],
     ['a has 02:00:00:00:00:78, not b'],
+  ],
+  [
+    'ports of bridges tell no MAC address, and share none',
+    [
+      ['a', { mac: ZERO_MAC }],
+      ['b', { mac: ZERO_MAC }],
+    ],
+    [],
   ],
   [
     'a loser holds nothing against a third',

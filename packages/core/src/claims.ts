@@ -7,7 +7,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { isForwarded, type Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
-import { hostOf, type PeerId, type Vni } from './values.ts'
+import { hostOf, isUnicast, type PeerId, type Vni } from './values.ts'
 import type { View } from './view.ts'
 
 /** A member's claim on one tunnel. */
@@ -48,7 +48,7 @@ function contested(all: readonly Claimant[]): Claimant[] {
 }
 
 function claimsOf({ overlay, mac }: TunnelClaim): readonly string[] {
-  return [...overlay.map(hostOf), mac]
+  return [...overlay.map(hostOf), ...(isUnicast(mac) ? [mac] : [])]
 }
 
 function precedence(a: Claimant, b: Claimant): number {

@@ -3,6 +3,7 @@ import { desired } from './desired.ts'
 import { claim, ip, letter, peer, signed, sure, viewOf } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
+import { slot } from './table.ts'
 import { instant, parseInterfaceAddress, parseMac, parsePort, parseVni, parseWallTime, type PeerId } from './values.ts'
 
 /** What member a programs for b. */
@@ -14,7 +15,7 @@ function verdictOnB(standing: Standing, theirs: Partial<TunnelClaim> | undefined
     [peer('b'), standing],
   ])
   const verdict = desired(view, standings, peer('a'), own).verdicts.get(peer('b'))
-  if (verdict?.kind === 'wanted') return verdict.entries[0]!.underlay
+  if (verdict?.kind === 'wanted') return slot(verdict.entries[0]!).replace('flood ', '')
   return verdict?.kind === 'refused' ? verdict.reason : `unwanted: ${verdict?.why ?? 'nobody'}`
 }
 
@@ -70,28 +71,63 @@ describe('a lost claim', () => {
   })
 })
 
-describe('a member on another port', () => {
-  const there = { port: sure(parsePort(8472)) }
-  const slotsOf = (theirs: Partial<TunnelClaim>) => {
-    const view = viewOf([signed('a', 1), signed('b', 1, { tunnels: [claim('b', theirs)] })])
-    const standings = new Map<PeerId, Standing>(['a', 'b'].map((of) => [peer(of), alive]))
-    return [...desired(view, standings, peer('a'), claim('a')).table.keys()]
-  }
-
-  test('is sent to on that port, and so is what is for its device, which would be learned with ours', () => {
-    expect(slotsOf(there)).toEqual(['flood 10.0.0.98 port 8472', 'fdb 02:00:00:00:00:62 10.0.0.98 port 8472'])
+/** What member a writes for b, each as its place and where it leads. */
+function entriesForB(theirs: Partial<TunnelClaim>, ours: Partial<TunnelClaim> = {}): readonly string[] {
+  const own = claim('a', ours)
+  const view = viewOf([signed('a', 1, { tunnels: [own] }), signed('b', 1, { tunnels: [claim('b', theirs)] })])
+  const standings = new Map<PeerId, Standing>(['a', 'b'].map((of) => [peer(of), alive]))
+  return [...desired(view, standings, peer('a'), own).table.values()].map((entry) => {
+    if (entry.kind === 'neighbour') return `${slot(entry)} is ${entry.mac}`
+    const port = entry.port === undefined ? '' : ` port ${String(entry.port)}`
+    return entry.kind === 'flood' ? slot(entry) : `${slot(entry)} to ${entry.underlay}${port}`
   })
+}
 
-  test.each(['00:00:00:00:00:00', '01:00:5e:00:00:01', 'ff:ff:ff:ff:ff:ff'])('that says its device is %s gets no entry for that', (mac) => {
-    expect(slotsOf({ ...there, mac: sure(parseMac(mac)) })).toEqual(['flood 10.0.0.98 port 8472'])
+const FLOOD = 'flood 10.0.0.98'
+const FDB = 'fdb 02:00:00:00:00:62 to 10.0.0.98'
+const addresses = (...texts: readonly string[]) => ({ overlay: texts.map((text) => sure(parseInterfaceAddress(text))) })
+const mac = (text: string) => ({ mac: sure(parseMac(text)) })
+
+describe('a member gets', () => {
+  test.each<[string, Partial<TunnelClaim>, Partial<TunnelClaim>, readonly string[]]>([
+    ['all three kinds of entry', {}, {}, [FLOOD, FDB, 'neighbour 192.168.234.98 is 02:00:00:00:00:62']],
+    [
+      'a neighbour for each of its addresses, of both families where we have both, once each',
+      addresses('192.168.234.9/23', 'fd00::9/64', '192.168.234.9/24', 'fe80::9/64'),
+      addresses('192.168.234.97/23', 'fd00::1/64'),
+      [FLOOD, FDB, ...['192.168.234.9', 'fd00::9', 'fe80::9'].map((each) => `neighbour ${each} is 02:00:00:00:00:62`)],
+    ],
+    ['none for an address of a family that we have no address of', addresses('fd00::9/64'), {}, [FLOOD, FDB]],
+    ['none where we have no address at all', {}, { overlay: [] }, [FLOOD, FDB]],
+    ["none for an address that is nobody's", addresses('224.0.0.1/4', '255.255.255.255/8', '127.0.0.1/8', '0.0.0.1/8'), {}, [FLOOD, FDB]],
+    ['none for the broadcast address of its network', addresses('192.168.234.255/24'), {}, [FLOOD, FDB]],
+    ['none for the broadcast address of ours', addresses('192.168.235.255/22'), {}, [FLOOD, FDB]],
+    ['the flood entry alone, when it is a port of a bridge and tells no MAC address', mac('00:00:00:00:00:00'), {}, [FLOOD]],
+    ["the flood entry alone, when its MAC address is a group's", mac('01:00:5e:00:00:01'), {}, [FLOOD]],
+    ["the flood entry alone, when its MAC address is everybody's", mac('ff:ff:ff:ff:ff:ff'), {}, [FLOOD]],
+    [
+      'its port, where that is not ours',
+      { port: sure(parsePort(8472)) },
+      {},
+      [`${FLOOD} port 8472`, `${FDB} port 8472`, 'neighbour 192.168.234.98 is 02:00:00:00:00:62'],
+    ],
+  ])('%s', (_name, theirs, ours, expected) => {
+    expect(entriesForB(theirs, ours)).toEqual(expected)
   })
 })
 
-test('the table holds one entry for each member that is wanted, and none for ourselves', () => {
+test('the table holds the entries of each member that is wanted, and none for ourselves', () => {
   const members = ['a', 'b', 'c', 'd']
   const view = viewOf(members.map((of) => signed(of, 1)))
   const standings = new Map<PeerId, Standing>(members.map((of) => [peer(of), of === 'c' ? { state: 'left' } : alive]))
   const { table, verdicts } = desired(view, standings, peer('a'), claim('a'))
-  expect([...table.keys()].toSorted()).toEqual(['flood 10.0.0.100', 'flood 10.0.0.98'])
+  expect([...table.keys()].toSorted()).toEqual([
+    'fdb 02:00:00:00:00:62',
+    'fdb 02:00:00:00:00:64',
+    'flood 10.0.0.100',
+    'flood 10.0.0.98',
+    'neighbour 192.168.234.100',
+    'neighbour 192.168.234.98',
+  ])
   expect([...verdicts.keys()].map(letter).toSorted()).toEqual(['b', 'c', 'd'])
 })

@@ -2,7 +2,7 @@ import { conflicts, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
 import { table, type Entry, type Table } from './table.ts'
-import { addressRange, contains, family, isUnicast, type PeerId } from './values.ts'
+import { addressRange, contains, family, hostless, hostOf, isUnicast, type InterfaceAddress, type PeerId } from './values.ts'
 import type { View } from './view.ts'
 
 /** Whether a member has entries, and if not, why not. */
@@ -41,31 +41,51 @@ function verdict(standing: Standing, claim: TunnelClaim | undefined, own: Tunnel
   if (!isForwarded(standing)) return { kind: 'unwanted', why: 'gone' }
   if (claim === undefined) return { kind: 'unwanted', why: 'elsewhere' }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
-  return verdictOnClaim(claim, own)
+  return judged(claim, own)
 }
 
-/** Claims are immutable, so what one comes to beside our own stays true; the memo dies with either of them. */
-const considered = new WeakMap<TunnelClaim, WeakMap<TunnelClaim, Verdict>>()
+/** Claims never change, and looking into addresses takes a while: each is judged once for each of ours. */
+const judgements = new WeakMap<TunnelClaim, WeakMap<TunnelClaim, Verdict>>()
 
-function verdictOnClaim(claim: TunnelClaim, own: TunnelClaim): Verdict {
-  const memo = considered.get(own) ?? new WeakMap<TunnelClaim, Verdict>()
-  considered.set(own, memo)
-  const known = memo.get(claim)
+function judged(claim: TunnelClaim, own: TunnelClaim): Verdict {
+  const ours = judgements.get(own) ?? new WeakMap<TunnelClaim, Verdict>()
+  judgements.set(own, ours)
+  const known = ours.get(claim)
   if (known !== undefined) return known
   const reason = objection(claim, own)
-  const made: Verdict = reason === undefined ? { kind: 'wanted', entries: entriesFor(claim, own) } : { kind: 'refused', reason }
-  memo.set(claim, made)
-  return made
+  const judgement: Verdict = reason === undefined ? { kind: 'wanted', entries: entriesFor(claim, own) } : { kind: 'refused', reason }
+  ours.set(claim, judgement)
+  return judgement
 }
 
 /**
- * The device learns by itself which MAC address is where, but believes everybody to be on its own port: packets for a
- * member on another one would go astray as soon as it was heard, so that one is told by an fdb entry.
+ * What is sent to everybody goes to the member, and what is for its device, whose addresses need not be asked for. Of a
+ * device that is a port of a bridge no MAC address is told: who is behind it is learned. The port is named where it is not
+ * ours, which is what the kernel takes for everybody's.
  */
-function entriesFor({ underlay, port, mac }: TunnelClaim, own: TunnelClaim): readonly Entry[] {
-  if (port === own.port) return [{ kind: 'flood', underlay }]
-  const flood: Entry = { kind: 'flood', underlay, port }
-  return isUnicast(mac) ? [flood, { kind: 'fdb', mac, underlay, port }] : [flood]
+function entriesFor({ underlay, port, mac, overlay }: TunnelClaim, own: TunnelClaim): readonly Entry[] {
+  const destination = port === own.port ? { underlay } : { underlay, port }
+  const flood: Entry = { kind: 'flood', ...destination }
+  if (!isUnicast(mac) || mac === own.mac) return [flood]
+  const addresses = new Set(overlay.filter((address) => isNeighbour(address, own)).map(hostOf))
+  return [flood, { kind: 'fdb', mac, ...destination }, ...[...addresses].map((each): Entry => ({ kind: 'neighbour', overlay: each, mac }))]
+}
+
+/**
+ * Whether an address inside the tunnel may be a neighbour. The kernel takes any, our own, multicast and the broadcast
+ * address of our network included, and would send there what is meant for all. Without an address of its family on our
+ * device there is nothing to send from.
+ */
+function isNeighbour(address: InterfaceAddress, own: TunnelClaim): boolean {
+  const host = hostOf(address)
+  const range = addressRange(host)
+  const [networks, hosts] = [[address, ...own.overlay], own.overlay.map(hostOf)]
+  return (
+    (range === 'usable' || range === 'link-local') &&
+    !networks.some((network) => hostless(address, network) !== undefined) &&
+    !hosts.includes(host) &&
+    hosts.some((each) => family(each) === family(host))
+  )
 }
 
 /**

@@ -1,15 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import { plan, type Operation } from './plan.ts'
+import { obstacles, plan, type Operation } from './plan.ts'
 import { claim, ip, sure } from './samples.ts'
 import { parsePort } from './values.ts'
 import { slot, table, type Entry, type Slot, type Table } from './table.ts'
 
-const entries = [1, 2, 3].map((number): Entry => ({ kind: 'flood', underlay: ip(`10.0.0.${String(number)}`) }))
+const flood = (number: number) => ({ kind: 'flood', underlay: ip(`10.0.0.${String(number)}`) }) as const
+const entries = [1, 2, 3].map(flood)
 const [one, two] = entries
+const fdb = (of: string, number: number): Entry => ({ kind: 'fdb', mac: claim(of).mac, underlay: ip(`10.0.0.${String(number)}`) })
+const neighbour = (number: number, of: string): Entry => ({
+  kind: 'neighbour',
+  overlay: ip(`192.168.234.${String(number)}`),
+  mac: claim(of).mac,
+})
 const tableOf = (some: readonly (Entry | undefined)[]): Table => table(some.filter((entry) => entry !== undefined))
 
 function show(operations: readonly Operation[]): readonly string[] {
-  return operations.map(({ kind, entry }) => `${kind} ${entry.underlay}`)
+  return operations.map(({ kind, entry }) => `${kind} ${slot(entry).replace(/^flood /, '')}`)
 }
 
 test.each<[string, readonly (Entry | undefined)[], readonly (Entry | undefined)[], readonly string[]]>([
@@ -33,19 +40,41 @@ test('a foreign entry satisfies what is desired and is never removed', () => {
   expect(plan(tableOf([one]), { entries: present, ours: new Set() })).toEqual([])
 })
 
-describe('an fdb entry', () => {
-  const mac = claim('b').mac
-  const to = (number: number): Entry => ({ kind: 'fdb', mac, underlay: ip(`10.0.0.${String(number)}`) })
-  const planned = (ours: readonly Entry[]) =>
-    plan(table([to(1)]), { entries: table([to(2)]), ours: new Set(ours.map(slot)) }).map(({ kind, entry }) => `${kind} ${slot(entry)}`)
+describe.each<[string, Entry, Entry, string]>([
+  ['an fdb entry', fdb('b', 1), fdb('b', 2), 'fdb 02:00:00:00:00:62'],
+  ['a neighbour', neighbour(2, 'b'), neighbour(2, 'c'), 'neighbour 192.168.234.2'],
+])('%s', (_name, wanted, found, place) => {
+  const actual = (ours: readonly Entry[]) => ({ entries: table([found]), ours: new Set(ours.map(slot)) })
 
-  test('of ours is moved: the new one is written first, the old one is gone by then', () => {
-    expect(planned([to(2)])).toEqual(['add fdb 02:00:00:00:00:62 10.0.0.1', 'remove fdb 02:00:00:00:00:62 10.0.0.2'])
+  test('of ours that leads elsewhere is replaced, and gives way at once', () => {
+    expect(plan(table([wanted]), actual([found]))).toEqual([{ kind: 'replace', entry: wanted, was: found }])
+    expect(plan(table([wanted]), actual([found]), 'held')).toEqual([{ kind: 'replace', entry: wanted, was: found }])
+    expect(obstacles(table([wanted]), actual([found]))).toEqual([])
+    expect(place).toBe(slot(wanted))
   })
 
-  test('of somebody else for the same MAC address is left to lead where it does', () => {
-    expect(planned([])).toEqual([])
+  test('of somebody else in the same place is left to lead where it does, and is in the way', () => {
+    expect(plan(table([wanted]), actual([]))).toEqual([])
+    expect(obstacles(table([wanted]), actual([]))).toEqual([{ wanted, found }])
   })
+
+  test('of somebody else that is the wanted one is as good as ours, and stays when it is no longer wanted', () => {
+    const same = { entries: table([wanted]), ours: new Set<Slot>() }
+    expect([plan(table([wanted]), same), obstacles(table([wanted]), same), plan(table([]), same)]).toEqual([[], [], []])
+  })
+})
+
+test('everything is written in the order in which packets will need it, and removed in the reverse', () => {
+  const member = (of: string, number: number) => [neighbour(number, of), fdb(of, number), flood(number)]
+  const present = tableOf(member('c', 3))
+  expect(show(plan(tableOf(member('b', 2)), { entries: present, ours: new Set(present.keys()) }))).toEqual([
+    'add 10.0.0.2',
+    'add fdb 02:00:00:00:00:62',
+    'add neighbour 192.168.234.2',
+    'remove neighbour 192.168.234.3',
+    'remove fdb 02:00:00:00:00:63',
+    'remove 10.0.0.3',
+  ])
 })
 
 test('two ports at one address are two places, and a change of port puts the new one first', () => {
@@ -68,8 +97,8 @@ function subsets<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
 function apply(actual: Table, operations: readonly Operation[]): Table {
   const after = new Map(actual)
   for (const { kind, entry } of operations) {
-    if (kind === 'add') after.set(slot(entry), entry)
-    else after.delete(slot(entry))
+    if (kind === 'remove') after.delete(slot(entry))
+    else after.set(slot(entry), entry)
   }
   return after
 }

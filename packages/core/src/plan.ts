@@ -1,27 +1,42 @@
-import type { Entry, Slot, Table } from './table.ts'
+import { KINDS, sameEntry, type Entry, type Slot, type Table } from './table.ts'
 
-/** One change to the kernel. */
-export type Operation = { readonly kind: 'add' | 'remove'; readonly entry: Entry }
+/** One change to the kernel. A replacement is one where the place is taken: what is there gives way at once. */
+export type Operation =
+  | { readonly kind: 'add'; readonly entry: Entry }
+  | { readonly kind: 'remove'; readonly entry: Entry }
+  | { readonly kind: 'replace'; readonly entry: Entry; readonly was: Entry }
 
-/** The entries a device has, just read, and which of them are ours to remove. */
+/** The entries a device has, just read, and which of them are ours to change. */
 export type Actual = { readonly entries: Table; readonly ours: ReadonlySet<Slot> }
 
 /**
- * The operations that turn `actual` into `desired`, in the order they must be applied: additions before removals, so
- * that nobody is unreachable while a member moves. A foreign entry satisfies what is desired and is never removed.
- * An empty plan means the kernel has converged. With `removals` held, nothing is taken away.
- *
- * A MAC address has one destination, and the kernel moves it at once when another is written: so the addition of an fdb
- * entry is a move, the removal that follows it does nothing, and one that a foreign entry has is not ours to move.
+ * The operations that turn `actual` into `desired`, in the order they must be applied: additions and replacements before
+ * removals, so that nobody is unreachable while a member moves. A foreign entry is never changed, whether it is what is
+ * desired of its place or in the way of it. An empty plan means the kernel has converged. With `removals` held, nothing is
+ * taken away.
  */
 export function plan(desired: Table, actual: Actual, removals: 'allowed' | 'held' = 'allowed'): readonly Operation[] {
-  const foreign = new Set(
-    [...actual.entries].flatMap(([place, entry]) => (actual.ours.has(place) || entry.kind !== 'fdb' ? [] : [entry.mac])),
-  )
-  const additions = [...desired].filter(([place, entry]) => !actual.entries.has(place) && !(entry.kind === 'fdb' && foreign.has(entry.mac)))
+  const written = [...desired].flatMap(([place, entry]): Operation[] => {
+    const was = actual.entries.get(place)
+    if (was === undefined) return [{ kind: 'add', entry }]
+    return sameEntry(was, entry) || !actual.ours.has(place) ? [] : [{ kind: 'replace', entry, was }]
+  })
   const surplus = [...actual.entries].filter(([place]) => actual.ours.has(place) && !desired.has(place))
   return [
-    ...additions.map(([, entry]): Operation => ({ kind: 'add', entry })),
-    ...(removals === 'held' ? [] : surplus.map(([, entry]): Operation => ({ kind: 'remove', entry }))),
+    ...KINDS.flatMap((kind) => written.filter(({ entry }) => entry.kind === kind)),
+    ...(removals === 'held' ? [] : KINDS.toReversed().flatMap((kind) => surplus.filter(([, entry]) => entry.kind === kind))).map(
+      ([, entry]): Operation => ({ kind: 'remove', entry }),
+    ),
   ]
+}
+
+/** A foreign entry in a place where another is wanted. */
+export type Obstacle = { readonly wanted: Entry; readonly found: Entry }
+
+/** What is in the way of what is desired, and not ours to change. */
+export function obstacles(desired: Table, { entries, ours }: Actual): readonly Obstacle[] {
+  return [...desired].flatMap(([place, wanted]): Obstacle[] => {
+    const found = entries.get(place)
+    return found === undefined || ours.has(place) || sameEntry(found, wanted) ? [] : [{ wanted, found }]
+  })
 }

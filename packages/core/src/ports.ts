@@ -54,13 +54,20 @@ export type Device = {
   readonly mtu: number
   /** Administratively up: not whether a packet would pass. */
   readonly up: boolean
+  /** It is a port of a bridge, or the like: what is behind it has other MAC addresses than its own. */
+  readonly bridged: boolean
   readonly addresses: readonly InterfaceAddress[]
   /** Made by a daemon of this mesh, or by somebody else and adopted. */
   readonly origin: 'made' | 'adopted'
 }
 
 /** A device and the entries on it, just read. */
-export type Reading = { readonly device: Device; readonly entries: Table }
+export type Reading = {
+  readonly device: Device
+  readonly entries: Table
+  /** The places whose entries carry our mark: a daemon wrote them, of whatever life. */
+  readonly marked: ReadonlySet<Slot>
+}
 
 /** What came of an operation that the kernel did not take: the command in the tool's words, and its answer. */
 export type Rejection = { readonly operation: Operation; readonly command: string; readonly reason: string }
@@ -85,9 +92,4 @@ export interface Kernel {
 
 export interface Watch {
   close(): Promise<void>
-}
-
-/** Which of the entries read are ours to remove: all on a device we made, those written down on one we adopted. */
-export function ownEntries(reading: Reading, written: ReadonlySet<Slot>): ReadonlySet<Slot> {
-  return reading.device.origin === 'made' ? new Set(reading.entries.keys()) : written
 }

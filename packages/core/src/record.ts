@@ -20,7 +20,7 @@ export type TunnelClaim = {
   readonly underlay: IpAddress
   /** The UDP port the member's device really uses, read from its kernel. */
   readonly port: Port
-  /** The MAC address of the member's device. */
+  /** The MAC address of the member's device; zero where it is a port of a bridge, since others speak through it. */
   readonly mac: MacAddress
   /** The addresses on the member's device, inside the tunnel. */
   readonly overlay: readonly InterfaceAddress[]

@@ -8,21 +8,50 @@ type Destination = { readonly underlay: IpAddress; readonly port?: Port | undefi
 
 /**
  * One line we own in the kernel. A flood entry sends everything without a better destination (broadcast, unknown
- * addresses) to one member: the zero MAC of `bridge fdb`. An fdb entry sends what is for one MAC address.
+ * addresses) to one member: the zero MAC of `bridge fdb`. An fdb entry sends what is for one MAC address. A neighbour
+ * says which MAC address an address inside the tunnel has, so that nobody need ask by ARP.
  */
-export type Entry = (Destination & { readonly kind: 'flood' }) | (Destination & { readonly kind: 'fdb'; readonly mac: MacAddress })
+export type Entry =
+  | (Destination & { readonly kind: 'flood' })
+  | (Destination & { readonly kind: 'fdb'; readonly mac: MacAddress })
+  | { readonly kind: 'neighbour'; readonly overlay: IpAddress; readonly mac: MacAddress }
 
-/** The place an entry occupies in the kernel, its destination included: `flood 192.0.2.1 port 8472`. */
+/** In the order in which they are written: a neighbour makes the kernel send to its MAC address, which has its way by then. */
+export const KINDS = ['flood', 'fdb', 'neighbour'] as const satisfies readonly Entry['kind'][]
+
+/**
+ * The place an entry occupies in the kernel: `flood 192.0.2.1 port 8472`, `fdb 02:00:00:00:00:05`, `neighbour 192.168.234.2`.
+ * Everybody may be flooded to, but a MAC address has one destination and an address one MAC address.
+ */
 export type Slot = string
 
 /** All the entries of one device, by slot. */
 export type Table = ReadonlyMap<Slot, Entry>
 
 export function slot(entry: Entry): Slot {
-  const what = entry.kind === 'flood' ? 'flood' : `fdb ${entry.mac}`
-  return `${what} ${entry.underlay}${entry.port === undefined ? '' : ` port ${String(entry.port)}`}`
+  if (entry.kind === 'flood') return `flood ${destination(entry)}`
+  return entry.kind === 'fdb' ? `fdb ${entry.mac}` : `neighbour ${entry.overlay}`
+}
+
+/** Whether two entries are one: the same place, leading to the same. */
+export function sameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return slot(a) === slot(b) && target(a) === target(b)
+}
+
+/** Whether a table has exactly this entry. */
+export function holds(entries: Table | undefined, entry: Entry): boolean {
+  return sameEntry(entries?.get(slot(entry)), entry)
 }
 
 export function table(entries: Iterable<Entry>): Table {
   return new Map([...entries].map((entry) => [slot(entry), entry]))
+}
+
+function target(entry: Entry): string {
+  return entry.kind === 'neighbour' ? entry.mac : destination(entry)
+}
+
+function destination({ underlay, port }: Destination): string {
+  return port === undefined ? underlay : `${underlay} port ${String(port)}`
 }

@@ -191,12 +191,13 @@ export function contains(network: InterfaceAddress, address: IpAddress): boolean
   return ipaddr.parse(address).match(base, bits)
 }
 
-/** What an IPv4 address is to its network when no host may have it. Networks of two addresses or one have no such (RFC 3021). */
-export function hostless(address: InterfaceAddress): 'network' | 'broadcast' | undefined {
-  const [host, bits] = ipaddr.parseCIDR(address)
-  if (host.kind() === 'ipv6' || bits >= 31) return undefined
-  if (host.toString() === ipaddr.IPv4.networkAddressFromCIDR(address).toString()) return 'network'
-  return host.toString() === ipaddr.IPv4.broadcastAddressFromCIDR(address).toString() ? 'broadcast' : undefined
+/** What an IPv4 address is to a network, its own unless told, when no host may have it. Networks of two addresses or one have no such (RFC 3021). */
+export function hostless(address: InterfaceAddress, network = address): 'network' | 'broadcast' | undefined {
+  const [base, bits] = ipaddr.parseCIDR(network)
+  if (base.kind() === 'ipv6' || bits >= 31) return undefined
+  const host: string = hostOf(address)
+  if (host === ipaddr.IPv4.networkAddressFromCIDR(network).toString()) return 'network'
+  return host === ipaddr.IPv4.broadcastAddressFromCIDR(network).toString() ? 'broadcast' : undefined
 }
 
 /** What a packet cannot simply be sent to, in the words of the IANA special-purpose registries. */

@@ -20,6 +20,8 @@ const member = z.object({
   note: z.string().nullable(),
 })
 
+const count = z.object({ wanted: z.number(), present: z.number() }).readonly()
+
 const tunnel = z.object({
   device: z.string(),
   mode: z.literal('vxlan'),
@@ -31,7 +33,15 @@ const tunnel = z.object({
   /** Made by a daemon, or by somebody else and adopted; null while there is no such device. */
   origin: z.enum(['made', 'adopted']).nullable(),
   /** `foreign`: entries that are not ours. */
-  entries: z.object({ wanted: z.number(), present: z.number(), foreign: z.number() }).readonly(),
+  entries: z
+    .object({
+      wanted: z.number(),
+      present: z.number(),
+      foreign: z.number(),
+      /** Wanted and present, by kind; daemons of before do not tell. */
+      kinds: z.object({ flood: count, fdb: count, neighbour: count }).readonly().optional(),
+    })
+    .readonly(),
   /** How often entries were put right that somebody else had changed. */
   repairs: z.number(),
 })

@@ -3,6 +3,7 @@ import {
   desired,
   milliseconds,
   removalHold,
+  ZERO_MAC,
   type Device,
   type Kernel,
   type MemberRecord,
@@ -164,9 +165,10 @@ function listener(log: Log, warn: Once, store: Store, changed: () => void): Mesh
   }
 }
 
-/** What we claim, from the device as it is. */
+/** What we claim, from the device as it is. What is behind a bridge speaks with other MAC addresses: none is claimed. */
 function claimOf(device: Device, store: Store): TunnelClaim {
-  const { id, local: underlay, port, mac, mtu, addresses: overlay } = device
+  const { id, local: underlay, port, mtu, addresses: overlay } = device
+  const mac = device.bridged ? ZERO_MAC : device.mac
   return { mode: 'vxlan', id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(id, overlay, wallClock()) }
 }
 

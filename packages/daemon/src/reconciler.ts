@@ -7,22 +7,30 @@ import {
   BURST,
   elapsed,
   HELD_PAUSE,
+  holds,
+  obstacles,
+  orphans,
   ownEntries,
   pauseAfter,
   plan,
+  reclaimed,
   restAfter,
   slot,
+  unmarked,
+  unreachable,
   type Desired,
   type Device,
   type Duration,
   type Kernel,
+  type Obstacle,
   type Operation,
   type Reading,
   type Rejection,
   type Slot,
+  type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { describe } from '@vxmesh/kernel-adapter'
+import { describe, describeTarget } from '@vxmesh/kernel-adapter'
 import { monotonicClock as clock } from './clock.ts'
 import { establish } from './establish.ts'
 import type { Log } from './log.ts'
@@ -49,6 +57,8 @@ export type Picture = {
   readonly reading: Reading | undefined
   /** Entries on the device that are not ours. */
   readonly foreign: number
+  /** Those of them that are where another is wanted. */
+  readonly obstacles: readonly Obstacle[]
   readonly decision: Decision
   readonly rejections: readonly Rejection[]
   /** How often an entry, or the device with all of them, was put right though the members had not changed. */
@@ -72,6 +82,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let repairs = 0
   let failures = 0
   let last: Outcome | undefined
+  let orphaned: Table | undefined
   let stopped = false
   let missing = false
   let timer: NodeJS.Timeout | undefined
@@ -151,14 +162,18 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     device = reading.device
     options.notice(device)
     const { desired, hold } = options.decide()
-    const actual = { entries: reading.entries, ours: ownEntries(reading, store.written(spec.device)) }
+    orphaned ??= orphans(reading, store.hasNotes(spec.device))
+    store.noteWritten(spec.device, reclaimed(orphaned, reading, desired.table))
+    const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
     const all = plan(desired.table, actual)
     const operations = hold === undefined ? all : plan(desired.table, actual, 'held')
     const before = last
     await attempt(reading, operations, (operation) => isDrift(operation, before))
     const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
-    last = { desired: desired.table, undone: new Set(all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))) }
+    const barred = obstacles(desired.table, actual).map(({ wanted }) => slot(wanted))
+    const left = all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))
+    last = { desired: desired.table, undone: new Set([...barred, ...left]) }
     return hold !== undefined
   }
 
@@ -185,8 +200,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     }
     // On an adopted device the note comes first: an entry that is noted and missing is harmless, the reverse is an orphan.
     const adopted = reading.device.origin === 'adopted'
-    const added = operations.flatMap((operation) => (operation.kind === 'add' ? [operation.entry] : []))
-    if (adopted) store.noteWritten(spec.device, added)
+    if (adopted) store.noteWritten(spec.device, unmarked(operations))
     rejections = await kernel.attempt(spec.device, operations)
     const rejected = new Map(rejections.map((rejection) => [rejection.operation, rejection]))
     for (const operation of operations) report(operation, rejected.get(operation), drifted(operation))
@@ -203,7 +217,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       log.error({ ...fields, reason: rejection.reason }, `refused: ${rejection.command}: ${rejection.reason}`)
     } else if (drifted) {
       repairs++
-      log.warn({ ...fields, drift: true }, `${command} (repair: it had been changed by somebody else)`)
+      log.warn({ ...fields, drift: true }, `${command} (repair: ${whatHappened(operation)})`)
     } else log.info(fields, command)
   }
 
@@ -225,16 +239,17 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
         looking = undefined
       })
       const reading = await looking
-      const own = reading === undefined ? new Set() : ownEntries(reading, store.written(spec.device))
-      const foreign = reading === undefined ? 0 : [...reading.entries.keys()].filter((place) => !own.has(place)).length
-      return { reading, foreign, decision: options.decide(), rejections, repairs }
+      const decision = options.decide()
+      if (reading === undefined) return { reading, foreign: 0, obstacles: [], decision, rejections, repairs }
+      const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
+      const foreign = [...reading.entries.keys()].filter((place) => !actual.ours.has(place)).length
+      return { reading, foreign, obstacles: obstacles(decision.desired.table, actual), decision, rejections, repairs }
     },
     async withdraw() {
       await settle()
       const reading = await kernel.read(spec)
       if (reading === undefined) return 0
-      const own = ownEntries(reading, store.written(spec.device))
-      const operations = plan(new Map(), { entries: reading.entries, ours: own })
+      const operations = plan(new Map(), { ...reading, ours: ownEntries(reading, store.written(spec.device)) })
       await attempt(reading, operations, () => false)
       return operations.length - rejections.length
     },
@@ -248,7 +263,21 @@ type Outcome = { readonly desired: Desired['table']; readonly undone: ReadonlySe
 /** Whether an entry was changed by somebody else: the last turn wanted the same of its slot, and had it. */
 function isDrift({ kind, entry }: Operation, last: Outcome | undefined): boolean {
   const place = slot(entry)
-  return last !== undefined && last.desired.has(place) === (kind === 'add') && !last.undone.has(place)
+  if (last === undefined || last.undone.has(place)) return false
+  return kind === 'remove' ? !last.desired.has(place) : holds(last.desired, entry)
+}
+
+function whatHappened(operation: Operation): string {
+  switch (operation.kind) {
+    case 'add':
+      return 'somebody had deleted it'
+    case 'replace':
+      return `somebody had changed it to ${describeTarget(operation.was)}`
+    case 'remove':
+      return 'somebody had added it'
+    default:
+      return unreachable(operation)
+  }
 }
 
 function message(error: unknown): string {

@@ -91,6 +91,12 @@ describe('a report is printed', () => {
     expect(renderStatus(report([SELF], { entries: { wanted, present, foreign: 0 } }))).toContain(`: ${text}`)
   })
 
+  test('with what is short of entries, by kind', () => {
+    const kinds = { flood: { wanted: 2, present: 2 }, fdb: { wanted: 2, present: 1 }, neighbour: { wanted: 2, present: 0 } }
+    const text = renderStatus(report([SELF], { entries: { wanted: 6, present: 3, foreign: 1, kinds } }))
+    expect(text).toContain(': 3 of 6 entries present (fdb 1 of 2, neighbour 0 of 2), 1 not ours')
+  })
+
   test('without a device as far as it goes', () => {
     expect(
       renderStatus(report([SELF], { port: null, mtu: null, entries: { wanted: 0, present: 0, foreign: 0 } }))

@@ -45,8 +45,15 @@ export function age(milliseconds: number | null): string {
 
 function tunnelLine({ device, mode, id, port, mtu, entries }: TunnelRow): string {
   const foreign = entries.foreign === 0 ? '' : `, ${String(entries.foreign)} not ours`
-  const counts = `${String(entries.present)} of ${String(entries.wanted)} entries present${foreign}`
+  const counts = `${String(entries.present)} of ${String(entries.wanted)} entries present${shortfall(entries)}${foreign}`
   return `${device} (${mode} id ${String(id)}, port ${String(port ?? '-')}, mtu ${String(mtu ?? '-')}): ${counts}`
+}
+
+/** Which kinds of entries lack some, when any does. */
+function shortfall({ kinds }: TunnelRow['entries']): string {
+  const short = Object.entries(kinds ?? {}).filter(([, { wanted, present }]) => present < wanted)
+  const said = short.map(([kind, { wanted, present }]) => `${kind} ${String(present)} of ${String(wanted)}`)
+  return said.length === 0 ? '' : ` (${said.join(', ')})`
 }
 
 export function entryCount(count: number): string {

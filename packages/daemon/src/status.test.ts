@@ -7,8 +7,10 @@ import {
   type Conflict,
   type Desired,
   type Device,
+  type DeviceName,
   type Entry,
   type IpAddress,
+  type MacAddress,
   type MemberName,
   type MemberRecord,
   type PeerId,
@@ -27,6 +29,7 @@ import { statusReport } from './status.ts'
 const SELF = 'A' as PeerId
 const VNI = 16 as Vni
 const NOW = 100_000
+const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
 
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
@@ -85,10 +88,20 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const reading =
     around.device === null
       ? undefined
-      : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))) }
-  const picture: Picture = { reading, foreign: 0, decision: { desired, hold: around.hold }, rejections: [], repairs: 0, ...around.picture }
-  return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0', id: VNI }, now: NOW })
+      : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))), marked: new Set<string>() }
+  const picture: Picture = {
+    reading,
+    foreign: 0,
+    obstacles: [],
+    decision: { desired, hold: around.hold },
+    rejections: [],
+    repairs: 0,
+    ...around.picture,
+  }
+  return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0' as DeviceName, id: VNI }, now: NOW })
 }
+
+const [NONE, ONE] = [0, 1].map((count) => ({ wanted: count, present: count }))
 
 const DEVICE = {
   name: 'provider0',
@@ -112,6 +125,12 @@ function rowOf(sketch: Sketch, around: Surrounding = {}): MemberRow {
   if (row === undefined) throw new Error('B is not in the report')
   return row
 }
+
+test('members to which nothing can be sent are named, six of them', () => {
+  const verdict: Verdict = { kind: 'refused', reason: '2001:db8::1 cannot be reached from 10.0.0.1: another address family' }
+  const { health } = reportOf(Object.fromEntries(Array.from('CBDEFGHI', (peer) => [peer, { verdict }])))
+  expect(health).toEqual(['this host cannot talk to b, c, d, e, f, g and 2 more inside the tunnel: see NOTE'])
+})
 
 test('a report has every field that the answer promises, and is nothing else', () => {
   const report = reportOf({ B: { name: 'host-00' } })
@@ -162,7 +181,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         local: '10.0.0.1',
         addresses: ['192.168.234.1/23'],
         origin: 'made',
-        entries: { wanted: 1, present: 1, foreign: 0 },
+        entries: { wanted: 1, present: 1, foreign: 0, kinds: { flood: ONE, fdb: NONE, neighbour: NONE } },
         repairs: 0,
       },
     ],
@@ -189,14 +208,10 @@ describe('a member', () => {
     ],
     ...(['quorum', 'lone accuser', 'restart hold'] as const).map((because): [string, Sketch, Partial<MemberRow>] => [
       `dead by ${because}`,
-      { standing: { state: 'dead', because }, verdict: { kind: 'unwanted', why: 'gone' } },
+      { standing: { state: 'dead', because }, verdict: GONE },
       { state: 'dead', entry: 'none', note: `dead by ${because}` },
     ]),
-    [
-      'that left',
-      { standing: { state: 'left' }, leaving: true, verdict: { kind: 'unwanted', why: 'gone' } },
-      { state: 'left', entry: 'none', note: null },
-    ],
+    ['that left', { standing: { state: 'left' }, leaving: true, verdict: GONE }, { state: 'left', entry: 'none', note: null }],
     [
       'that does not carry this tunnel',
       { claim: { id: 17 as Vni }, verdict: { kind: 'unwanted', why: 'elsewhere' } },
@@ -207,13 +222,10 @@ describe('a member', () => {
       { verdict: { kind: 'refused', reason: '224.0.0.1 is a multicast address' } },
       { entry: 'none', note: 'not programmed: 224.0.0.1 is a multicast address' },
     ],
+    ['whose device is a port of a bridge', { claim: { mac: '00:00:00:00:00:00' as MacAddress } }, { mac: null, entry: 'present' }],
     ['on another port', { claim: { port: 8472 as Port } }, { port: 8472, note: 'port 8472 there, 4789 here' }],
     ['with the name of another', { name: 'bastion' }, { note: 'another member has this name' }],
-    [
-      'that left, with the name of another',
-      { name: 'bastion', leaving: true, standing: { state: 'left' }, verdict: { kind: 'unwanted', why: 'gone' } },
-      { note: null },
-    ],
+    ['that left, with the name of another', { name: 'bastion', leaving: true, standing: { state: 'left' }, verdict: GONE }, { note: null }],
     [
       'with several things at once',
       { name: 'bastion', claim: { port: 8472 as Port }, standing: { state: 'suspect', accusers: 1 } },
@@ -227,7 +239,15 @@ describe('a member', () => {
     const two: Verdict = { kind: 'wanted', entries: [flood(underlay('D')), flood(underlay('E'))] }
     const report = reportOf({ B: {}, C: {}, D: { verdict: two } }, { present: ['10.0.0.3', '10.0.0.4'] })
     expect(report.members.map(({ entry }) => entry)).toEqual(['none', 'missing', 'present', 'missing'])
-    expect(report.tunnels[0]?.entries).toEqual({ wanted: 4, present: 2, foreign: 0 })
+    expect(report.tunnels[0]?.entries).toMatchObject({ wanted: 4, present: 2, foreign: 0 })
+  })
+
+  test('whose place is taken in the kernel by an entry of somebody else is told so', () => {
+    const neighbour: Entry = { kind: 'neighbour', overlay: '192.168.234.9' as IpAddress, mac: '02:00:00:00:00:09' as MacAddress }
+    const obstacles = [{ wanted: neighbour, found: { ...neighbour, mac: '02:00:00:00:00:99' as MacAddress } }]
+    const verdict: Verdict = { kind: 'wanted', entries: [neighbour] }
+    const note = "conflict: somebody else's neighbour 192.168.234.9 is in the way"
+    expect(rowOf({ verdict }, { picture: { obstacles } })).toMatchObject({ entry: 'missing', note })
   })
 
   test('that lost a claim is told who has it, once', () => {
@@ -271,26 +291,4 @@ describe('health', () => {
   ])('tells of %s', (_name, around, health) => {
     expect(reportOf({ B: {} }, around).health).toEqual(health)
   })
-})
-
-test('a tunnel without its device is what is known of it', () => {
-  expect(reportOf({ B: {} }, { device: null }).tunnels).toEqual([
-    {
-      device: 'provider0',
-      mode: 'vxlan',
-      id: 16,
-      port: null,
-      mtu: null,
-      local: null,
-      addresses: [],
-      origin: null,
-      entries: { wanted: 1, present: 0, foreign: 0 },
-      repairs: 0,
-    },
-  ])
-})
-
-test('a tunnel on a device of somebody else counts what is foreign, and repairs', () => {
-  const [tunnel] = reportOf({ B: {} }, { device: { origin: 'adopted', port: 8472 as Port }, picture: { foreign: 3, repairs: 2 } }).tunnels
-  expect(tunnel).toMatchObject({ origin: 'adopted', port: 8472, entries: { wanted: 1, present: 1, foreign: 3 }, repairs: 2 })
 })

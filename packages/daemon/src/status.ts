@@ -1,28 +1,32 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
+import { holds, quorum, slot, ZERO_MAC, type MemberRecord, type PeerId, type TunnelClaim } from '@vxmesh/core'
 import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
-import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
+import type { MemberRow, StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
+import { conflictsIn, tunnelRow, type Tunnel } from './tunnel.ts'
+
+/** How many members a line names. */
+const NAMES_MOST = 6
 
 export type StatusInput = {
   readonly mesh: string
   readonly self: PeerId
   readonly state: State
   readonly picture: Picture
-  readonly tunnel: { readonly device: string; readonly id: Vni }
+  readonly tunnel: Tunnel
   /** Now, on the clock that the state was made with, in milliseconds. */
   readonly now: number
 }
 
 export function statusReport(input: StatusInput): StatusReport {
-  const { state, self, mesh, picture } = input
+  const { state, self, mesh, picture, tunnel } = input
   const { content, incarnation, dropped } = state
   return {
     version: 1,
     mesh,
     self: { peer: self, name: content.name, incarnation },
     members: memberRows(input),
-    tunnels: [tunnelRow(input)],
+    tunnels: [tunnelRow(tunnel, picture)],
     health: health(input, picture),
     dropped: dropped.toObject(),
   }
@@ -50,7 +54,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
     overlay: claim?.overlay ?? [],
     underlay: claim?.underlay ?? null,
     port: claim?.port ?? null,
-    mac: claim?.mac ?? null,
+    mac: claim === undefined || claim.mac === ZERO_MAC ? null : claim.mac,
     mtu: claim?.mtu ?? null,
     incarnation: record.incarnation,
     seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
@@ -62,7 +66,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
 function entryOf({ picture }: StatusInput, peer: PeerId): MemberRow['entry'] {
   const verdict = picture.decision.desired.verdicts.get(peer)
   if (verdict?.kind !== 'wanted') return 'none'
-  return verdict.entries.every((entry) => picture.reading?.entries.has(slot(entry)) === true) ? 'present' : 'missing'
+  return verdict.entries.every((entry) => holds(picture.reading?.entries, entry)) ? 'present' : 'missing'
 }
 
 function ownNotes(input: StatusInput): readonly string[] {
@@ -91,6 +95,9 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
     ...(claim !== undefined && own !== undefined && !record.leaving && claim.port !== own.port
       ? [`port ${String(claim.port)} there, ${String(own.port)} here`]
       : []),
+    ...picture.obstacles.flatMap(({ wanted }) =>
+      verdict?.kind === 'wanted' && verdict.entries.includes(wanted) ? [`conflict: somebody else's ${slot(wanted)} is in the way`] : [],
+    ),
     ...namesakes(input, record),
   ]
 }
@@ -104,44 +111,34 @@ function nameOf({ state }: StatusInput, peer: PeerId): string {
   return state.view.get(peer)?.signed.record.name ?? peer
 }
 
-function tunnelRow({ tunnel, picture }: StatusInput): TunnelRow {
-  const { reading, decision } = picture
-  const wanted = [...decision.desired.table.keys()]
-  return {
-    device: tunnel.device,
-    mode: 'vxlan',
-    id: tunnel.id,
-    port: reading?.device.port ?? null,
-    mtu: reading?.device.mtu ?? null,
-    local: reading?.device.local ?? null,
-    addresses: reading?.device.addresses ?? [],
-    origin: reading?.device.origin ?? null,
-    entries: {
-      wanted: wanted.length,
-      present: wanted.filter((place) => reading?.entries.has(place) === true).length,
-      foreign: picture.foreign,
-    },
-    repairs: picture.repairs,
-  }
-}
-
 function health(input: StatusInput, { reading, decision, rejections }: Picture): readonly string[] {
+  const { device } = input.tunnel
   const lost = [...decision.desired.conflicts.values()]
   const { clone } = input.state
   return [
-    ...(reading === undefined ? [`${input.tunnel.device} does not exist: whoever made it must make it again`] : []),
+    ...(reading === undefined ? [`${device} does not exist: whoever made it must make it again`] : []),
     ...(clone === undefined || clone.role === 'suspected' ? [] : [cloneTrouble(clone)]),
     ...lost.map(
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
     ),
-    ...(reading?.device.up === false
-      ? [`${input.tunnel.device} is down, so nothing passes: ip link set dev ${input.tunnel.device} up`]
-      : []),
+    ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
     ...[...input.state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
     ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`${decision.hold}; nothing is removed meanwhile`]),
+    ...strangers(input),
+    ...conflictsIn(input.picture, device),
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
+}
+
+/** Pairs that cannot talk: members that carry the tunnel, and to which nothing can be sent. */
+function strangers({ state, picture, self }: StatusInput): readonly string[] {
+  const { verdicts, conflicts } = picture.decision.desired
+  const refused = [...verdicts].filter(([peer, { kind }]) => kind === 'refused' && !conflicts.has(peer) && !conflicts.has(self))
+  const names = refused.map(([peer]) => state.view.get(peer)?.signed.record.name ?? peer).sort(order)
+  if (names.length === 0) return []
+  const shown = `${names.slice(0, NAMES_MOST).join(', ')}${names.length > NAMES_MOST ? ` and ${String(names.length - NAMES_MOST)} more` : ''}`
+  return [`this host cannot talk to ${shown} inside the tunnel: see NOTE`]
 }
 
 /** Why a seed leads nowhere, for now. Every seed is tried again for ever. */

@@ -39,7 +39,7 @@ function open(): Store {
   return openStore(directory, (what) => troubles.push(what.replaceAll(`${directory}/`, '')))
 }
 
-function flood(underlay: string): Entry {
+function flood(underlay: string): Entry & { readonly kind: 'flood' } {
   return { kind: 'flood', underlay: underlay as IpAddress }
 }
 

@@ -53,6 +53,8 @@ export type Store = {
   claimedAt(id: Vni, overlay: readonly InterfaceAddress[], now: WallTime): WallTime
   /** The slots that were written on a device that somebody else made. */
   written(device: DeviceName): ReadonlySet<Slot>
+  /** Whether anything was ever noted of what was written on a device. */
+  hasNotes(device: DeviceName): boolean
   /** Notes entries before they are written to an adopted device: known again after a crash in between. */
   noteWritten(device: DeviceName, entries: readonly Entry[]): void
   /** Notes which slots of a device are still ours. */
@@ -117,6 +119,7 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
       return now
     },
     written: writtenOn,
+    hasNotes: (device) => Object.hasOwn(state.written, device),
     noteWritten: (device, entries) => setWritten(device, new Set([...writtenOn(device), ...entries.map(slot)])),
     keepWritten: setWritten,
     given: givenTo,

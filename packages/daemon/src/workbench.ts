@@ -4,8 +4,10 @@ import {
   parseDeviceName,
   parseInterfaceAddress,
   parseIp,
+  parseMac,
   parsePort,
   parseVni,
+  slot,
   table,
   type Entry,
   type IpAddress,
@@ -13,7 +15,7 @@ import {
   type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { MemoryHost, memoryKernel } from '@vxmesh/kernel-adapter'
+import { describeTarget, MemoryHost, memoryKernel } from '@vxmesh/kernel-adapter'
 import { z } from 'zod'
 import { makeLog } from './log.ts'
 import { startReconciler, type Reconciler } from './reconciler.ts'
@@ -41,6 +43,14 @@ const SPEC: TunnelSpec = {
   alias: 'vxmesh:M:16',
 }
 
+/** An entry as a test writes it: a flood entry by its destination, others with theirs, `fdb 02:… dst 10.0.0.2`, `neighbour 192.168.234.2 lladdr 02:…`. */
+function entry(text: string): Entry {
+  const [kind = '', place = '', , target = ''] = text.split(' ')
+  if (kind === 'fdb') return { kind, mac: sure(parseMac(place)), underlay: ip(target) }
+  if (kind === 'neighbour') return { kind, overlay: ip(place), mac: sure(parseMac(target)) }
+  return { kind: 'flood', underlay: ip(text) }
+}
+
 const line = z.object({ level: z.string(), msg: z.string() })
 
 /** A host with its kernel in memory, and a reconciler that a test tells what to want. */
@@ -64,10 +74,20 @@ export class Workbench {
     this.#directory = directory
   }
 
-  /** Somebody makes the device before the daemon does. */
-  plant(...underlays: readonly string[]): void {
+  /** Somebody makes the device before the daemon does, with some entries. */
+  plant(...entries: readonly string[]): void {
     this.host.plant(DEVICE, { kind: 'vxlan', id: SPEC.id, local: HERE, port: sure(parsePort(8472)) })
-    for (const underlay of underlays) this.host.append(DEVICE, ip(underlay))
+    for (const each of entries) this.write(each)
+  }
+
+  /** Somebody writes an entry. */
+  write(text: string): void {
+    this.host.write(DEVICE, entry(text))
+  }
+
+  /** Somebody deletes an entry. */
+  erase(text: string): void {
+    this.host.erase(DEVICE, entry(text))
   }
 
   /** Somebody gives the device another address. */
@@ -87,8 +107,7 @@ export class Workbench {
       log: makeLog('debug', false, { write: (text) => void this.said.push(this.#sentence(text)) }),
       notice: ({ addresses }) => void this.noticed.push(addresses.join(' ')),
       decide: () => {
-        const entries = this.wanted.map((underlay): Entry => ({ kind: 'flood', underlay: ip(underlay) }))
-        return { desired: { table: table(entries), verdicts: new Map(), conflicts: new Map() }, hold: this.hold }
+        return { desired: { table: table(this.wanted.map(entry)), verdicts: new Map(), conflicts: new Map() }, hold: this.hold }
       },
     })
     await vi.advanceTimersByTimeAsync(0)
@@ -105,6 +124,12 @@ export class Workbench {
 
   entries(): readonly string[] | undefined {
     return this.host.inspect(DEVICE)?.flood.toSorted()
+  }
+
+  /** All entries, as they would be written here. */
+  tables(): readonly string[] {
+    const entries = [...(this.host.inspect(DEVICE)?.entries.values() ?? [])]
+    return entries.map((each) => (each.kind === 'flood' ? each.underlay : `${slot(each)} ${describeTarget(each)}`)).toSorted()
   }
 
   async repairs(): Promise<number> {

@@ -1,4 +1,4 @@
 export { missingCapability } from './capabilities.ts'
 export { MemoryHost, memoryKernel, type MemoryAddress, type PlantedLink } from './memory.ts'
-export { describe } from './render.ts'
+export { describe, describeTarget } from './render.ts'
 export { iproute2Kernel } from './vxlan.ts'

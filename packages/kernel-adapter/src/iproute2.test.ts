@@ -44,10 +44,10 @@ test('a tool that ends by a signal has failed, and something is said of it', asy
   expect(stderr).toContain('SIGKILL')
 })
 
-test('lines of a batch arrive on the input of bridge', async () => {
+test('lines of a batch arrive on the input of the tool', async () => {
   await install('bridge', 'echo "$@"; cat')
   const lines = ['fdb append 00:00:00:00:00:00 dst fd00::5 dev provider0', 'fdb delete 00:00:00:00:00:00 dst 10.0.0.1 dev a.b_c-d']
-  expect(await batch(lines)).toMatchObject({ ok: true, stdout: ['-force -batch -', ...lines].join('\n') })
+  expect(await batch('bridge', lines)).toMatchObject({ ok: true, stdout: ['-force -batch -', ...lines].join('\n') })
 })
 
 test('a line with anything but plain characters is not for a batch', async () => {
@@ -55,11 +55,11 @@ test('a line with anything but plain characters is not for a batch', async () =>
   const odd = fc.string({ unit: 'binary', minLength: 1 }).filter((text) => /[^A-Za-z0-9.:/_ -]/.test(text))
   await fc.assert(
     fc.asyncProperty(odd, async (text) => {
-      await expect(batch(['fdb', `fdb ${text}`])).rejects.toThrow('not a line for a batch')
+      await expect(batch('bridge', ['fdb', `fdb ${text}`])).rejects.toThrow('not a line for a batch')
     }),
   )
-  await expect(batch(['fdb append\nfdb delete'])).rejects.toThrow('not a line for a batch')
-  await expect(batch([''])).rejects.toThrow('not a line for a batch')
+  await expect(batch('bridge', ['fdb append\nfdb delete'])).rejects.toThrow('not a line for a batch')
+  await expect(batch('bridge', [''])).rejects.toThrow('not a line for a batch')
 })
 
 test('a command is followed by its lines, of output and complaint, to its end', async () => {

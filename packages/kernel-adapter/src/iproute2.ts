@@ -1,7 +1,7 @@
 /** The one door to `ip` and `bridge`. */
 import { MeshError } from '@vxmesh/core'
 import { execa } from 'execa'
-import { BATCH, type Command } from './render.ts'
+import { batchOf, type Command } from './render.ts'
 
 /** What a tool answered. `ok` is its exit status, which says nothing of convergence. */
 export type Answer = { readonly ok: boolean; readonly stdout: string; readonly stderr: string }
@@ -34,11 +34,11 @@ export async function ask({ tool, args }: Command, input = ''): Promise<Answer> 
   return { ok: !result.failed, stdout: result.stdout, stderr }
 }
 
-/** Runs lines of `bridge`, in order, whatever becomes of the others. A line with a foreign character is a bug and throws. */
-export async function batch(lines: readonly string[]): Promise<Answer> {
+/** Runs lines of one tool, in order, whatever becomes of the others. A line with a foreign character is a bug and throws. */
+export async function batch(tool: Command['tool'], lines: readonly string[]): Promise<Answer> {
   const odd = lines.find((line) => !/^[A-Za-z0-9.:/_ -]+$/.test(line))
   if (odd !== undefined) throw new Error(`not a line for a batch: ${JSON.stringify(odd)}`)
-  return ask(BATCH, lines.map((line) => `${line}\n`).join(''))
+  return ask(batchOf(tool), lines.map((line) => `${line}\n`).join(''))
 }
 
 /** The lines, of output and complaint alike, of a command that runs until it dies or `signal` aborts. Never throws. */

@@ -79,7 +79,7 @@ export function fellow(a: InterfaceAddress, b: InterfaceAddress): boolean {
 export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result<Device, Refusal> {
   const carrier = carries(spec, link)
   if (!carrier.ok) return carrier
-  const { local, port, mac, mtu, up } = carrier.value
+  const { local, port, mac, mtu, up, bridged } = carrier.value
   if (local === undefined) return refuse(withoutLocal(spec))
   return accept({
     name: spec.device,
@@ -89,6 +89,7 @@ export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result
     mac,
     mtu,
     up,
+    bridged,
     addresses: addresses.filter((address) => spec.addresses.includes(address) || !isAutomatic(address)),
     origin: isOurs(spec, carrier.value) ? 'made' : 'adopted',
   })

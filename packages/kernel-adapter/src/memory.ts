@@ -1,8 +1,9 @@
 /**
  * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast
- * are accepted, deleting without a destination wipes them all, one without a port has the device's own, a device that goes down loses its IPv6 addresses, the
- * first IPv4 address of a network takes the others along, a device made again has another MAC. Deterministic and without timers. What to do about a device is decided by the same
- * `decide` as for the real kernel; only the carrying out differs, and one contract test holds for both.
+ * are accepted, deleting without a destination wipes them all, one without a port has the device's own, a device that goes
+ * down loses its IPv6 addresses and its neighbours, the first IPv4 address of a network takes the others along, a device made
+ * again has another MAC. Deterministic and without timers. What to do about a device is decided by the same `decide` as for
+ * the real kernel; only the carrying out differs, and one contract test holds for both.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -10,10 +11,7 @@ import {
   hostOf,
   MeshError,
   parseMac,
-  slot,
-  table,
   unreachable,
-  ZERO_MAC,
   type Device,
   type DeviceName,
   type Entry,
@@ -25,13 +23,14 @@ import {
   type Port,
   type Reading,
   type Rejection,
-  type Table,
+  type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { decide, deviceOf, fellow, restore, type Present, type Step } from './link.ts'
 import { explain, rejections } from './outcome.ts'
 import type { HostInterface, Link, VxlanLink } from './read.ts'
 import { showLink, stepCommand, words } from './render.ts'
+import { EMPTY, erased, familyOf, forgotten, wiped, written, type Tables } from './tables.ts'
 
 /** An address of the host, on which interface it is, and that interface's MTU in bytes. */
 export type MemoryAddress = { readonly address: IpAddress; readonly interface: string; readonly mtu: number }
@@ -39,7 +38,7 @@ export type MemoryAddress = { readonly address: IpAddress; readonly interface: s
 /** A device that somebody else makes. */
 export type PlantedLink = Exclude<Link, VxlanLink> | Pick<VxlanLink, 'kind' | 'id' | 'local' | 'port'>
 
-type MemoryDevice = Present & { readonly entries: Table }
+type MemoryDevice = Present & { readonly tables: Tables }
 
 /** The kernel of a host, as a promise-making port. */
 export function memoryKernel(host: MemoryHost): Kernel {
@@ -88,17 +87,17 @@ export class MemoryHost {
   /** `Kernel.read`, at once. */
   readNow(spec: TunnelSpec): Reading | undefined {
     const device = this.#devices.get(spec.device)
-    return device && { device: this.#device(spec, device), entries: device.entries }
+    return device && { device: this.#device(spec, device), ...device.tables }
   }
 
   /** `Kernel.attempt`, at once. */
   attemptNow(device: DeviceName, operations: readonly Operation[]): readonly Rejection[] {
     const reasons = new Map<number, string>()
     for (const [index, { kind, entry }] of operations.entries()) {
-      const complaint = this.#refused() ?? (kind === 'add' ? this.#write(device, entry) : this.#erase(device, entry))
+      const complaint = this.#refused() ?? (kind === 'remove' ? this.erase(device, entry) : this.#write(device, entry, true))
       if (complaint !== undefined) reasons.set(index + 1, complaint)
     }
-    return rejections(operations, device, this.#devices.get(device)?.entries ?? table([]), reasons)
+    return rejections(operations, device, (this.#devices.get(device)?.tables ?? EMPTY).entries, reasons)
   }
 
   /** Calls `listener` at once whenever anything changed, by whomever, ourselves included. Returns the way to stop it. */
@@ -110,25 +109,28 @@ export class MemoryHost {
 
   /** Somebody's `bridge fdb append`. Returns what the tool would complain of. */
   append(name: DeviceName, underlay: IpAddress, port?: Port): string | undefined {
-    return this.#write(name, { kind: 'flood', underlay, port })
+    return this.write(name, { kind: 'flood', underlay, port })
   }
 
-  /** Somebody's `bridge fdb replace`. Returns what the tool would complain of. */
-  replace(name: DeviceName, mac: MacAddress, underlay: IpAddress, port?: Port): string | undefined {
-    return this.#write(name, { kind: 'fdb', mac, underlay, port })
+  /** Somebody's `bridge fdb append` or `replace`, or `ip neighbour replace`. Returns what the tool would complain of. */
+  write(name: DeviceName, entry: Entry): string | undefined {
+    return this.#write(name, entry, false)
   }
 
-  /** Somebody's `bridge fdb delete`; without a destination it wipes them all. Returns what the tool would complain of. */
+  /** Somebody's `bridge fdb delete` or `ip neighbour delete`. Returns what the tool would complain of. */
+  erase(name: DeviceName, entry: Entry): string | undefined {
+    return this.#change(name, (tables, link) => erased(tables, link, entry))
+  }
+
+  /** Somebody's `bridge fdb delete` of the zero MAC; without a destination it wipes them all. Returns what the tool would complain of. */
   remove(name: DeviceName, underlay?: IpAddress, port?: Port): string | undefined {
-    if (underlay !== undefined) return this.#erase(name, { kind: 'flood', underlay, port })
-    return this.#without(name, ({ kind }) => kind === 'flood')
+    return underlay === undefined ? this.#change(name, wiped) : this.erase(name, { kind: 'flood', underlay, port })
   }
 
   /** Somebody makes a device, down and without addresses; one of that name is replaced. */
   plant(name: DeviceName, link: PlantedLink): void {
-    const full: Link =
-      link.kind === 'vxlan' ? { bound: undefined, alias: undefined, mtu: 1500, up: false, mac: this.#mac(name), ...link } : link
-    this.#put(name, { link: full, addresses: [], entries: table([]) })
+    const full: Link = link.kind === 'vxlan' ? { ...FRESH, mtu: 1500, mac: this.#mac(name), ...link } : link
+    this.#put(name, { link: full, addresses: [], tables: EMPTY })
   }
 
   /** Somebody's `ip address add`. Returns what the tool would complain of. */
@@ -144,12 +146,25 @@ export class MemoryHost {
     if (this.#devices.delete(name)) this.#wake()
   }
 
-  /** Somebody's `ip link set … down`, which costs the device its IPv6 addresses and none of its entries. */
+  /** Somebody's `ip link set … down`, which costs the device its IPv6 addresses and its neighbours, and none of its other entries. */
   takeDown(name: DeviceName): void {
     const device = this.#devices.get(name)
     if (device?.link.kind !== 'vxlan') return
     const addresses = device.addresses.filter((address) => family(hostOf(address)) === 'ipv4')
-    this.#put(name, { ...device, link: { ...device.link, up: false }, addresses })
+    this.#put(name, { link: { ...device.link, up: false }, addresses, tables: forgotten(device.tables, 'both') })
+  }
+
+  /** Somebody's `ip link set … address`, which costs the device its neighbours; the same one again costs nothing. */
+  readdress(name: DeviceName, mac: MacAddress): void {
+    const device = this.#devices.get(name)
+    if (device?.link.kind !== 'vxlan' || device.link.mac === mac) return
+    this.#put(name, { ...device, link: { ...device.link, mac }, tables: forgotten(device.tables, 'both') })
+  }
+
+  /** Somebody makes the device a port of a bridge, or no longer. */
+  bridge(name: DeviceName, bridged: boolean): void {
+    const device = this.#devices.get(name)
+    if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, bridged } })
   }
 
   /** The host gets other addresses. Devices keep their `local`, as they do. */
@@ -164,45 +179,29 @@ export class MemoryHost {
   }
 
   /** All there is to know of a device, for a test to compare; undefined when there is none. */
-  inspect(name: DeviceName): (MemoryDevice & { readonly flood: readonly IpAddress[] }) | undefined {
+  inspect(name: DeviceName): (Present & Tables & { readonly flood: readonly IpAddress[] }) | undefined {
     const device = this.#devices.get(name)
     if (device === undefined) return undefined
-    return { ...device, flood: [...device.entries.values()].flatMap(({ kind, underlay }) => (kind === 'flood' ? [underlay] : [])) }
+    const { link, addresses, tables } = device
+    return {
+      link,
+      addresses,
+      ...tables,
+      flood: [...tables.entries.values()].flatMap((each) => (each.kind === 'flood' ? [each.underlay] : [])),
+    }
   }
 
-  /** A MAC address has one destination, the zero MAC as many as there are. */
-  #write(name: DeviceName, entry: Entry): string | undefined {
+  #write(name: DeviceName, entry: Entry, mark: boolean): string | undefined {
+    return this.#change(name, (tables, link) => written(tables, link, entry, mark))
+  }
+
+  #change(name: DeviceName, change: (tables: Tables, link: VxlanLink) => Result<Tables>): string | undefined {
     const device = this.#devices.get(name)
     if (device === undefined) return `Cannot find device "${name}"`
-    const { link } = device
-    if (link.kind !== 'vxlan') return 'RTNETLINK answers: Invalid argument'
-    if (family(entry.underlay) !== familyOf(link.local)) return 'RTNETLINK answers: Address family not supported by protocol'
-    const written = plain(entry, link)
-    if (device.entries.has(slot(written))) return undefined
-    const others = [...device.entries.values()].filter((other) => other.kind === 'flood' || macOf(other) !== macOf(entry))
-    return this.#put(name, { ...device, entries: table([...others, written]) })
-  }
-
-  /** What is there for the MAC address and leads elsewhere stays, without a complaint. */
-  #erase(name: DeviceName, entry: Entry): string | undefined {
-    const link = this.#devices.get(name)?.link
-    const place = slot(link?.kind === 'vxlan' ? plain(entry, link) : entry)
-    return this.#without(
-      name,
-      (each) => macOf(each) === macOf(entry),
-      (each) => slot(each) === place,
-    )
-  }
-
-  /** Takes away those entries of a MAC address that `gone` names. The kernel complains only where the address has none. */
-  #without(name: DeviceName, among: (entry: Entry) => boolean, gone: (entry: Entry) => boolean = () => true): string | undefined {
-    const device = this.#devices.get(name)
-    if (device === undefined) return `Cannot find device "${name}"`
-    const entries = [...device.entries.values()]
-    if (!entries.some(among)) return 'RTNETLINK answers: No such file or directory'
-    const kept = entries.filter((entry) => !(among(entry) && gone(entry)))
-    if (kept.length < entries.length) this.#put(name, { ...device, entries: table(kept) })
-    return undefined
+    if (device.link.kind !== 'vxlan') return 'RTNETLINK answers: Invalid argument'
+    const changed = change(device.tables, device.link)
+    if (!changed.ok) return changed.reason
+    return changed.value === device.tables ? undefined : this.#put(name, { ...device, tables: changed.value })
   }
 
   #perform(spec: TunnelSpec, step: Step): string | undefined {
@@ -221,10 +220,16 @@ export class MemoryHost {
       case 'address':
         return this.give(spec.device, step.address)
       case 'release':
-        return this.#put(spec.device, { ...device, addresses: without(step.address, device.addresses) })
+        return this.#release(spec.device, device, step.address)
       default:
         return unreachable(step)
     }
+  }
+
+  #release(name: DeviceName, device: MemoryDevice, address: InterfaceAddress): undefined {
+    const addresses = without(address, device.addresses)
+    const last = family(hostOf(address)) === 'ipv4' && !addresses.some((each) => family(hostOf(each)) === 'ipv4')
+    return this.#put(name, { ...device, addresses, tables: last ? forgotten(device.tables, 'ipv4') : device.tables })
   }
 
   #create({ device, id }: TunnelSpec, { local, port, mtu }: Step & { kind: 'create' }): string | undefined {
@@ -232,8 +237,8 @@ export class MemoryHost {
       ({ link }) => link.kind === 'vxlan' && link.id === id && link.port === port && familyOf(link.local) === family(local),
     )
     if (taken) return 'Error: A VXLAN device with the specified VNI already exists.'
-    const link: VxlanLink = { kind: 'vxlan', id, local, port, mtu, mac: this.#mac(device), bound: undefined, alias: undefined, up: false }
-    return this.#put(device, { link, addresses: [], entries: table([]) })
+    const link: VxlanLink = { kind: 'vxlan', id, local, port, mtu, mac: this.#mac(device), ...FRESH }
+    return this.#put(device, { link, addresses: [], tables: EMPTY })
   }
 
   #device(spec: TunnelSpec, present: Present | undefined): Device {
@@ -267,6 +272,9 @@ export class MemoryHost {
   }
 }
 
+/** What every new device is. */
+const FRESH = { bound: undefined, alias: undefined, up: false, bridged: false } as const
+
 const ADDRESS_TAKEN = { ipv4: 'ipv4: Address already assigned.', ipv6: 'ipv6: address already assigned.' }
 
 /** What is left when one address is deleted: the first IPv4 address of a network takes the others of it along. */
@@ -278,20 +286,6 @@ function without(gone: InterfaceAddress, held: readonly InterfaceAddress[]): rea
 /** Whether the kernel refuses one address beside the other: an IPv6 address may be there once, whatever its prefix. */
 function clash(held: InterfaceAddress, wanted: InterfaceAddress): boolean {
   return held === wanted || (family(hostOf(held)) === 'ipv6' && hostOf(held) === hostOf(wanted))
-}
-
-/** A device without a `local` is an IPv4 one. */
-function familyOf(local: IpAddress | undefined): 'ipv4' | 'ipv6' {
-  return local === undefined ? 'ipv4' : family(local)
-}
-
-function macOf(entry: Entry): MacAddress {
-  return entry.kind === 'flood' ? ZERO_MAC : entry.mac
-}
-
-/** An entry as the kernel keeps it: one with the device's own port is one without. */
-function plain({ port, ...entry }: Entry, link: VxlanLink): Entry {
-  return port === undefined || port === link.port ? entry : { ...entry, port }
 }
 
 function interfaces(addresses: readonly MemoryAddress[]): readonly HostInterface[] {

@@ -20,7 +20,7 @@ export function watchKernel(device: DeviceName, wake: () => void): Watch {
   const wakeFor = (line: string) => {
     if (mayConcern(line, device)) wake()
   }
-  const followers = [followAlways(MONITOR_FDB, wakeFor, wake, stop.signal), followAlways(MONITOR_LINKS, wake, wake, stop.signal)]
+  const followers = [followAlways(MONITOR_FDB, wakeFor, wake, stop.signal), followAlways(MONITOR_LINKS, wakeFor, wake, stop.signal)]
   return {
     close: async () => {
       stop.abort()
@@ -29,7 +29,7 @@ export function watchKernel(device: DeviceName, wake: () => void): Watch {
   }
 }
 
-/** Whether a line of `bridge monitor fdb` may be about the device. A busy bridge beside ours learns and forgets all day. */
+/** Whether a line about an entry may be of the device: a busy bridge beside ours learns and forgets all day. What names no device may be of any. */
 export function mayConcern(line: string, device: DeviceName): boolean {
   const named = / dev (\S+)/.exec(line)
   return named === null || named[1] === device

@@ -1,4 +1,4 @@
-import { table, type DeviceName, type IpAddress, type Operation } from '@vxmesh/core'
+import { table, type DeviceName, type Entry, type IpAddress, type MacAddress, type Operation } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
 import { deleteLink, type Command } from './render.ts'
@@ -104,5 +104,15 @@ describe('rejected is', () => {
         `${command}: ${reason}`.replace('bridge fdb ', '').replace('00:00:00:00:00:00 dst', '…').replace(' dev provider0', ''),
       ),
     ).toEqual(expected)
+  })
+
+  test('what leads elsewhere than it was written to, and not a removal of what leads elsewhere by now', () => {
+    const [mac, other] = ['02:00:00:00:00:05', '02:00:00:00:00:06'].map((text) => text as MacAddress)
+    const neighbour = (to: MacAddress): Entry => ({ kind: 'neighbour', overlay: '192.168.234.2' as IpAddress, mac: to })
+    const there = table([neighbour(other!)])
+    const replacement: Operation = { kind: 'replace', entry: neighbour(mac!), was: neighbour(other!) }
+    const reason = 'no error was reported, yet the entry is not there'
+    expect(rejections([replacement], device, there, new Map())).toMatchObject([{ operation: replacement, reason }])
+    expect(rejections([{ kind: 'remove', entry: neighbour(mac!) }], device, there, new Map())).toEqual([])
   })
 })

@@ -1,5 +1,5 @@
 /** What came of a command, from what the tool said and what was read afterwards. */
-import { slot, type DeviceName, type Failure, type Operation, type Rejection, type Table } from '@vxmesh/core'
+import { holds, slot, type DeviceName, type Failure, type Operation, type Rejection, type Table } from '@vxmesh/core'
 import { describe, words, type Command } from './render.ts'
 
 /** Whether the tool says that the device it was asked about is not there: `ip` and `bridge` word it differently. */
@@ -61,9 +61,10 @@ export function rejections(
   const last = new Map(operations.map(({ entry }, index) => [slot(entry), index]))
   return operations.flatMap((operation, index): Rejection[] => {
     const place = slot(operation.entry)
-    const there = after.has(place)
-    if (last.get(place) !== index || there === (operation.kind === 'add')) return []
-    const reason = reasons.get(index + 1) ?? `no error was reported, yet the entry is ${there ? 'still' : 'not'} there`
+    const removes = operation.kind === 'remove'
+    const done = holds(after, operation.entry) !== removes
+    if (last.get(place) !== index || done) return []
+    const reason = reasons.get(index + 1) ?? `no error was reported, yet the entry is ${removes ? 'still' : 'not'} there`
     return [{ operation, command: describe(operation, device), reason }]
   })
 }

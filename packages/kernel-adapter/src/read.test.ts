@@ -1,7 +1,8 @@
 import { parseIp, parsePort, type IpAddress } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseAddresses, parseEntries, parseHost, parseLink, type VxlanLink } from './read.ts'
+import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type VxlanLink } from './read.ts'
+import { describeTarget } from './render.ts'
 
 // Recorded from iproute2 6.1 on Linux 6.18.
 const RECIPE_LINK =
@@ -27,6 +28,7 @@ const RECIPE = {
   mtu: 1500,
   alias: undefined,
   up: true,
+  bridged: false,
 }
 
 describe('a link is read', () => {
@@ -45,6 +47,7 @@ describe('a link is read', () => {
         mtu: 1430,
         alias: 'vxmesh:x:17',
         up: false,
+        bridged: false,
       },
     ],
     [
@@ -60,6 +63,7 @@ describe('a link is read', () => {
         mtu: 1450,
         alias: undefined,
         up: false,
+        bridged: false,
       },
     ],
     ['in external mode', EXTERNAL_LINK, { kind: 'external' }],
@@ -67,6 +71,8 @@ describe('a link is read', () => {
     ['as loopback, which is of no kind', LOOPBACK_LINK, { kind: 'other', what: 'loopback' }],
     ['past the empty elements that older versions print', `[{},${RECIPE_LINK.slice(1, -1)},{}]`, RECIPE],
     ['past fields that are yet to be invented', RECIPE_LINK.replace('"id":16', '"id":16,"hue":{"a":[null]}'), RECIPE],
+    ['as a port of a bridge', enslaved('bridge'), { ...RECIPE, bridged: true }],
+    ['as one of a VRF, which is none', enslaved('vrf'), RECIPE],
   ])('%s', (_name, text, link) => {
     expect(parseLink(text)).toEqual({ ok: true, value: link })
   })
@@ -134,9 +140,9 @@ describe('entries are read', () => {
     [
       'with their ports, for all and for one, and without those that have an id or interface of their own',
       FDB,
-      ['fdb 02:00:00:00:00:05 192.168.226.5', 'flood 192.168.226.5', 'flood 192.168.226.6 port 4000', 'flood 192.168.226.9'],
+      ['fdb 02:00:00:00:00:05 dst 192.168.226.5', 'flood 192.168.226.5', 'flood 192.168.226.6 port 4000', 'flood 192.168.226.9'],
     ],
-    ['with another port for one device', unicast('02:00:00:00:00:05', '"port":4000,'), ['fdb 02:00:00:00:00:05 10.0.0.1 port 4000']],
+    ['with another port for one device', unicast('02:00:00:00:00:05', '"port":4000,'), ['fdb 02:00:00:00:00:05 dst 10.0.0.1 port 4000']],
     ['without one for a group of devices', unicast('33:33:00:00:00:01'), []],
     ['without one that was learned', unicast('02:00:00:00:00:05').replace('permanent', ''), []],
     ['as none, when nothing was printed', '', []],
@@ -165,12 +171,60 @@ describe('entries are read', () => {
   })
 })
 
+const NEIGHBOURS =
+  '[{"dst":"192.168.234.2","lladdr":"02:00:00:00:00:02","state":["PERMANENT"],"protocol":"118"},{"dst":"192.168.234.6","lladdr":"02:00:00:00:00:06","extern_learn":null,"state":["PERMANENT"],"protocol":"118"},{"dst":"192.168.234.3","lladdr":"02:00:00:00:00:03","state":["PERMANENT"]},{"dst":"fd00::2","lladdr":"02:00:00:00:00:02","state":["PERMANENT"],"protocol":"118"}]'
+const one = (fields: string) => `[{"dst":"192.168.234.2","lladdr":"02:00:00:00:00:02",${fields}}]`
+
+describe('neighbours are read', () => {
+  test.each<[string, string, readonly string[], readonly string[]]>([
+    [
+      'of both families, with those that are marked as ours',
+      NEIGHBOURS,
+      [
+        'neighbour 192.168.234.2 lladdr 02:00:00:00:00:02',
+        'neighbour 192.168.234.6 lladdr 02:00:00:00:00:06',
+        'neighbour 192.168.234.3 lladdr 02:00:00:00:00:03',
+        'neighbour fd00::2 lladdr 02:00:00:00:00:02',
+      ],
+      ['neighbour 192.168.234.2', 'neighbour 192.168.234.6', 'neighbour fd00::2'],
+    ],
+    [
+      'with a protocol that is printed as a number',
+      one('"state":["PERMANENT"],"protocol":118'),
+      ['neighbour 192.168.234.2 lladdr 02:00:00:00:00:02'],
+      ['neighbour 192.168.234.2'],
+    ],
+    [
+      'with the protocol of somebody else, not as ours',
+      one('"state":["PERMANENT"],"protocol":"zebra"'),
+      ['neighbour 192.168.234.2 lladdr 02:00:00:00:00:02'],
+      [],
+    ],
+    ['without what ARP found', one('"state":["REACHABLE"]'), [], []],
+    ['without what ARP is looking for', '[{"dst":"192.168.234.9","state":["INCOMPLETE"]}]', [], []],
+    ['without one of a group', '[{"dst":"ff02::1","lladdr":"33:33:00:00:00:01","state":["PERMANENT"]}]', [], []],
+    ['without one whose link address is no MAC address', '[{"dst":"10.0.0.1","lladdr":"192.168.226.5","state":["PERMANENT"]}]', [], []],
+    ['as none, when nothing was printed', '', [], []],
+    ['as none, from an empty element', '[{}]', [], []],
+  ])('%s', (_name, text, entries, marked) => {
+    const read = parseNeighbours(text)
+    if (!read.ok) throw new Error(read.reason)
+    expect([...read.value.entries].map(([place, entry]) => `${place} ${describeTarget(entry)}`)).toEqual(entries)
+    expect([...read.value.marked]).toEqual(marked)
+  })
+
+  test('or refused, when one is of no address', () => {
+    expect(parseNeighbours(NEIGHBOURS.replace('192.168.234.2', 'host-00'))).toEqual({ ok: false, reason: '0.dst: not an IP address' })
+  })
+})
+
 describe('parsers never throw', () => {
   test.each<[string, (text: string) => unknown]>([
     ['parseLink', parseLink],
     ['parseAddresses', parseAddresses],
     ['parseHost', parseHost],
     ['parseEntries', (text) => parseEntries(text, vxlan({}))],
+    ['parseNeighbours', parseNeighbours],
   ])('%s: not on any text, nor on any JSON', (_name, parse) => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
@@ -179,11 +233,11 @@ describe('parsers never throw', () => {
     )
   })
 
-  test.each([RECIPE_LINK, ADDRESSES, FDB])('nor on a mutilated recording (%#)', (recording) => {
+  test.each([RECIPE_LINK, ADDRESSES, FDB, NEIGHBOURS])('nor on a mutilated recording (%#)', (recording) => {
     fc.assert(
       fc.property(fc.nat(recording.length), fc.nat(40), fc.string({ maxLength: 5 }), (from, length, instead) => {
         const text = recording.slice(0, from) + instead + recording.slice(from + length)
-        for (const parse of [parseLink, parseAddresses, parseHost, (each: string) => parseEntries(each, vxlan({}))]) {
+        for (const parse of [parseLink, parseAddresses, parseHost, parseNeighbours, (each: string) => parseEntries(each, vxlan({}))]) {
           expect(parse(text)).toHaveProperty('ok')
         }
       }),
@@ -204,7 +258,15 @@ test('whatever the destinations, the same come back, once each', () => {
 function read(text: string, link: VxlanLink): readonly string[] {
   const entries = parseEntries(text, link)
   if (!entries.ok) throw new Error(entries.reason)
-  return [...entries.value.keys()]
+  return [...entries.value].map(([place, entry]) => (entry.kind === 'flood' ? place : `${place} ${describeTarget(entry)}`))
+}
+
+/** The recipe's device in another one's hands. */
+function enslaved(kind: string): string {
+  return RECIPE_LINK.replace('"mtu":', '"master":"m0","mtu":').replace(
+    '"info_kind":"vxlan"',
+    `"info_kind":"vxlan","info_slave_kind":"${kind}"`,
+  )
 }
 
 function vxlan(different: Partial<VxlanLink>): VxlanLink {

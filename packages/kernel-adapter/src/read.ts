@@ -13,6 +13,7 @@ import {
   parseMac,
   parsePort,
   refuse,
+  slot,
   table,
   ZERO_MAC,
   type Entry,
@@ -21,9 +22,11 @@ import {
   type MacAddress,
   type Port,
   type Result,
+  type Slot,
   type Table,
 } from '@vxmesh/core'
 import { z } from 'zod'
+import { NEIGHBOUR_PROTOCOL } from './render.ts'
 
 /** A VXLAN device as `ip -details link show` describes it. */
 export type VxlanLink = {
@@ -39,6 +42,8 @@ export type VxlanLink = {
   readonly mtu: number
   readonly alias: string | undefined
   readonly up: boolean
+  /** It is a port of a bridge, a bond or the like. A VRF is none: what is in one still speaks for itself. */
+  readonly bridged: boolean
 }
 
 /** A device by its kind; `external` is a VXLAN device without an id of its own (collect-metadata mode). */
@@ -73,7 +78,8 @@ const vxlanElement = z.object({
   mtu: z.int(),
   address: z.string().transform(parsedBy(parseMac)),
   ifalias: z.string().optional(),
-  linkinfo: z.object({ info_data: vxlanData }),
+  master: z.string().optional(),
+  linkinfo: z.object({ info_data: vxlanData, info_slave_kind: z.string().optional() }),
 })
 
 const addressElement = z.object({
@@ -92,6 +98,13 @@ const fdbElement = z.object({
   state: z.string().optional(),
 })
 
+const neighbourElement = z.object({
+  dst: z.string().transform(parsedBy(parseIp)).optional(),
+  lladdr: z.string().optional(),
+  state: z.array(z.string()).optional(),
+  protocol: z.union([z.string(), z.number()]).optional(),
+})
+
 /** The one device in the output of `ip -json -details link show dev …`. */
 export function parseLink(text: string): Result<Link> {
   const elements = decode(z.array(z.unknown()), text)
@@ -107,7 +120,8 @@ export function parseLink(text: string): Result<Link> {
   return checked(vxlanElement.transform(toLink), only.element)
 }
 
-function toLink({ flags, mtu, address, ifalias, linkinfo: { info_data: data } }: z.output<typeof vxlanElement>): Link {
+function toLink({ flags, mtu, address, ifalias, master, linkinfo }: z.output<typeof vxlanElement>): Link {
+  const { info_data: data, info_slave_kind: slaveOf } = linkinfo
   if (data.external === true) return { kind: 'external' }
   return {
     kind: 'vxlan',
@@ -119,6 +133,7 @@ function toLink({ flags, mtu, address, ifalias, linkinfo: { info_data: data } }:
     mtu,
     alias: ifalias,
     up: flags.includes('UP'),
+    bridged: master !== undefined && slaveOf !== 'vrf',
   }
 }
 
@@ -182,6 +197,25 @@ function isPlain({ vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>,
     (viaIf === undefined || viaIf === link.bound) &&
     viaIfIndex === undefined
   )
+}
+
+/** Neighbours, and those places among them that carry our mark. */
+export type Neighbours = { readonly entries: Table; readonly marked: ReadonlySet<Slot> }
+
+/**
+ * The permanent neighbours in the output of `ip -N -json neighbour show dev …`. What the kernel finds out by itself,
+ * and ages, is left out: writing it again makes it permanent. So is a neighbour without a MAC address of one device.
+ */
+export function parseNeighbours(text: string): Result<Neighbours> {
+  const elements = decode(z.array(neighbourElement), text)
+  if (!elements.ok) return elements
+  const read = elements.value.flatMap(({ dst, lladdr, state, protocol }): { entry: Entry; ours: boolean }[] => {
+    const mac = parseMac(lladdr ?? '')
+    if (dst === undefined || !mac.ok || !isUnicast(mac.value) || state?.includes('PERMANENT') !== true) return []
+    return [{ entry: { kind: 'neighbour', overlay: dst, mac: mac.value }, ours: Number(protocol) === NEIGHBOUR_PROTOCOL }]
+  })
+  const marked = read.filter(({ ours }) => ours).map(({ entry }) => slot(entry))
+  return accept({ entries: table(read.map(({ entry }) => entry)), marked: new Set(marked) })
 }
 
 function decode<Schema extends z.ZodType>(schema: Schema, text: string): Result<z.output<Schema>> {

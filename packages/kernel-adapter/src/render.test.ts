@@ -1,23 +1,25 @@
-import type { DeviceName, IpAddress, MacAddress, Operation, Port } from '@vxmesh/core'
+import type { DeviceName, Entry, IpAddress, MacAddress, Operation, Port } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import {
-  BATCH,
-  batchLine,
+  batchOf,
   deleteLink,
   describe as inWords,
+  describeTarget,
   MONITOR_FDB,
   MONITOR_LINKS,
   SHOW_HOST,
   showAddresses,
   showFdb,
   showLink,
+  showNeighbours,
   words,
 } from './render.ts'
 
 const device = 'provider0' as DeviceName
 const MAC = '02:00:00:00:00:05' as MacAddress
 const PORT = 8472 as Port
-const operation = (kind: Operation['kind'], underlay: string): Operation => ({
+const NEIGHBOUR = { kind: 'neighbour', overlay: '192.168.234.2' as IpAddress, mac: MAC } as const
+const operation = (kind: 'add' | 'remove', underlay: string): Operation => ({
   kind,
   entry: { kind: 'flood', underlay: underlay as IpAddress },
 })
@@ -27,10 +29,15 @@ test.each<[string, string, string]>([
   ['addresses are shown', words(showAddresses(device)), 'ip -json address show dev provider0'],
   ['the host is shown', words(SHOW_HOST), 'ip -json address show'],
   ['the forwarding table is shown', words(showFdb(device)), 'bridge -json fdb show dev provider0'],
+  [
+    'neighbours that stay are shown, their protocol as a number',
+    words(showNeighbours(device)),
+    'ip -N -json neighbour show dev provider0 nud permanent',
+  ],
   ['a link is deleted', words(deleteLink(device)), 'ip link delete dev provider0'],
-  ['a batch goes on after an error', words(BATCH), 'bridge -force -batch -'],
+  ['a batch goes on after an error', words(batchOf('bridge')), 'bridge -force -batch -'],
   ['entries are watched', words(MONITOR_FDB), 'bridge monitor fdb'],
-  ['links and addresses are watched', words(MONITOR_LINKS), 'ip monitor link address'],
+  ['links, addresses and neighbours are watched', words(MONITOR_LINKS), 'ip monitor link address neigh'],
 ])('%s', (_name, command, typed) => {
   expect(command).toBe(typed)
 })
@@ -61,7 +68,29 @@ test.each<[string, Operation, string]>([
     { kind: 'remove', entry: { kind: 'fdb', mac: MAC, underlay: '192.168.226.5' as IpAddress, port: PORT } },
     'bridge fdb delete 02:00:00:00:00:05 dst 192.168.226.5 port 8472 dev provider0',
   ],
+  [
+    'a neighbour stays, carries our mark, and takes the place of what is there',
+    { kind: 'add', entry: NEIGHBOUR },
+    'ip neighbour replace 192.168.234.2 lladdr 02:00:00:00:00:05 dev provider0 nud permanent protocol 118',
+  ],
+  [
+    'a replacement is written as an addition is',
+    { kind: 'replace', entry: NEIGHBOUR, was: { ...NEIGHBOUR, mac: '02:00:00:00:00:06' as MacAddress } },
+    'ip neighbour replace 192.168.234.2 lladdr 02:00:00:00:00:05 dev provider0 nud permanent protocol 118',
+  ],
+  [
+    'a neighbour in IPv6 is one like others',
+    { kind: 'add', entry: { ...NEIGHBOUR, overlay: 'fd00::2' as IpAddress } },
+    'ip neighbour replace fd00::2 lladdr 02:00:00:00:00:05 dev provider0 nud permanent protocol 118',
+  ],
+  ['a neighbour goes by its address', { kind: 'remove', entry: NEIGHBOUR }, 'ip neighbour delete 192.168.234.2 dev provider0'],
 ])('%s', (_name, given, typed) => {
   expect(inWords(given, device)).toBe(typed)
-  expect(`bridge ${batchLine(given, device)}`).toBe(typed)
+})
+
+test.each<[string, Entry, string]>([
+  ['an fdb entry', { kind: 'fdb', mac: MAC, underlay: '192.168.226.5' as IpAddress, port: PORT }, 'dst 192.168.226.5 port 8472'],
+  ['a neighbour', NEIGHBOUR, 'lladdr 02:00:00:00:00:05'],
+])('%s is told by where it leads', (_name, entry, typed) => {
+  expect(describeTarget(entry)).toBe(typed)
 })

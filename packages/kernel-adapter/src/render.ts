@@ -2,20 +2,28 @@
  * Every command this package issues, in full words: iproute2 takes abbreviations, and `br` is one of `broadcast`.
  * Rendered from parsed values only, because a batch reads an embedded newline as a second command.
  */
-import { unreachable, ZERO_MAC, type DeviceName, type IpAddress, type Operation, type TunnelSpec } from '@vxmesh/core'
+import { unreachable, ZERO_MAC, type DeviceName, type Entry, type IpAddress, type Operation, type TunnelSpec } from '@vxmesh/core'
 import type { Step } from './link.ts'
 
 /** One call of a tool of iproute2. */
 export type Command = { readonly tool: 'ip' | 'bridge'; readonly args: readonly string[] }
 
+/**
+ * The `protocol` that marks a neighbour as ours, as routing daemons mark theirs: 118, for v, which no other has
+ * (/etc/iproute2/rt_protos). Whoever replaces such a neighbour without a protocol leaves the mark on it.
+ */
+export const NEIGHBOUR_PROTOCOL = 118
+
 export const SHOW_HOST: Command = ip('-json', 'address', 'show')
 
 /** Reads further commands, without the tool's name, from its input; `-force` goes on after one that fails. */
-export const BATCH: Command = bridge('-force', '-batch', '-')
+export function batchOf(tool: Command['tool']): Command {
+  return { tool, args: ['-force', '-batch', '-'] }
+}
 
 export const MONITOR_FDB: Command = bridge('monitor', 'fdb')
 
-export const MONITOR_LINKS: Command = ip('monitor', 'link', 'address')
+export const MONITOR_LINKS: Command = ip('monitor', 'link', 'address', 'neigh')
 
 export function version(tool: Command['tool']): Command {
   return { tool, args: ['-Version'] }
@@ -31,6 +39,11 @@ export function showAddresses(device: DeviceName): Command {
 
 export function showFdb(device: DeviceName): Command {
   return bridge('-json', 'fdb', 'show', 'dev', device)
+}
+
+/** Only what stays until it is deleted; with the protocol as a number, whatever this host calls it. */
+export function showNeighbours(device: DeviceName): Command {
+  return ip('-N', '-json', 'neighbour', 'show', 'dev', device, 'nud', 'permanent')
 }
 
 export function deleteLink(device: DeviceName): Command {
@@ -65,19 +78,35 @@ export function setLocal(spec: TunnelSpec, local: IpAddress | 'ADDRESS'): Comman
 }
 
 /**
- * One line of a batch. `append`, for zero-MAC entries, may be repeated and refuses no second destination; `replace`, for
- * others, takes the place of what was learned, where `append` would do nothing. A delete always names its destination,
- * since without one it wipes them all, and its port, since without one it means the device's own.
+ * The command that carries out one operation, alone or, without the tool's name, as a line of a batch. An entry that may
+ * take the place of another, found or learned, is always written with `replace`: `append` of a MAC address that has a
+ * destination does nothing, and `add` is refused. To the zero MAC, which has many, one is appended, as often as you like.
  */
-export function batchLine({ kind, entry }: Operation, device: DeviceName): string {
-  const [mac, add] = entry.kind === 'flood' ? [ZERO_MAC, 'append'] : [entry.mac, 'replace']
-  const port = entry.port === undefined ? '' : ` port ${String(entry.port)}`
-  return `fdb ${kind === 'add' ? add : 'delete'} ${mac} dst ${entry.underlay}${port} dev ${device}`
+export function entryCommand({ kind, entry }: Operation, device: DeviceName): Command {
+  const removes = kind === 'remove'
+  if (entry.kind === 'neighbour') {
+    if (removes) return ip('neighbour', 'delete', entry.overlay, 'dev', device)
+    const lasting = ['nud', 'permanent', 'protocol', String(NEIGHBOUR_PROTOCOL)]
+    return ip('neighbour', 'replace', entry.overlay, 'lladdr', entry.mac, 'dev', device, ...lasting)
+  }
+  const [mac, write] = entry.kind === 'flood' ? [ZERO_MAC, 'append'] : [entry.mac, 'replace']
+  return bridge('fdb', removes ? 'delete' : write, mac, ...target(entry), 'dev', device)
+}
+
+/** A delete of the zero MAC without `dst` wipes them all, and one without `port` means the device's own. */
+function target(entry: Entry): readonly string[] {
+  if (entry.kind === 'neighbour') return ['lladdr', entry.mac]
+  return ['dst', entry.underlay, ...(entry.port === undefined ? [] : ['port', String(entry.port)])]
 }
 
 /** The operation as the command a person would have typed. */
 export function describe(operation: Operation, device: DeviceName): string {
-  return `bridge ${batchLine(operation, device)}`
+  return words(entryCommand(operation, device))
+}
+
+/** Where an entry leads, as the tool shows it: `dst 192.168.226.5`, `lladdr 02:00:00:00:00:05`. */
+export function describeTarget(entry: Entry): string {
+  return target(entry).join(' ')
 }
 
 /** A command as a person would have typed it. */

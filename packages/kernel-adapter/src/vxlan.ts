@@ -16,8 +16,28 @@ import { ask, batch } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { watchKernel } from './monitor.ts'
 import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
-import { parseAddresses, parseEntries, parseHost, parseLink, type HostInterface, type Link } from './read.ts'
-import { batchLine, deleteLink, showAddresses, showFdb, SHOW_HOST, showLink, stepCommand, words, type Command } from './render.ts'
+import {
+  parseAddresses,
+  parseEntries,
+  parseHost,
+  parseLink,
+  parseNeighbours,
+  type HostInterface,
+  type Link,
+  type Neighbours,
+} from './read.ts'
+import {
+  deleteLink,
+  entryCommand,
+  showAddresses,
+  showFdb,
+  SHOW_HOST,
+  showLink,
+  showNeighbours,
+  stepCommand,
+  words,
+  type Command,
+} from './render.ts'
 
 /** The kernel of the network namespace this process is in, through `ip` and `bridge`. Keeps no state. */
 export function iproute2Kernel(): Kernel {
@@ -71,23 +91,68 @@ function asDevice(spec: TunnelSpec, present: Present): Device {
 }
 
 async function read(spec: TunnelSpec): Promise<Reading | undefined> {
-  const [present, fdb] = await Promise.all([look(spec.device), show(showFdb(spec.device))])
-  if (present === undefined || fdb === undefined) return undefined
-  return { device: asDevice(spec, present), entries: entriesOn(spec.device, present.link, fdb) }
+  const [present, shown] = await Promise.all([look(spec.device), showTables(spec.device)])
+  if (present === undefined || shown === undefined) return undefined
+  return { device: asDevice(spec, present), ...tablesOn(spec.device, present.link, shown) }
 }
 
 async function attempt(device: DeviceName, operations: readonly Operation[]): Promise<readonly Rejection[]> {
   if (operations.length === 0) return []
-  const { stderr } = await batch(operations.map((operation) => batchLine(operation, device)))
-  const [link, fdb] = await Promise.all([show(showLink(device)), show(showFdb(device))])
-  const after = link === undefined || fdb === undefined ? NOTHING : entriesOn(device, parsed(showLink(device), link, parseLink), fdb)
-  return rejections(operations, device, after, complaints(stderr))
+  const reasons = new Map<number, string>()
+  for (const run of runs(operations.map((operation) => entryCommand(operation, device)))) {
+    for (const [line, reason] of await carryOut(run.commands)) reasons.set(run.before + line, reason)
+  }
+  const [link, shown] = await Promise.all([show(showLink(device)), showTables(device)])
+  const after =
+    link === undefined || shown === undefined ? NOTHING : tablesOn(device, parsed(showLink(device), link, parseLink), shown).entries
+  return rejections(operations, device, after, reasons)
+}
+
+/** Commands of one tool that follow one another, and how many came before them. */
+type Run = { readonly before: number; readonly commands: [Command, ...Command[]] }
+
+function runs(commands: readonly Command[]): readonly Run[] {
+  const split: Run[] = []
+  for (const [before, command] of commands.entries()) {
+    const current = split.at(-1)
+    if (current?.commands[0].tool === command.tool) current.commands.push(command)
+    else split.push({ before, commands: [command] })
+  }
+  return split
+}
+
+/**
+ * What the tool complained of, by the number of the command, from 1. `ip` ends a batch at a neighbour that it is refused,
+ * without a word of which (iproute2 6.1 exits), so where it complains each is tried by itself; doing one twice does no harm.
+ */
+async function carryOut(commands: Run['commands']): Promise<ReadonlyMap<number, string>> {
+  const [{ tool }] = commands
+  const lines = commands.map(({ args }) => args.join(' '))
+  const { ok, stderr } = await batch(tool, lines)
+  if (ok || tool === 'bridge') return complaints(stderr)
+  const reasons = new Map<number, string>()
+  for (const [index, command] of commands.entries()) {
+    const answer = await ask(command)
+    if (!answer.ok) reasons.set(index + 1, spoken(answer.stderr))
+  }
+  return reasons
 }
 
 const NOTHING: Table = new Map()
 
-function entriesOn(device: DeviceName, link: Link, fdb: string): Table {
-  return link.kind === 'vxlan' ? parsed(showFdb(device), fdb, (text) => parseEntries(text, link)) : NOTHING
+/** What `bridge` and `ip` show of the entries of a device. */
+type Shown = { readonly fdb: string; readonly neighbours: string }
+
+async function showTables(device: DeviceName): Promise<Shown | undefined> {
+  const [fdb, neighbours] = await Promise.all([show(showFdb(device)), show(showNeighbours(device))])
+  return fdb === undefined || neighbours === undefined ? undefined : { fdb, neighbours }
+}
+
+function tablesOn(device: DeviceName, link: Link, shown: Shown): Neighbours {
+  if (link.kind !== 'vxlan') return { entries: NOTHING, marked: new Set() }
+  const fdb = parsed(showFdb(device), shown.fdb, (text) => parseEntries(text, link))
+  const { entries, marked } = parsed(showNeighbours(device), shown.neighbours, parseNeighbours)
+  return { entries: new Map([...fdb, ...entries]), marked }
 }
 
 async function look(device: DeviceName): Promise<Present | undefined> {
