@@ -16,6 +16,7 @@ import {
   slot,
   table,
   ZERO_MAC,
+  type DeviceName,
   type Entry,
   type InterfaceAddress,
   type IpAddress,
@@ -63,6 +64,8 @@ const vxlanData = z.object({
   link: z.string().optional(),
 })
 
+const identityElement = z.object({ ifname: z.string().optional(), ifindex: z.int().optional() })
+
 const linkElement = z.object({
   ifname: z.string().optional(),
   flags: z.array(z.string()).optional(),
@@ -105,7 +108,14 @@ const neighbourElement = z.object({
   protocol: z.union([z.string(), z.number()]).optional(),
 })
 
-/** The one device in the output of `ip -json -details link show dev …`. */
+/** The index of the one device shown, if it is the one that has that name. */
+export function parseIndex(text: string, device: DeviceName): number | undefined {
+  const elements = decode(z.array(identityElement), text)
+  const named = elements.ok ? elements.value.filter(({ ifname }) => ifname !== undefined) : []
+  return named.length === 1 && named[0]?.ifname === device ? named[0].ifindex : undefined
+}
+
+/** The one device in the output of `ip -json -details address show dev …`. */
 export function parseLink(text: string): Result<Link> {
   const elements = decode(z.array(z.unknown()), text)
   if (!elements.ok) return elements
@@ -137,7 +147,7 @@ function toLink({ flags, mtu, address, ifalias, master, linkinfo }: z.output<typ
   }
 }
 
-/** The addresses in the output of `ip -json address show dev …`, in its order. A `/0` cannot be said here and is passed over. */
+/** The addresses in the same output, in its order. A `/0` cannot be said here and is passed over. */
 export function parseAddresses(text: string): Result<readonly InterfaceAddress[]> {
   const elements = decode(z.array(addressElement), text)
   if (!elements.ok) return elements
