@@ -28,7 +28,7 @@ import {
   type Neighbours,
 } from './read.ts'
 import { deleteLink, entryCommand, showDevice, showFdb, SHOW_HOST, showNeighbours, stepCommand, words, type Command } from './render.ts'
-import { keepTools, singly, type KeptTools, type Tools } from './tools.ts'
+import { keepTools, singly, type KeptTools } from './tools.ts'
 
 /**
  * The kernel of the network namespace this process is in, through `ip` and `bridge`. For a device that is watched the tools
@@ -38,10 +38,10 @@ export function iproute2Kernel(): Kernel {
   const watched = new Map<DeviceName, Watched>()
   return {
     establish,
-    read: async (spec) => read(spec, watched.get(spec.device)?.tools ?? singly),
+    read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
-      const each: Watched = { tools: keepTools(device), echoes: new Echoes() }
+      const each: Watched = { tools: keepTools(device), echoes: new Echoes(), tablesOn: remembering(tablesOn) }
       watched.set(device, each)
       const monitor = watchKernel(device, (line) => each.echoes.hear(line), wake)
       return {
@@ -54,7 +54,19 @@ export function iproute2Kernel(): Kernel {
   }
 }
 
-type Watched = { readonly tools: KeptTools; readonly echoes: Echoes }
+type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly tablesOn: typeof tablesOn }
+
+/** Most readings show what the one before did: the same text is the same table, and need not be understood again. */
+function remembering(understand: typeof tablesOn): typeof tablesOn {
+  let last: { readonly link: string; readonly shown: Shown; readonly tables: Neighbours } | undefined
+  return (device, link, shown) => {
+    const about = JSON.stringify(link)
+    if (last?.link !== about || last.shown.fdb !== shown.fdb || last.shown.neighbours !== shown.neighbours) {
+      last = { link: about, shown, tables: understand(device, link, shown) }
+    }
+    return last.tables
+  }
+}
 
 type Given = (address: InterfaceAddress) => void
 
@@ -102,11 +114,11 @@ function asDevice(spec: TunnelSpec, present: Present): Device {
   return device.value
 }
 
-async function read(spec: TunnelSpec, tools: Tools): Promise<Reading | undefined> {
+async function read(spec: TunnelSpec, { tools, tablesOn: understood = tablesOn }: Partial<Watched> = {}): Promise<Reading | undefined> {
   const present = await look(spec.device, tools)
   const shown = await showTables(spec.device, tools)
   if (present === undefined || shown === undefined) return undefined
-  return { device: asDevice(spec, present), ...tablesOn(spec.device, present.link, shown) }
+  return { device: asDevice(spec, present), ...understood(spec.device, present.link, shown) }
 }
 
 /**
