@@ -185,18 +185,26 @@ function inetAddresses({ addr_info = [] }: z.output<typeof addressElement>): { l
  * address. An aging one is left out as well: writing it again makes it permanent.
  */
 export function parseEntries(text: string, link: VxlanLink): Result<Table> {
-  const elements = decode(z.array(fdbElement), text)
+  const elements = decode(z.array(z.unknown()), text)
   if (!elements.ok) return elements
-  const entries = all(elements.value.filter((element) => isPlain(element, link)).flatMap((element) => toEntry(element, link)))
-  return entries.ok ? accept(table(entries.value)) : entries
+  // One after the other: of ten thousand there is not to be yet another list of what is thrown away at once.
+  const entries: Entry[] = []
+  for (const shown of elements.value) {
+    const element = checked(fdbElement, shown)
+    if (!element.ok) return element
+    const entry = isPlain(element.value, link) ? toEntry(element.value, link) : undefined
+    if (entry?.ok === false) return entry
+    if (entry !== undefined) entries.push(entry.value)
+  }
+  return accept(table(entries))
 }
 
-function toEntry({ mac, dst, port }: z.output<typeof fdbElement>, link: VxlanLink): readonly Result<Entry>[] {
-  if (mac === undefined || dst === undefined || !(mac === ZERO_MAC || isUnicast(mac))) return []
+function toEntry({ mac, dst, port }: z.output<typeof fdbElement>, link: VxlanLink): Result<Entry> | undefined {
+  if (mac === undefined || dst === undefined || !(mac === ZERO_MAC || isUnicast(mac))) return undefined
   const underlay = parseIp(dst)
-  if (!underlay.ok) return [underlay]
+  if (!underlay.ok) return underlay
   const destination = { underlay: underlay.value, ...(port === undefined || port === link.port ? {} : { port }) }
-  return [accept(mac === ZERO_MAC ? { kind: 'flood', ...destination } : { kind: 'fdb', mac, ...destination })]
+  return accept(mac === ZERO_MAC ? { kind: 'flood', ...destination } : { kind: 'fdb', mac, ...destination })
 }
 
 function isPlain({ vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>, link: VxlanLink): boolean {
