@@ -23,6 +23,8 @@ const zero = '00:00:00:00:00:00'
 
 kernelContract('the real kernel', makeLab)
 kernelModel('the real kernel', makeLab, 8)
+kernelContract('the real kernel of a watched device', watchedLab)
+kernelModel('the real kernel of a watched device', watchedLab, 8)
 
 describe('only the real kernel', () => {
   const kernel = iproute2Kernel()
@@ -123,16 +125,126 @@ describe('only the real kernel', () => {
     expect(await read()).toEqual([])
   })
 
+  describe('keeps the tools running for a watched device', () => {
+    let wakes = 0
+    beforeEach(async () => {
+      wakes = 0
+      await kernel.establish(spec)
+      const watch = kernel.watch(provider0, () => void wakes++)
+      return async () => watch.close()
+    })
+    const write = async (...underlays: readonly IpAddress[]) =>
+      kernel.attempt(
+        provider0,
+        underlays.map((underlay) => ({ kind: 'add', entry: flood(underlay) })),
+      )
+    const [five, six, seven] = ['192.168.226.5', '192.168.226.6', '192.168.226.7'].map(address) as [IpAddress, IpAddress, IpAddress]
+
+    test('one of each, and no other, however much is read and written', async () => {
+      expect(await write(five)).toEqual([])
+      const kept = await children(KEPT)
+      expect(kept).toHaveLength(2)
+      for (let count = 0; count < 10; count++) {
+        expect(await write(six)).toEqual([])
+        expect(await read()).toEqual([five, six])
+        expect(await kernel.attempt(provider0, [{ kind: 'remove', entry: flood(six) }])).toEqual([])
+      }
+      expect(await children(KEPT)).toEqual(kept)
+    })
+
+    test('and does without one that is killed, until it is back', async () => {
+      expect(await write(five)).toEqual([])
+      const kept = await children(KEPT)
+      for (const { pid } of kept) process.kill(pid, 'SIGKILL')
+      expect(await write(six)).toEqual([])
+      expect(await read()).toEqual([five, six])
+      await expect
+        .poll(async () => {
+          await read()
+          return (await children(KEPT)).filter(({ pid }) => !kept.some((old) => old.pid === pid))
+        })
+        .toHaveLength(2)
+      expect(await write(seven)).toEqual([])
+      expect(await read()).toEqual([five, six, seven])
+    })
+
+    test.each(['SIGKILL', 'SIGSTOP'] as const)('and leaves out nothing when bridge gets %s while it writes', async (signal) => {
+      expect(await write(five)).toEqual([])
+      const bridges = (await children(KEPT)).filter(({ line }) => line.includes('bridge'))
+      expect(bridges).toHaveLength(1)
+      const entries = Array.from({ length: 1000 }, (_, index) => address(`10.9.${String(index >> 8)}.${String(index & 255)}`))
+      const writing = write(...entries)
+      for (const { pid } of bridges) process.kill(pid, signal)
+      expect(await writing).toEqual([])
+      expect(await read()).toHaveLength(1001)
+    })
+
+    test('which do not take another device for one that is gone', async () => {
+      expect(await write(five)).toEqual([])
+      await ip('link delete dev provider0')
+      await kernel.establish(spec)
+      expect(await write(six)).toEqual([])
+      expect(await read()).toEqual([six])
+      expect(await write(seven)).toEqual([])
+      expect(await read()).toEqual([six, seven])
+    })
+
+    test('which do not read one that was renamed', async () => {
+      expect(await write(five)).toEqual([])
+      await ip('link set dev provider0 down')
+      await ip('link set dev provider0 name provider1')
+      expect(await kernel.read(spec)).toBeUndefined()
+      expect(await write(six)).toMatchObject([{ reason: 'Cannot find device "provider0"' }])
+      await kernel.establish({ ...spec, port: must(parsePort(8472)) })
+      expect(await write(six)).toEqual([])
+      expect(await read()).toEqual([six])
+      expect(await kernel.read({ ...spec, device: must(parseDeviceName('provider1')) })).toMatchObject({
+        entries: new Map([[`flood ${five}`, flood(five)]]),
+      })
+    })
+
+    test('and is not woken by what it wrote itself, but by the same from others', async () => {
+      const rewrite = async (times: number): Promise<void> => {
+        for (let count = 0; count < times; count++) {
+          expect(await write(six)).toEqual([])
+          expect(await kernel.attempt(provider0, [{ kind: 'remove', entry: flood(six) }])).toEqual([])
+        }
+      }
+      const others = async (): Promise<number> => {
+        await bridge(`fdb append ${zero} dst ${six} dev provider0`)
+        await bridge(`fdb del ${zero} dst ${six} dev provider0`)
+        return wakes
+      }
+      await expect.poll(others).toBeGreaterThan(0)
+      // What others did is heard before the echo of what is written now.
+      await rewrite(10)
+      const before = wakes
+      await rewrite(20)
+      expect(wakes).toBe(before)
+      await others()
+      await expect.poll(() => wakes).toBeGreaterThan(before)
+    })
+
+    test('and not after it is watched', async () => {
+      expect(await write(five)).toEqual([])
+      const second = kernel.watch(provider0, () => undefined)
+      expect(await write(six)).toEqual([])
+      expect(await children(KEPT)).toHaveLength(4)
+      await second.close()
+      expect(await children(KEPT)).toHaveLength(2)
+    })
+  })
+
   test('is watched by children that come back when they die, and leave when told to', async () => {
     let wakes = 0
     const watch = kernel.watch(provider0, () => void wakes++)
-    await expect.poll(monitors).toHaveLength(2)
-    const first = await monitors()
+    await expect.poll(async () => children(MONITOR)).toHaveLength(2)
+    const first = await children(MONITOR)
     for (const { pid } of first) process.kill(pid)
-    await expect.poll(async () => (await monitors()).filter(({ pid }) => !first.some((old) => old.pid === pid))).toHaveLength(2)
+    await expect.poll(async () => (await children(MONITOR)).filter(({ pid }) => !first.some((old) => old.pid === pid))).toHaveLength(2)
     expect(wakes).toBeGreaterThan(0)
     await watch.close()
-    expect(await monitors()).toEqual([])
+    expect(await children(MONITOR)).toEqual([])
   })
 
   test('has all this process needs', async () => {
@@ -140,9 +252,24 @@ describe('only the real kernel', () => {
   })
 })
 
-async function monitors(): Promise<readonly { readonly pid: number }[]> {
+const MONITOR = / (bridge|ip) monitor /
+const KEPT = / (bridge|ip) .*-batch -$/
+
+async function children(pattern: RegExp): Promise<readonly { readonly pid: number; readonly line: string }[]> {
   const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)])
-  return stdout.split('\n').flatMap((line) => (/ (bridge|ip) monitor /.test(line) ? [{ pid: Number.parseInt(line, 10) }] : []))
+  return stdout.split('\n').flatMap((line) => (pattern.test(line) ? [{ pid: Number.parseInt(line, 10), line }] : []))
+}
+
+async function watchedLab(): Promise<Lab> {
+  const lab = await makeLab()
+  const watch = lab.kernel.watch(must(parseDeviceName('provider0')), () => undefined)
+  return {
+    ...lab,
+    close: async () => {
+      await watch.close()
+      await lab.close()
+    },
+  }
 }
 
 async function makeLab(): Promise<Lab> {

@@ -386,6 +386,21 @@ function writing(lab: () => Lab): void {
     expect(await destinations(lab())).toEqual([HOST_00, HOST_01])
   })
 
+  test('a thousand at once, all but those that the kernel refuses', async () => {
+    const refused = [ip('fd00:226::5'), ip('fd00:226::6')].map(add)
+    const taken = Array.from({ length: 1000 }, (_, index) => add(ip(`10.9.${String(index >> 8)}.${String(index & 255)}`)))
+    const rejected = await lab().kernel.attempt(provider0, [...taken.slice(0, 500), refused[0]!, ...taken.slice(500), refused[1]!])
+    expect(rejected.map(({ operation }) => operation)).toEqual(refused)
+    expect(await destinations(lab())).toHaveLength(1000)
+  })
+
+  test('what it refuses again and again, and what it takes meanwhile', async () => {
+    for (const one of [HOST_00, HOST_01, HOST_02]) {
+      expect(await lab().kernel.attempt(provider0, [add(UNDERLAY_6), add(one)])).toHaveLength(1)
+    }
+    expect(await destinations(lab())).toEqual([HOST_00, HOST_01, HOST_02])
+  })
+
   test('IPv6 destinations on a device that sends from IPv6', async () => {
     await lab().kernel.establish({ ...SPEC, device: provider1, local: UNDERLAY_6, addresses: [] })
     const there = ip('fd00:226::5')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { pauseAfter, restAfter } from './pace.ts'
-import { milliseconds } from './values.ts'
+import { isRecent, pauseAfter, restAfter } from './pace.ts'
+import { instant, milliseconds } from './values.ts'
 
 test.each<[string, number, boolean, number]>([
   ['all is well: a minute', 0, false, 60_000],
@@ -15,4 +15,8 @@ test.each<[string, number, boolean, number]>([
 
 test('a rest is twice the turn, and ends', () => {
   expect([30, 60_000].map((took) => restAfter(milliseconds(took)))).toEqual([60, 5000])
+})
+
+test('a reading is recent for a minute', () => {
+  expect([0, 59_999, 60_000].map((later) => isRecent(instant(1000), instant(1000 + later)))).toEqual([true, true, false])
 })

@@ -2,10 +2,15 @@
  * When the kernel is looked at again. A turn follows at once whatever wakes it; these are the pauses between those that
  * nothing wakes, and the rest after a turn for whatever woke the next meanwhile.
  */
-import { milliseconds, seconds, type Duration } from './values.ts'
+import { elapsed, milliseconds, seconds, type Duration, type Instant } from './values.ts'
 
 /** The floor under all events: a full read at least this often. */
 const FULL_READ = seconds(60)
+
+/** Whether a reading may still be planned against, if nothing was heard since: events get lost. */
+export function isRecent(read: Instant, now: Instant): boolean {
+  return elapsed(read, now) < FULL_READ
+}
 
 /** While removals are held, how often it is asked whether they still are. */
 export const HELD_PAUSE = seconds(1)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { obstacles, plan, type Operation } from './plan.ts'
+import { applied, obstacles, plan, type Operation } from './plan.ts'
 import { claim, ip, sure } from './samples.ts'
 import { parsePort } from './values.ts'
 import { slot, table, type Entry, type Slot, type Table } from './table.ts'
@@ -95,13 +95,19 @@ function subsets<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
 }
 
 function apply(actual: Table, operations: readonly Operation[]): Table {
-  const after = new Map(actual)
-  for (const { kind, entry } of operations) {
-    if (kind === 'remove') after.delete(slot(entry))
-    else after.set(slot(entry), entry)
-  }
-  return after
+  return applied({ entries: actual, marked: new Set() }, operations).entries
 }
+
+test('what was written carries our mark where entries have one, and what was removed has none', () => {
+  const [ours, gone] = [neighbour(2, 'b'), neighbour(3, 'c')]
+  const before = { entries: table([gone]), marked: new Set([slot(gone)]) }
+  const after = applied(before, [
+    { kind: 'add', entry: ours },
+    { kind: 'add', entry: flood(1) },
+    { kind: 'remove', entry: gone },
+  ])
+  expect(after).toEqual({ entries: table([ours, flood(1)]), marked: new Set([slot(ours)]) })
+})
 
 describe('for every pair of small tables, whichever entries are ours', () => {
   const tables = subsets(entries).map(tableOf)

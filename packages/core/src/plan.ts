@@ -1,4 +1,4 @@
-import { KINDS, sameEntry, type Entry, type Slot, type Table } from './table.ts'
+import { KINDS, sameEntry, slot, type Entry, type Slot, type Table } from './table.ts'
 
 /** One change to the kernel. A replacement is one where the place is taken: what is there gives way at once. */
 export type Operation =
@@ -39,4 +39,21 @@ export function obstacles(desired: Table, { entries, ours }: Actual): readonly O
     const found = entries.get(place)
     return found === undefined || ours.has(place) || sameEntry(found, wanted) ? [] : [{ wanted, found }]
   })
+}
+
+/** What is there after operations that the kernel took. A neighbour that we write carries our mark. */
+export function applied<State extends { readonly entries: Table; readonly marked: ReadonlySet<Slot> }>(
+  before: State,
+  operations: readonly Operation[],
+): State {
+  const entries = new Map(before.entries)
+  const marked = new Set(before.marked)
+  for (const { kind, entry } of operations) {
+    const place = slot(entry)
+    if (kind === 'remove') entries.delete(place)
+    else entries.set(place, entry)
+    if (kind !== 'remove' && entry.kind === 'neighbour') marked.add(place)
+    else marked.delete(place)
+  }
+  return { ...before, entries, marked }
 }

@@ -152,8 +152,11 @@ export function isUnicast(mac: MacAddress): boolean {
   return mac !== ZERO_MAC && Number.parseInt(mac.slice(0, 2), 16) % 2 === 0
 }
 
+/** The one way to write an IPv4 address: read ten thousand at a time, so not left to the library, which takes ten times as long. */
+const DOTTED = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/
+
 export function parseIp(text: string): Result<IpAddress> {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return accept(ipaddr.IPv4.parse(text).toString() as IpAddress)
+  if (DOTTED.test(text)) return accept(text as IpAddress)
   if (text.includes('.') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return refuse('not an IP address')
   return accept(ipaddr.IPv6.parse(text).toRFC5952String() as IpAddress)
 }

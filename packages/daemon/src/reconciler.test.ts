@@ -194,11 +194,12 @@ describe('turns', () => {
     bench.meanwhile = async () => {
       throw new Error('bridge fdb show: Dump terminated')
     }
-    bench.want(B)
+    bench.wanted = [B]
+    bench.host.append(DEVICE, ip(FOREIGN))
     await bench.wait(150)
     expect(bench.said).toEqual(['error: bridge fdb show: Dump terminated'])
     bench.meanwhile = async () => {}
-    await bench.wait(50)
+    await bench.wait(60)
     expect(bench.entries()).toEqual([B])
   })
 

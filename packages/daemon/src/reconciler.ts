@@ -1,13 +1,21 @@
 /**
- * Keeps one tunnel's device equal to what the view calls for. Every turn reads the kernel, decides, and attempts; events
- * of the mesh and of the kernel only wake it, and a full read every minute catches what no event told. Nothing is
- * remembered between turns but what is reported, so the next turn is the recovery from whatever this one met.
+ * Keeps one tunnel's device equal to what the view calls for. Every turn decides, from a reading of the kernel, and
+ * attempts; events of the mesh and of the kernel only wake it. Nothing is remembered between turns but what is reported,
+ * and the reading itself, so the next turn is the recovery from whatever this one met.
+ *
+ * A reading is kept only as long as nothing speaks against it: since then the kernel has told of no change but our own
+ * writes, each of which it acknowledged and confirmed, and a minute has not passed. Any other sign, a refusal, or a failure
+ * has the kernel read again, whole. So a turn after a change of the members costs what changed, and what it takes for there
+ * is older than a reading of its own by the time that an event is on its way. Where an event got lost it errs for up to a
+ * minute, as without it: what somebody undid stays undone, and a place of ours that somebody took is taken back. What is not
+ * ours it cannot remove: that was foreign when it was read, or it is in no plan.
  */
 import {
+  applied,
   BURST,
   elapsed,
   HELD_PAUSE,
-  holds,
+  isRecent,
   obstacles,
   orphans,
   ownEntries,
@@ -17,21 +25,21 @@ import {
   restAfter,
   slot,
   unmarked,
-  unreachable,
   type Desired,
   type Device,
   type Duration,
+  type Instant,
   type Kernel,
   type Obstacle,
   type Operation,
   type Reading,
   type Rejection,
-  type Slot,
   type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { describe, describeTarget } from '@vxmesh/kernel-adapter'
+import { describe } from '@vxmesh/kernel-adapter'
 import { monotonicClock as clock } from './clock.ts'
+import { isDrift, whatHappened, type Outcome } from './drift.ts'
 import { establish } from './establish.ts'
 import type { Log } from './log.ts'
 import type { Store } from './store.ts'
@@ -91,9 +99,13 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let running: Promise<void> | undefined
   let awake = false
   let first = true
+  let kept: Kept | undefined
+  /** Counts the signs that a reading may no longer be true. */
+  let signs = 0
   let endRest = (): void => undefined
 
   const watch = kernel.watch(spec.device, () => {
+    signs++
     // Not put off by what comes after: where events never cease there would be no turn.
     burst ??= setTimeout(() => {
       burst = undefined
@@ -103,7 +115,12 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   function later(pause: Duration): void {
     clearTimeout(timer)
-    if (!stopped) timer = setTimeout(wake, pause)
+    if (!stopped) timer = setTimeout(readAndWake, pause)
+  }
+
+  function readAndWake(): void {
+    signs++
+    wake()
   }
 
   async function rest(duration: Duration): Promise<void> {
@@ -156,7 +173,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   /** One turn. Returns whether removals are held. */
   async function turn(): Promise<boolean> {
-    const reading = (await kernel.read(spec)) ?? (await remake())
+    const { reading, ...asOf } = await current()
+    kept = undefined
     if (reading === undefined) return false
     missing = false
     device = reading.device
@@ -168,13 +186,21 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const all = plan(desired.table, actual)
     const operations = hold === undefined ? all : plan(desired.table, actual, 'held')
     const before = last
-    await attempt(reading, operations, (operation) => isDrift(operation, before))
+    const after = await attempt(reading, operations, (operation) => isDrift(operation, before))
+    kept = after && { reading: after, ...asOf }
     const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
     const barred = obstacles(desired.table, actual).map(({ wanted }) => slot(wanted))
     const left = all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))
     last = { desired: desired.table, undone: new Set([...barred, ...left]) }
     return hold !== undefined
+  }
+
+  /** The device and its entries: as they were read, when nothing has spoken against that since, or read now. */
+  async function current(): Promise<Omit<Kept, 'reading'> & { readonly reading: Reading | undefined }> {
+    if (kept !== undefined && kept.signs === signs && isRecent(kept.at, clock.now())) return kept
+    const asOf = { signs, at: clock.now() }
+    return { ...asOf, reading: (await kernel.read(spec)) ?? (await remake()) }
   }
 
   /** A device that we made and that is gone is made again; an adopted one is its maker's to bring back. */
@@ -193,10 +219,15 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     return kernel.read(spec)
   }
 
-  async function attempt(reading: Reading, operations: readonly Operation[], drifted: (operation: Operation) => boolean): Promise<void> {
+  /** Gives what is there then, when the kernel has taken all of it. */
+  async function attempt(
+    reading: Reading,
+    operations: readonly Operation[],
+    drifted: (operation: Operation) => boolean,
+  ): Promise<Reading | undefined> {
     if (operations.length === 0) {
       rejections = []
-      return
+      return reading
     }
     // On an adopted device the note comes first: an entry that is noted and missing is harmless, the reverse is an orphan.
     const adopted = reading.device.origin === 'adopted'
@@ -204,10 +235,11 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     rejections = await kernel.attempt(spec.device, operations)
     const rejected = new Map(rejections.map((rejection) => [rejection.operation, rejection]))
     for (const operation of operations) report(operation, rejected.get(operation), drifted(operation))
-    if (!adopted) return
-    const after = await kernel.read(spec)
+    const taken = rejections.length === 0 ? applied(reading, operations) : undefined
+    const after = adopted ? (taken ?? (await kernel.read(spec))) : undefined
     if (after !== undefined)
       store.keepWritten(spec.device, new Set([...store.written(spec.device)].filter((each) => after.entries.has(each))))
+    return taken
   }
 
   function report(operation: Operation, rejection: Rejection | undefined, drifted: boolean): void {
@@ -257,28 +289,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   }
 }
 
-/** What a turn left behind: what it wanted, and the slots that it could not, or might not, bring there yet. */
-type Outcome = { readonly desired: Desired['table']; readonly undone: ReadonlySet<Slot> }
-
-/** Whether an entry was changed by somebody else: the last turn wanted the same of its slot, and had it. */
-function isDrift({ kind, entry }: Operation, last: Outcome | undefined): boolean {
-  const place = slot(entry)
-  if (last === undefined || last.undone.has(place)) return false
-  return kind === 'remove' ? !last.desired.has(place) : holds(last.desired, entry)
-}
-
-function whatHappened(operation: Operation): string {
-  switch (operation.kind) {
-    case 'add':
-      return 'somebody had deleted it'
-    case 'replace':
-      return `somebody had changed it to ${describeTarget(operation.was)}`
-    case 'remove':
-      return 'somebody had added it'
-    default:
-      return unreachable(operation)
-  }
-}
+/** A reading, when it was, and how many signs had been seen by then. */
+type Kept = { readonly reading: Reading; readonly at: Instant; readonly signs: number }
 
 function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -64,6 +64,8 @@ export class Workbench {
   hold: string | undefined
   reads = 0
   writes = 0
+  /** Whether all events of the kernel are lost. */
+  deaf = false
   /** What comes between a read and its answer, and before a write. */
   meanwhile: () => Promise<unknown> = async () => {}
   onWrite: () => void = () => {}
@@ -145,6 +147,10 @@ export class Workbench {
     const kernel = memoryKernel(this.host)
     return {
       ...kernel,
+      watch: (device, wake) =>
+        kernel.watch(device, () => {
+          if (!this.deaf) wake()
+        }),
       read: async (spec) => {
         this.reads++
         const reading = await kernel.read(spec)

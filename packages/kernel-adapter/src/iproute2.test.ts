@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ask, batch, follow } from './iproute2.ts'
+import { ask, batch, open } from './iproute2.ts'
 import type { Command } from './render.ts'
 
 const IP: Command = { tool: 'ip', args: ['link', 'show', 'dev', 'a b'] }
@@ -62,21 +62,47 @@ test('a line with anything but plain characters is not for a batch', async () =>
   await expect(batch('bridge', [''])).rejects.toThrow('not a line for a batch')
 })
 
-test('a command is followed by its lines, of output and complaint, to its end', async () => {
-  await install('bridge', 'echo one; echo two >&2; exit 3')
-  const lines: string[] = []
-  for await (const line of follow({ tool: 'bridge', args: [] }, new AbortController().signal)) lines.push(line)
-  expect(lines.toSorted()).toEqual(['one', 'two'])
+async function hearAll(command: Command, lines: readonly string[] = []): Promise<{ readonly stdout: string[]; readonly stderr: string[] }> {
+  const heard = { stdout: [] as string[], stderr: [] as string[] }
+  const child = open(command, { stdout: (line) => void heard.stdout.push(line), stderr: (line) => void heard.stderr.push(line) })
+  if (lines.length > 0) child.write(lines)
+  await child.ended
+  return heard
+}
+
+test('an open command is heard by its lines, of output and complaint, to its end', async () => {
+  await install('bridge', 'echo one; echo two >&2; printf thr; printf "ee\\n\\nfour\\n"; exit 3')
+  expect(await hearAll({ tool: 'bridge', args: [] })).toEqual({ stdout: ['one', 'three', '', 'four'], stderr: ['two'] })
 })
 
-test('a command that is followed ends when it is told to', async () => {
+test('an open command is written to by the line, and never a foreign character', async () => {
+  await install('bridge', 'read one; read two; echo "$two $one"')
+  expect(await hearAll({ tool: 'bridge', args: [] }, ['fdb show', 'fdb get'])).toEqual({ stdout: ['fdb get fdb show'], stderr: [] })
+  await install('bridge', 'cat')
+  const child = open({ tool: 'bridge', args: [] }, { stdout: () => undefined, stderr: () => undefined })
+  expect(() => child.write(['fdb', 'fdb\nfdb'])).toThrow('not a line for a batch')
+  child.end()
+  await child.ended
+})
+
+test('an open command ends when it is told to, and one that is not there has ended', async () => {
   await install('bridge', 'echo $$; exec cat /dev/zero > /dev/null')
-  const stop = new AbortController()
-  const lines: string[] = []
-  for await (const line of follow({ tool: 'bridge', args: [] }, stop.signal)) {
-    lines.push(line)
-    stop.abort()
-  }
-  expect(lines).toHaveLength(1)
-  expect(() => process.kill(Number(lines[0]), 0)).toThrow('ESRCH')
+  const pids: number[] = []
+  const child = open(
+    { tool: 'bridge', args: [] },
+    {
+      stdout: (line) => {
+        pids.push(Number(line))
+        child.end()
+      },
+      stderr: () => undefined,
+    },
+  )
+  await child.ended
+  expect(pids).toHaveLength(1)
+  expect(() => process.kill(pids[0]!, 0)).toThrow('ESRCH')
+  vi.stubEnv('PATH', tools)
+  await rm(join(tools, 'bridge'))
+  const never: Command = { tool: 'bridge', args: ['--no-such-option'] }
+  expect((await hearAll(never, ['fdb'])).stdout).toEqual([])
 })

@@ -36,24 +36,55 @@ export async function ask({ tool, args }: Command, input = ''): Promise<Answer> 
 
 /** Runs lines of one tool, in order, whatever becomes of the others. A line with a foreign character is a bug and throws. */
 export async function batch(tool: Command['tool'], lines: readonly string[]): Promise<Answer> {
-  const odd = lines.find((line) => !/^[A-Za-z0-9.:/_ -]+$/.test(line))
-  if (odd !== undefined) throw new Error(`not a line for a batch: ${JSON.stringify(odd)}`)
-  return ask(batchOf(tool), lines.map((line) => `${line}\n`).join(''))
+  return ask(batchOf(tool), script(lines))
 }
 
-/** The lines, of output and complaint alike, of a command that runs until it dies or `signal` aborts. Never throws. */
-export async function* follow({ tool, args }: Command, signal: AbortSignal): AsyncGenerator<string, void> {
-  const child = execa(tool, args, {
-    env: environment(),
-    stdin: 'ignore',
-    all: true,
-    buffer: false,
-    reject: false,
-    cancelSignal: signal,
-    forceKillAfterDelay: KILL_AFTER_MS,
+/** The only way to the input of a batch, which takes an embedded newline for a second command. */
+function script(lines: readonly string[]): string {
+  const odd = lines.find((line) => !/^[A-Za-z0-9.:/_ -]+$/.test(line))
+  if (odd !== undefined) throw new Error(`not a line for a batch: ${JSON.stringify(odd)}`)
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+/** A command that runs on, is written to, and is heard by the line. */
+export type Child = {
+  write(lines: readonly string[]): void
+  /** Closes its input, and kills it if that is not enough. */
+  end(): void
+  /** Resolves when it has ended and all it said was heard; never rejects. */
+  readonly ended: Promise<unknown>
+}
+
+export type Ears = { readonly stdout: (line: string) => void; readonly stderr: (line: string) => void }
+
+/** Starts a command to talk with. One that cannot be started has ended. It dies with this process, whose end it reads on its input. */
+export function open({ tool, args }: Command, ears: Ears): Child {
+  const child = execa(tool, args, { env: environment(), buffer: false, reject: false, forceKillAfterDelay: KILL_AFTER_MS })
+  byLine(child.stdout, ears.stdout)
+  byLine(child.stderr, ears.stderr)
+  // Writing to one that has just died: that it has ended is told by its end.
+  child.stdin.on('error', () => undefined)
+  return {
+    write: (lines) => void child.stdin.write(script(lines)),
+    end: () => {
+      child.stdin.end()
+      child.kill()
+    },
+    ended: child,
+  }
+}
+
+function byLine(stream: NodeJS.ReadableStream, hear: (line: string) => void): void {
+  let rest = ''
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    const [first = '', ...others] = chunk.split('\n')
+    rest += first
+    for (const next of others) {
+      hear(rest)
+      rest = next
+    }
   })
-  yield* child.iterable({ from: 'all' })
-  await child
 }
 
 function notInstalled(tool: Command['tool']): string {

@@ -29,7 +29,7 @@ import {
 import { decide, deviceOf, fellow, restore, type Present, type Step } from './link.ts'
 import { explain, rejections } from './outcome.ts'
 import type { HostInterface, Link, VxlanLink } from './read.ts'
-import { showLink, stepCommand, words } from './render.ts'
+import { showDevice, stepCommand, words } from './render.ts'
 import { EMPTY, erased, familyOf, forgotten, wiped, written, type Tables } from './tables.ts'
 
 /** An address of the host, on which interface it is, and that interface's MTU in bytes. */
@@ -244,7 +244,7 @@ export class MemoryHost {
   #device(spec: TunnelSpec, present: Present | undefined): Device {
     const device = present && deviceOf(spec, present)
     if (device?.ok === true) return device.value
-    throw new MeshError({ code: 'KERNEL_UNREADABLE', what: words(showLink(spec.device)), reason: device?.reason.reason ?? 'not there' })
+    throw new MeshError({ code: 'KERNEL_UNREADABLE', what: words(showDevice(spec.device)), reason: device?.reason.reason ?? 'not there' })
   }
 
   #put(name: DeviceName, device: MemoryDevice): undefined {

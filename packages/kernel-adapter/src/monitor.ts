@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DeviceName, Watch } from '@vxmesh/core'
-import { follow } from './iproute2.ts'
+import { open } from './iproute2.ts'
 import { MONITOR_FDB, MONITOR_LINKS, type Command } from './render.ts'
 
 const FIRST_PAUSE_MS = 100
@@ -12,13 +12,13 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
 
 /**
- * Calls `wake` at every sign of change, as often as they come: the caller gathers them. Children that die are started
- * again, with back-off. After a SIGKILL of this process they end at their next line, when nobody reads it.
+ * Calls `wake` at every sign of a change that is not known, as often as they come: the caller gathers them. Children that
+ * die are started again, with back-off. After a SIGKILL of this process they end at their next line, when nobody reads it.
  */
-export function watchKernel(device: DeviceName, wake: () => void): Watch {
+export function watchKernel(device: DeviceName, known: (line: string) => boolean, wake: () => void): Watch {
   const stop = new AbortController()
   const wakeFor = (line: string) => {
-    if (mayConcern(line, device)) wake()
+    if (mayConcern(line, device) && !known(line)) wake()
   }
   const followers = [followAlways(MONITOR_FDB, wakeFor, wake, stop.signal), followAlways(MONITOR_LINKS, wakeFor, wake, stop.signal)]
   return {
@@ -39,9 +39,7 @@ async function followAlways(command: Command, hear: (line: string) => void, rest
   let wait = FIRST_PAUSE_MS
   while (!signal.aborted) {
     const settled = setTimeout(() => (wait = FIRST_PAUSE_MS), LONGEST_PAUSE_MS)
-    for await (const line of follow(command, signal)) {
-      if (!signal.aborted) hear(line)
-    }
+    await follow(command, hear, signal)
     clearTimeout(settled)
     if (signal.aborted) return
     restarted()
@@ -49,6 +47,18 @@ async function followAlways(command: Command, hear: (line: string) => void, rest
     restarted()
     wait = Math.min(wait * 2, LONGEST_PAUSE_MS)
   }
+}
+
+/** Hears the lines of a command, output and complaints alike, until it dies or is told to end. */
+async function follow(command: Command, hear: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const ear = (line: string) => {
+    if (!signal.aborted) hear(line)
+  }
+  const child = open(command, { stdout: ear, stderr: ear })
+  const end = () => child.end()
+  signal.addEventListener('abort', end)
+  await child.ended
+  signal.removeEventListener('abort', end)
 }
 
 async function slept(milliseconds: number, signal: AbortSignal): Promise<boolean> {

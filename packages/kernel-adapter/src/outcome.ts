@@ -34,17 +34,24 @@ export function spoken(stderr: string): string {
 /** The complaints of a batch, by the number of the line they are about, from 1. */
 export function complaints(stderr: string): ReadonlyMap<number, string> {
   const reasons = new Map<number, string>()
+  const hear = complaintHearer((number, reason) => void reasons.set(number, reason))
+  for (const line of stderr.split('\n')) hear(line)
+  return reasons
+}
+
+/** Hears what a batch says, line by line, and tells of each complaint: the number of the line it is about, and why. */
+export function complaintHearer(tell: (number: number, reason: string) => void): (line: string) => void {
   let said: string[] = []
-  for (const line of stderr.split('\n')) {
+  return (line) => {
     const failed = /^Command failed -:(\d+)$/.exec(line)
     if (failed === null) {
       said.push(line)
-    } else {
-      reasons.set(Number(failed[1]), spoken(said.join('\n')))
-      said = []
+      return
     }
+    const reason = spoken(said.join('\n'))
+    said = []
+    tell(Number(failed[1]), reason)
   }
-  return reasons
 }
 
 /**

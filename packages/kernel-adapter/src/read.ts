@@ -16,6 +16,7 @@ import {
   slot,
   table,
   ZERO_MAC,
+  type DeviceName,
   type Entry,
   type InterfaceAddress,
   type IpAddress,
@@ -63,6 +64,8 @@ const vxlanData = z.object({
   link: z.string().optional(),
 })
 
+const identityElement = z.object({ ifname: z.string().optional(), ifindex: z.int().optional() })
+
 const linkElement = z.object({
   ifname: z.string().optional(),
   flags: z.array(z.string()).optional(),
@@ -105,7 +108,14 @@ const neighbourElement = z.object({
   protocol: z.union([z.string(), z.number()]).optional(),
 })
 
-/** The one device in the output of `ip -json -details link show dev …`. */
+/** The index of the one device shown, if it is the one that has that name. */
+export function parseIndex(text: string, device: DeviceName): number | undefined {
+  const elements = decode(z.array(identityElement), text)
+  const named = elements.ok ? elements.value.filter(({ ifname }) => ifname !== undefined) : []
+  return named.length === 1 && named[0]?.ifname === device ? named[0].ifindex : undefined
+}
+
+/** The one device in the output of `ip -json -details address show dev …`. */
 export function parseLink(text: string): Result<Link> {
   const elements = decode(z.array(z.unknown()), text)
   if (!elements.ok) return elements
@@ -137,7 +147,7 @@ function toLink({ flags, mtu, address, ifalias, master, linkinfo }: z.output<typ
   }
 }
 
-/** The addresses in the output of `ip -json address show dev …`, in its order. A `/0` cannot be said here and is passed over. */
+/** The addresses in the same output, in its order. A `/0` cannot be said here and is passed over. */
 export function parseAddresses(text: string): Result<readonly InterfaceAddress[]> {
   const elements = decode(z.array(addressElement), text)
   if (!elements.ok) return elements
@@ -175,18 +185,26 @@ function inetAddresses({ addr_info = [] }: z.output<typeof addressElement>): { l
  * address. An aging one is left out as well: writing it again makes it permanent.
  */
 export function parseEntries(text: string, link: VxlanLink): Result<Table> {
-  const elements = decode(z.array(fdbElement), text)
+  const elements = decode(z.array(z.unknown()), text)
   if (!elements.ok) return elements
-  const entries = all(elements.value.filter((element) => isPlain(element, link)).flatMap((element) => toEntry(element, link)))
-  return entries.ok ? accept(table(entries.value)) : entries
+  // One after the other: of ten thousand there is not to be yet another list of what is thrown away at once.
+  const entries: Entry[] = []
+  for (const shown of elements.value) {
+    const element = checked(fdbElement, shown)
+    if (!element.ok) return element
+    const entry = isPlain(element.value, link) ? toEntry(element.value, link) : undefined
+    if (entry?.ok === false) return entry
+    if (entry !== undefined) entries.push(entry.value)
+  }
+  return accept(table(entries))
 }
 
-function toEntry({ mac, dst, port }: z.output<typeof fdbElement>, link: VxlanLink): readonly Result<Entry>[] {
-  if (mac === undefined || dst === undefined || !(mac === ZERO_MAC || isUnicast(mac))) return []
+function toEntry({ mac, dst, port }: z.output<typeof fdbElement>, link: VxlanLink): Result<Entry> | undefined {
+  if (mac === undefined || dst === undefined || !(mac === ZERO_MAC || isUnicast(mac))) return undefined
   const underlay = parseIp(dst)
-  if (!underlay.ok) return [underlay]
+  if (!underlay.ok) return underlay
   const destination = { underlay: underlay.value, ...(port === undefined || port === link.port ? {} : { port }) }
-  return [accept(mac === ZERO_MAC ? { kind: 'flood', ...destination } : { kind: 'fdb', mac, ...destination })]
+  return accept(mac === ZERO_MAC ? { kind: 'flood', ...destination } : { kind: 'fdb', mac, ...destination })
 }
 
 function isPlain({ vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>, link: VxlanLink): boolean {

@@ -5,12 +5,13 @@ import {
   deleteLink,
   describe as inWords,
   describeTarget,
+  keptOf,
+  lineOf,
   MONITOR_FDB,
   MONITOR_LINKS,
   SHOW_HOST,
-  showAddresses,
+  showDevice,
   showFdb,
-  showLink,
   showNeighbours,
   words,
 } from './render.ts'
@@ -25,8 +26,7 @@ const operation = (kind: 'add' | 'remove', underlay: string): Operation => ({
 })
 
 test.each<[string, string, string]>([
-  ['a link is shown with its details', words(showLink(device)), 'ip -json -details link show dev provider0'],
-  ['addresses are shown', words(showAddresses(device)), 'ip -json address show dev provider0'],
+  ['a device is shown with its details and addresses', words(showDevice(device)), 'ip -json -details address show dev provider0'],
   ['the host is shown', words(SHOW_HOST), 'ip -json address show'],
   ['the forwarding table is shown', words(showFdb(device)), 'bridge -json fdb show dev provider0'],
   [
@@ -36,6 +36,8 @@ test.each<[string, string, string]>([
   ],
   ['a link is deleted', words(deleteLink(device)), 'ip link delete dev provider0'],
   ['a batch goes on after an error', words(batchOf('bridge')), 'bridge -force -batch -'],
+  ['a tool that is kept takes its options once', words(keptOf('ip')), 'ip -N -json -details -force -batch -'],
+  ['and its lines without them', lineOf(showDevice(device)), 'address show dev provider0'],
   ['entries are watched', words(MONITOR_FDB), 'bridge monitor fdb'],
   ['links, addresses and neighbours are watched', words(MONITOR_LINKS), 'ip monitor link address neigh'],
 ])('%s', (_name, command, typed) => {

@@ -29,12 +29,20 @@ export function version(tool: Command['tool']): Command {
   return { tool, args: ['-Version'] }
 }
 
-export function showLink(device: DeviceName): Command {
-  return ip('-json', '-details', 'link', 'show', 'dev', device)
+/** Takes the lines of a batch for as long as it is wanted, and prints what is shown as JSON: options are given only at its start. */
+export function keptOf(tool: Command['tool']): Command {
+  const showing = tool === 'ip' ? ['-N', '-json', '-details'] : ['-json']
+  return { tool, args: [...showing, ...batchOf(tool).args] }
 }
 
-export function showAddresses(device: DeviceName): Command {
-  return ip('-json', 'address', 'show', 'dev', device)
+/** A command as a line of a batch: without the tool's name and its options. */
+export function lineOf({ args }: Command): string {
+  return args.slice(args.findIndex((word) => !word.startsWith('-'))).join(' ')
+}
+
+/** The device and its addresses, at once. */
+export function showDevice(device: DeviceName): Command {
+  return ip('-json', '-details', 'address', 'show', 'dev', device)
 }
 
 export function showFdb(device: DeviceName): Command {

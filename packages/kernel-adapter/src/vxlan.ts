@@ -12,10 +12,11 @@ import {
   type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { ask, batch } from './iproute2.ts'
+import { Echoes, echoesOf } from './echo.ts'
+import { ask } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { watchKernel } from './monitor.ts'
-import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
+import { explain, rejections, saysAbsent, spoken } from './outcome.ts'
 import {
   parseAddresses,
   parseEntries,
@@ -26,22 +27,45 @@ import {
   type Link,
   type Neighbours,
 } from './read.ts'
-import {
-  deleteLink,
-  entryCommand,
-  showAddresses,
-  showFdb,
-  SHOW_HOST,
-  showLink,
-  showNeighbours,
-  stepCommand,
-  words,
-  type Command,
-} from './render.ts'
+import { deleteLink, entryCommand, showDevice, showFdb, SHOW_HOST, showNeighbours, stepCommand, words, type Command } from './render.ts'
+import { keepTools, singly, type KeptTools } from './tools.ts'
 
-/** The kernel of the network namespace this process is in, through `ip` and `bridge`. Keeps no state. */
+/**
+ * The kernel of the network namespace this process is in, through `ip` and `bridge`. For a device that is watched the tools
+ * are kept running, and writes are confirmed by what the monitor hears; for others it keeps nothing.
+ */
 export function iproute2Kernel(): Kernel {
-  return { establish, read, attempt, watch: watchKernel }
+  const watched = new Map<DeviceName, Watched>()
+  return {
+    establish,
+    read: async (spec) => read(spec, watched.get(spec.device)),
+    attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
+    watch: (device, wake) => {
+      const each: Watched = { tools: keepTools(device), echoes: new Echoes(), tablesOn: remembering(tablesOn) }
+      watched.set(device, each)
+      const monitor = watchKernel(device, (line) => each.echoes.hear(line), wake)
+      return {
+        close: async () => {
+          if (watched.get(device) === each) watched.delete(device)
+          await Promise.all([monitor.close(), each.tools.close()])
+        },
+      }
+    },
+  }
+}
+
+type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly tablesOn: typeof tablesOn }
+
+/** Most readings show what the one before did: the same text is the same table, and need not be understood again. */
+function remembering(understand: typeof tablesOn): typeof tablesOn {
+  let last: { readonly link: string; readonly shown: Shown; readonly tables: Neighbours } | undefined
+  return (device, link, shown) => {
+    const about = JSON.stringify(link)
+    if (last?.link !== about || last.shown.fdb !== shown.fdb || last.shown.neighbours !== shown.neighbours) {
+      last = { link: about, shown, tables: understand(device, link, shown) }
+    }
+    return last.tables
+  }
 }
 
 type Given = (address: InterfaceAddress) => void
@@ -80,62 +104,39 @@ async function discard(device: DeviceName, cause: unknown): Promise<void> {
 
 async function current(spec: TunnelSpec): Promise<Present> {
   const present = await look(spec.device)
-  if (present === undefined) throw unreadable(showLink(spec.device), 'it was deleted while it was set up')
+  if (present === undefined) throw unreadable(showDevice(spec.device), 'it was deleted while it was set up')
   return present
 }
 
 function asDevice(spec: TunnelSpec, present: Present): Device {
   const device = deviceOf(spec, present)
-  if (!device.ok) throw unreadable(showLink(spec.device), device.reason.reason)
+  if (!device.ok) throw unreadable(showDevice(spec.device), device.reason.reason)
   return device.value
 }
 
-async function read(spec: TunnelSpec): Promise<Reading | undefined> {
-  const [present, shown] = await Promise.all([look(spec.device), showTables(spec.device)])
+async function read(spec: TunnelSpec, { tools, tablesOn: understood = tablesOn }: Partial<Watched> = {}): Promise<Reading | undefined> {
+  const present = await look(spec.device, tools)
+  const shown = await showTables(spec.device, tools)
   if (present === undefined || shown === undefined) return undefined
-  return { device: asDevice(spec, present), ...tablesOn(spec.device, present.link, shown) }
-}
-
-async function attempt(device: DeviceName, operations: readonly Operation[]): Promise<readonly Rejection[]> {
-  if (operations.length === 0) return []
-  const reasons = new Map<number, string>()
-  for (const run of runs(operations.map((operation) => entryCommand(operation, device)))) {
-    for (const [line, reason] of await carryOut(run.commands)) reasons.set(run.before + line, reason)
-  }
-  const [link, shown] = await Promise.all([show(showLink(device)), showTables(device)])
-  const after =
-    link === undefined || shown === undefined ? NOTHING : tablesOn(device, parsed(showLink(device), link, parseLink), shown).entries
-  return rejections(operations, device, after, reasons)
-}
-
-/** Commands of one tool that follow one another, and how many came before them. */
-type Run = { readonly before: number; readonly commands: [Command, ...Command[]] }
-
-function runs(commands: readonly Command[]): readonly Run[] {
-  const split: Run[] = []
-  for (const [before, command] of commands.entries()) {
-    const current = split.at(-1)
-    if (current?.commands[0].tool === command.tool) current.commands.push(command)
-    else split.push({ before, commands: [command] })
-  }
-  return split
+  return { device: asDevice(spec, present), ...understood(spec.device, present.link, shown) }
 }
 
 /**
- * What the tool complained of, by the number of the command, from 1. `ip` ends a batch at a neighbour that it is refused,
- * without a word of which (iproute2 6.1 exits), so where it complains each is tried by itself; doing one twice does no harm.
+ * An acknowledged write is not yet a change. What was written of a watched device is confirmed by its echoes; where they
+ * do not come at once, as where something was refused, the tables are read and judged.
  */
-async function carryOut(commands: Run['commands']): Promise<ReadonlyMap<number, string>> {
-  const [{ tool }] = commands
-  const lines = commands.map(({ args }) => args.join(' '))
-  const { ok, stderr } = await batch(tool, lines)
-  if (ok || tool === 'bridge') return complaints(stderr)
-  const reasons = new Map<number, string>()
-  for (const [index, command] of commands.entries()) {
-    const answer = await ask(command)
-    if (!answer.ok) reasons.set(index + 1, spoken(answer.stderr))
-  }
-  return reasons
+async function attempt(
+  device: DeviceName,
+  operations: readonly Operation[],
+  { tools, echoes }: Partial<Watched> = {},
+): Promise<readonly Rejection[]> {
+  echoes?.expect(echoesOf(operations, device))
+  const reasons = await (tools ?? singly).write(operations.map((operation) => entryCommand(operation, device)))
+  if (reasons.size === 0 && (await echoes?.come()) === true) return []
+  const link = (await look(device, tools))?.link
+  const shown = await showTables(device, tools)
+  const after = link === undefined || shown === undefined ? NOTHING : tablesOn(device, link, shown).entries
+  return rejections(operations, device, after, reasons)
 }
 
 const NOTHING: Table = new Map()
@@ -143,8 +144,8 @@ const NOTHING: Table = new Map()
 /** What `bridge` and `ip` show of the entries of a device. */
 type Shown = { readonly fdb: string; readonly neighbours: string }
 
-async function showTables(device: DeviceName): Promise<Shown | undefined> {
-  const [fdb, neighbours] = await Promise.all([show(showFdb(device)), show(showNeighbours(device))])
+async function showTables(device: DeviceName, tools = singly): Promise<Shown | undefined> {
+  const [fdb, neighbours] = await Promise.all([show(showFdb(device), tools), show(showNeighbours(device), tools)])
   return fdb === undefined || neighbours === undefined ? undefined : { fdb, neighbours }
 }
 
@@ -155,13 +156,10 @@ function tablesOn(device: DeviceName, link: Link, shown: Shown): Neighbours {
   return { entries: new Map([...fdb, ...entries]), marked }
 }
 
-async function look(device: DeviceName): Promise<Present | undefined> {
-  const [link, addresses] = await Promise.all([show(showLink(device)), show(showAddresses(device))])
-  if (link === undefined || addresses === undefined) return undefined
-  return {
-    link: parsed(showLink(device), link, parseLink),
-    addresses: parsed(showAddresses(device), addresses, parseAddresses),
-  }
+async function look(device: DeviceName, tools = singly): Promise<Present | undefined> {
+  const command = showDevice(device)
+  const shown = await show(command, tools)
+  return shown === undefined ? undefined : { link: parsed(command, shown, parseLink), addresses: parsed(command, shown, parseAddresses) }
 }
 
 async function lookAtHost(): Promise<readonly HostInterface[]> {
@@ -170,8 +168,8 @@ async function lookAtHost(): Promise<readonly HostInterface[]> {
 }
 
 /** What a command that shows something printed; undefined when it says that there is no such device. */
-async function show(command: Command): Promise<string | undefined> {
-  const { ok, stdout, stderr } = await ask(command)
+async function show(command: Command, tools = singly): Promise<string | undefined> {
+  const { ok, stdout, stderr } = await tools.show(command)
   if (ok) return stdout
   if (saysAbsent(stderr)) return undefined
   throw unreadable(command, spoken(stderr))
