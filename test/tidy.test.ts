@@ -127,7 +127,8 @@ const rules: Readonly<Record<string, Rule>> = {
     const timers = imports(text).filter((name) => /^(node:)?timers/.test(name))
     return [...timers, ...each(code(text), /(?<![.\w])(setTimeout|setInterval|sleep|delay)\s*\(/, 'use `until`, or virtual time')]
   },
-  'neighbour is spelt as in `ip neighbour`': (path, text) => (isGenerated(path) ? [] : each(text, /neighbor\w*/i, 'one spelling')),
+  'neighbour is spelt as in `ip neighbour`, but for the section of systemd-networkd': (path, text) =>
+    isGenerated(path) ? [] : each(text, /(?<!'\[)neighbor\w*/i, 'one spelling'),
   'relative imports carry their extension': (path, text) =>
     isSource(path) && !isGenerated(path)
       ? imports(text).filter((name) => name.startsWith('.') && !/\.(ts|json)$/.test(name) && !name.endsWith('/wire.js'))
@@ -168,7 +169,7 @@ const planted: readonly (readonly [rule: keyof typeof rules, path: string, text:
   ['nothing sleeps in tests', 'packages/core/src/a.test.ts', "import { setTimeout as wait } from 'node:timers/promises'"],
   ['nothing sleeps in tests', 'test/sim/a.ts', 'setTimeout(resolve, 100)'],
   ['nothing sleeps in tests', 'test/a.test.ts', 'await sleep(100)'],
-  ['neighbour is spelt as in `ip neighbour`', 'packages/core/src/a.ts', '// a Neighbor'],
+  ['neighbour is spelt as in `ip neighbour`, but for the section of systemd-networkd', 'packages/core/src/a.ts', '// a Neighbor'],
   ['relative imports carry their extension', 'packages/core/src/a.ts', "import { x } from './values'"],
   ['relative imports carry their extension', 'packages/core/src/a.ts', "export * from './values.js'"],
 ]

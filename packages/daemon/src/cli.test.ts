@@ -53,7 +53,7 @@ async function freePort(): Promise<string> {
 }
 
 describe('help', () => {
-  test.each(['--help', '-h', 'up --help', 'status --help', 'leave --help', 'init --help'])('%s exits 0', async (line) => {
+  test.each(['--help', '-h', 'up --help', 'status --help', 'leave --help', 'init --help', 'export --help'])('%s exits 0', async (line) => {
     const { code, out, err } = await vxmesh(...line.split(' '))
     expect([code, err]).toEqual([0, ''])
     expect(out).toMatch(/^Usage: vxmesh /)

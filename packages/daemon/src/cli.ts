@@ -71,6 +71,7 @@ function program(): Command {
   addUp(vxmesh)
   addStatus(vxmesh)
   addLeave(vxmesh)
+  addExport(vxmesh)
   return vxmesh
 }
 
@@ -153,6 +154,21 @@ function addLeave(vxmesh: Command): void {
       print(`left the mesh; ${entryCount(removed)} removed from ${device}`)
       print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
       print('to come back: "vxmesh up" with the same flags')
+    })
+}
+
+function addExport(vxmesh: Command): void {
+  vxmesh
+    .command('export')
+    .description('print what this host would be told by hand: the tunnel and its entries as a shell script')
+    .option('--dir <directory>', 'write the files of all hosts there: shell script, systemd-networkd, netplan')
+    .addOption(controlOption())
+    .action(async ({ dir, control }: { readonly dir?: string; readonly control: string }) => {
+      const { exportFiles, writeExport } = await import('./export.ts')
+      const report = await ask(control, 'GET', '/v1/status', statusAnswer)
+      const files = exportFiles(report)
+      if (dir === undefined) process.stdout.write(files.find(({ self, name }) => self && name.endsWith('.sh'))?.content ?? '')
+      else for (const path of writeExport(dir, files)) print(path)
     })
 }
 

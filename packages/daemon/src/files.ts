@@ -88,7 +88,7 @@ export function readOptional(path: string): Bytes | undefined {
 export function replaceFile(path: string, content: string | Bytes): void {
   const beside = `${path}.new`
   rmSync(beside, { force: true })
-  writeNew(beside, content)
+  writeNew(beside, content, 0o600)
   try {
     renameSync(beside, path)
   } catch (error) {
@@ -98,14 +98,14 @@ export function replaceFile(path: string, content: string | Bytes): void {
   syncDirectory(dirname(path))
 }
 
-/** Makes a file that must not exist yet, whole or not at all. Mode 0600. */
-export function createFile(path: string, content: string | Bytes): void {
-  writeNew(path, content)
+/** Makes a file that must not exist yet, whole or not at all; for its owner alone unless another mode is given. */
+export function createFile(path: string, content: string | Bytes, mode = 0o600): void {
+  writeNew(path, content, mode)
   syncDirectory(dirname(path))
 }
 
-function writeNew(path: string, content: string | Bytes): void {
-  const file = openSync(path, 'wx', 0o600)
+function writeNew(path: string, content: string | Bytes, mode: number): void {
+  const file = openSync(path, 'wx', mode)
   try {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content
     for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written)

@@ -1,0 +1,207 @@
+/**
+ * The live mesh as static files, for leaving without vxmesh: what every host would have to be told by hand. From what
+ * status says to text; every value of the network is parsed again before it becomes part of a script.
+ */
+import { join } from 'node:path'
+import {
+  family,
+  hostOf,
+  MeshError,
+  parseDeviceName,
+  parseInterfaceAddress,
+  parseIp,
+  parseMac,
+  parseMemberName,
+  parsePort,
+  parseVni,
+  ZERO_MAC,
+  type DeviceName,
+  type InterfaceAddress,
+  type IpAddress,
+  type MacAddress,
+  type MemberName,
+  type Port,
+  type Result,
+  type Vni,
+} from '@vxmesh/core'
+import type { MemberRow, StatusReport } from './answers.ts'
+import { createFile, makeDirectory, readOptional, trouble } from './files.ts'
+
+/** A host that carries the tunnel, as all others know it. */
+type Endpoint = {
+  readonly name: MemberName
+  readonly self: boolean
+  readonly underlay: IpAddress
+  readonly port: Port
+  readonly mac: MacAddress | undefined
+  readonly mtu: number
+  readonly overlay: readonly InterfaceAddress[]
+}
+
+type Tunnel = { readonly device: DeviceName; readonly id: Vni }
+
+/** One file: the directory named after its host, its own name, and what is in it. `self`: of the host that was asked. */
+export type ExportedFile = { readonly host: string; readonly self: boolean; readonly name: string; readonly content: string }
+
+/**
+ * For every member that carries the tunnel and is not gone: a shell script in the words of `ip` and `bridge`, the files
+ * of systemd-networkd, and netplan's as far as netplan goes. Throws `CONFIG_INVALID` when a report cannot be exported.
+ */
+export function exportFiles(report: StatusReport): readonly ExportedFile[] {
+  const [row] = report.tunnels
+  if (row === undefined) throw invalid('this daemon carries no tunnel')
+  const tunnel = { device: value(parseDeviceName(row.device)), id: value(parseVni(row.id)) }
+  const members = report.members.filter(isCarried)
+  const hosts = members.map(endpoint)
+  const shared = new Set(hosts.map(({ name }) => name).filter((name, index, all) => all.indexOf(name) !== index))
+  return hosts.flatMap((host, index) => {
+    const others = hosts.filter((other) => other !== host && family(other.underlay) === family(host.underlay))
+    const directory = shared.has(host.name) ? `${host.name}-${String(members[index]?.peer.slice(-8))}` : host.name
+    return [
+      { name: `${tunnel.device}.sh`, content: shellScript(tunnel, host, others) },
+      { name: `${tunnel.device}.netdev`, content: netdev(tunnel, host) },
+      { name: `${tunnel.device}.network`, content: network(tunnel, host, others) },
+      { name: `${tunnel.device}.yaml`, content: netplan(tunnel, host) },
+    ].map((file) => ({ host: directory, self: host.self, ...file }))
+  })
+}
+
+/** Nothing in them is secret, and systemd-networkd reads its files as a user of its own. */
+const READABLE = 0o644
+
+/** Writes the files, each in the directory of its host, and gives their paths. Throws `CONFIG_INVALID`, and overwrites nothing. */
+export function writeExport(directory: string, files: readonly ExportedFile[]): readonly string[] {
+  const placed = files.map((file) => ({ ...file, path: join(directory, file.host, file.name) }))
+  try {
+    const there = placed.find(({ path }) => readOptional(path) !== undefined)
+    if (there !== undefined) throw invalid(`${there.path} is there already; choose another directory`)
+    for (const { host, path, content } of placed) {
+      makeDirectory(join(directory, host))
+      createFile(path, content, READABLE)
+    }
+  } catch (error) {
+    if (error instanceof MeshError) throw error
+    throw invalid(`${trouble(error)}; choose another directory`, error)
+  }
+  return placed.map(({ path }) => path)
+}
+
+/** Those that have entries, here or, for this host itself, elsewhere. */
+function isCarried({ self, state, entry, underlay, overlay }: MemberRow): boolean {
+  return underlay !== null && overlay.length > 0 && (self || entry !== 'none') && state !== 'dead' && state !== 'left'
+}
+
+function endpoint({ name, self, underlay, port, mac, mtu, overlay }: MemberRow): Endpoint {
+  return {
+    name: value(parseMemberName(name)),
+    self,
+    underlay: value(parseIp(underlay ?? '')),
+    port: value(parsePort(port ?? 4789)),
+    mac: mac === null || mac === ZERO_MAC ? undefined : value(parseMac(mac)),
+    mtu: mtu ?? 1450,
+    overlay: overlay.map((address) => value(parseInterfaceAddress(address))),
+  }
+}
+
+function shellScript({ device, id }: Tunnel, host: Endpoint, others: readonly Endpoint[]): string {
+  const mac = host.mac === undefined ? '' : ` address ${host.mac}`
+  return text([
+    '#!/bin/sh',
+    `# The tunnel ${device} of ${host.name}, as vxmesh kept it. Run it as root, once after each boot, on that host alone.`,
+    'set -e',
+    `ip link add name ${device}${mac} mtu ${String(host.mtu)} type vxlan id ${String(id)} local ${host.underlay} dstport ${String(host.port)}`,
+    ...others.flatMap((other) => {
+      const port = other.port === host.port ? '' : ` port ${String(other.port)}`
+      const fdb = `dst ${other.underlay}${port} dev ${device}`
+      return [
+        `bridge fdb append to ${ZERO_MAC} ${fdb}   # ${other.name}`,
+        ...(other.mac === undefined ? [] : [`bridge fdb replace to ${other.mac} ${fdb}`]),
+      ]
+    }),
+    ...host.overlay.map((address) => `ip address add ${address} dev ${device}`),
+    `ip link set up dev ${device}`,
+    ...neighbours(others).map(([address, mac]) => `ip neighbour replace ${address} lladdr ${mac} dev ${device} nud permanent`),
+  ])
+}
+
+function netdev({ device, id }: Tunnel, host: Endpoint): string {
+  return text([
+    `# /etc/systemd/network/${device}.netdev of ${host.name}`,
+    '[NetDev]',
+    `Name=${device}`,
+    'Kind=vxlan',
+    `MTUBytes=${String(host.mtu)}`,
+    ...(host.mac === undefined ? [] : [`MACAddress=${host.mac}`]),
+    '',
+    '[VXLAN]',
+    `VNI=${String(id)}`,
+    `Local=${host.underlay}`,
+    `DestinationPort=${String(host.port)}`,
+    'MacLearning=yes',
+    'Independent=yes',
+  ])
+}
+
+function network({ device }: Tunnel, host: Endpoint, others: readonly Endpoint[]): string {
+  return text([
+    `# /etc/systemd/network/${device}.network of ${host.name}`,
+    '[Match]',
+    `Name=${device}`,
+    '',
+    '[Network]',
+    'ConfigureWithoutCarrier=yes',
+    ...host.overlay.map((address) => `Address=${address}`),
+    ...others.flatMap((other) => [
+      '',
+      `# ${other.name}`,
+      ...(other.port === host.port
+        ? []
+        : [`# is on port ${String(other.port)}, which systemd-networkd has no word for: these entries lead astray`]),
+      ...[ZERO_MAC, ...(other.mac === undefined ? [] : [other.mac])].flatMap((mac) => [
+        '[BridgeFDB]',
+        `MACAddress=${mac}`,
+        `Destination=${other.underlay}`,
+        'AssociatedWith=self',
+      ]),
+    ]),
+    ...neighbours(others).flatMap(([address, mac]) => ['', '[Neighbor]', `Address=${address}`, `LinkLayerAddress=${mac}`]),
+  ])
+}
+
+function netplan({ device, id }: Tunnel, host: Endpoint): string {
+  return text([
+    `# /etc/netplan/${device}.yaml of ${host.name}. Netplan has no word for forwarding or neighbour entries: those are in`,
+    `# ${device}.network, which goes to /etc/systemd/network/10-netplan-${device}.network.d/ without its first three sections,`,
+    `# or in ${device}.sh.`,
+    'network:',
+    '  version: 2',
+    '  tunnels:',
+    `    ${device}:`,
+    '      mode: vxlan',
+    `      id: ${String(id)}`,
+    `      local: "${host.underlay}"`,
+    `      port: ${String(host.port)}`,
+    '      mac-learning: true',
+    `      mtu: ${String(host.mtu)}`,
+    ...(host.mac === undefined ? [] : [`      macaddress: "${host.mac}"`]),
+    '      addresses:',
+    ...host.overlay.map((address) => `        - "${address}"`),
+  ])
+}
+
+function neighbours(others: readonly Endpoint[]): readonly (readonly [IpAddress, MacAddress])[] {
+  return others.flatMap(({ overlay, mac }) => (mac === undefined ? [] : overlay.map((address) => [hostOf(address), mac] as const)))
+}
+
+function text(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`
+}
+
+function value<Value>(parsed: Result<Value>): Value {
+  if (!parsed.ok) throw invalid(parsed.reason)
+  return parsed.value
+}
+
+function invalid(reason: string, cause?: unknown): MeshError {
+  return new MeshError({ code: 'CONFIG_INVALID', where: '--dir', reason }, { cause })
+}
