@@ -6,6 +6,7 @@ import {
   type Clock,
   type ControlAddress,
   type Incarnation,
+  type IpAddress,
   type MeshId,
   type MemberRecord,
   type PeerId,
@@ -55,6 +56,8 @@ export type Mesh = {
   /** The protocol's state, immutable: whoever reads it has a picture of one moment. */
   state(): State
   announce(content: Omit<Content, 'control'>): void
+  /** Listens at another address of this host from now on, and dials everybody anew from there. */
+  move(address: IpAddress): Promise<void>
   /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
   leave(): Promise<void>
   /** Ends every link and tells nobody anything: the others see a member that restarts. */
@@ -110,7 +113,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   drain()
 
   return {
-    listening: transport.listening,
+    get listening() {
+      return transport.listening
+    },
+    move: transport.move,
     state: () => state!,
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
     leave: async () => {

@@ -1,39 +1,18 @@
 /**
  * Links over libp2p: TCP, Noise, yamux, and one stream of one protocol a connection. Numbers links, turns bytes into
  * frames and back, and reports what happens; it decides nothing about members.
- *
- * Every limit that libp2p leaves open or sets for a public network is set here. In particular: its connection monitor
- * is off (it aborts a connection at the first late ping; the protocol has its own detector), half-open handshakes are
- * many and short (with the default of ten, a dozen idle sockets shut the listener), write buffers end, and no services
- * run (identify, ping, DHT and relay are surface that a closed mesh does not need).
  */
-import { noise } from '@chainsafe/libp2p-noise'
-import { TimeoutError, type Connection, type Libp2p, type Stream } from '@libp2p/interface'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
+import { TimeoutError, type Connection, type Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { BlackHoleDatastore } from 'datastore-core/black-hole'
-import { createLibp2p } from 'libp2p'
-import { family, MeshError, parsePeerId, parsePort, type Bytes, type ControlAddress, type PeerId } from '@vxmesh/core'
+import { MeshError, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
 import { deframer, frame } from './framing.ts'
+import { ANSWER_TIMEOUT, GREETING_TIMEOUT, listeningAddress, makeNode, toMultiaddr, WELCOME_TIMEOUT } from './node.ts'
 import { seedAddresses } from './seed.ts'
 import type { Identity } from './signer.ts'
 
 const PROTOCOL = '/vxmesh/1'
-
-/**
- * How long a host may take to answer at all, in milliseconds: its kernel does it, but who dials may be slow to read it.
- * What a dial waits for its turn does not count: nobody was asked yet, so silence would say nothing of the other.
- */
-const ANSWER_TIMEOUT = 4000
-
-/** How long its daemon may then take for Noise and the stream. One that starts among many on a busy machine is slow, not gone. */
-const GREETING_TIMEOUT = 5000
-
-/** How long we wait for all of that ourselves, the stream included: many may be at the door of one that has little time, and to turn them away saves it none. */
-const WELCOME_TIMEOUT = 15_000
 
 /** What libp2p says when a dial is no longer waiting or has joined another to the same place, and when the host has answered. */
 const TIMEOUTS: ReadonlyMap<string, number> = new Map([
@@ -41,9 +20,6 @@ const TIMEOUTS: ReadonlyMap<string, number> = new Map([
   ['dial-queue:already-in-dial-queue', ANSWER_TIMEOUT + GREETING_TIMEOUT],
   ['upgrader:encrypt-outbound-connection', GREETING_TIMEOUT],
 ])
-
-/** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
-const WRITE_BUFFER_MOST = 4 * 1024 * 1024
 
 /** What a transport tells its owner. */
 export type TransportEvents = {
@@ -62,6 +38,8 @@ type Held = { readonly connections: number; readonly streams: number; readonly p
 export type Transport = {
   /** Where it listens. */
   readonly listening: ControlAddress
+  /** Ends every link and listens at another address from now on, by the same port. Throws as `startTransport` does. */
+  move(address: IpAddress): Promise<void>
   send(link: LinkId, bytes: Bytes): void
   /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
   dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
@@ -80,7 +58,7 @@ export async function startTransport(
   defaultPort: number,
   events: TransportEvents,
 ): Promise<Transport> {
-  const node = await makeNode(identity, listen)
+  let node = await makeNode(identity, listen)
   const links = new Map<LinkId, OpenLink>()
   const stopping = new AbortController()
   let lastLink: LinkId = 0
@@ -119,18 +97,23 @@ export async function startTransport(
     return true
   }
 
-  await node.handle(PROTOCOL, (stream, connection) => void adopt({ stream, connection }, undefined), { maxInboundStreams: 1 })
-  node.addEventListener('connection:open', ({ detail: connection }) => {
-    if (connection.direction === 'inbound') abortWithoutStream(connection)
-  })
-  try {
-    await node.start()
-  } catch (error) {
-    // libp2p says it in a paragraph with a stack; what the system said is somewhere in there.
-    const [said] = /\bE[A-Z]{4,}: [^\n]+/.exec(String(error)) ?? String(error).split('\n')
-    const reason = `cannot listen on ${listen.address}: ${said ?? ''}`
-    throw new MeshError({ code: 'CONFIG_INVALID', where: `--port ${String(listen.port)}`, reason }, { cause: error })
+  async function open(at: ControlAddress): Promise<ControlAddress> {
+    await node.handle(PROTOCOL, (stream, connection) => void adopt({ stream, connection }, undefined), { maxInboundStreams: 1 })
+    node.addEventListener('connection:open', ({ detail: connection }) => {
+      if (connection.direction === 'inbound') abortWithoutStream(connection)
+    })
+    try {
+      await node.start()
+    } catch (error) {
+      // libp2p says it in a paragraph with a stack; what the system said is somewhere in there.
+      const [said] = /\bE[A-Z]{4,}: [^\n]+/.exec(String(error)) ?? String(error).split('\n')
+      const reason = `cannot listen on ${at.address}: ${said ?? ''}`
+      throw new MeshError({ code: 'CONFIG_INVALID', where: `--port ${String(at.port)}`, reason }, { cause: error })
+    }
+    return listeningAddress(node, at)
   }
+
+  let listening = await open(listen)
 
   async function dialAll(target: Target, addresses: readonly Multiaddr[]): Promise<void> {
     const failures: DialFailure[] = []
@@ -164,7 +147,18 @@ export async function startTransport(
   }
 
   return {
-    listening: listeningAddress(node, listen),
+    get listening() {
+      return listening
+    },
+    async move(address) {
+      const former = node
+      const at = { address, port: listening.port }
+      node = await makeNode(identity, at)
+      // What hangs on the address that is gone could say goodbye to nobody, so nobody is waited for.
+      for (const { connection } of links.values()) abort(connection, 'our address has changed')
+      void former.stop()
+      listening = await open(at)
+    },
     send(link, bytes) {
       const open = links.get(link)
       if (open?.stream.writeStatus !== 'writable') return
@@ -199,40 +193,6 @@ export async function startTransport(
   }
 }
 
-async function makeNode(identity: Identity, listen: ControlAddress): Promise<Libp2p> {
-  return createLibp2p({
-    start: false,
-    privateKey: identity.privateKey,
-    // libp2p notes every peer that it met or failed to reach, and anybody can be any number of peers: it notes them here.
-    datastore: new BlackHoleDatastore(),
-    addresses: { listen: [toMultiaddr(listen)] },
-    transports: [tcp({ inboundSocketInactivityTimeout: 60_000, outboundSocketInactivityTimeout: 60_000 })],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        enableKeepAlive: false,
-        maxInboundStreams: 2,
-        maxOutboundStreams: 2,
-        maxEarlyStreams: 2,
-        streamOptions: { maxStreamWindowSize: 1024 * 1024, maxReadBufferLength: FRAME_MOST * 2, maxWriteBufferLength: WRITE_BUFFER_MOST },
-      }),
-    ],
-    connectionMonitor: { enabled: false },
-    connectionManager: {
-      maxConnections: 1200,
-      maxIncomingPendingConnections: 256,
-      inboundUpgradeTimeout: WELCOME_TIMEOUT,
-      // Within that timeout no address alone can fill what may be pending. A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
-      inboundConnectionThreshold: 50,
-      maxParallelDials: 16,
-      maxDialQueueLength: 1024,
-      maxPeerAddrsToDial: 4,
-      dialTimeout: ANSWER_TIMEOUT + GREETING_TIMEOUT,
-      reconnectRetries: 0,
-    },
-  })
-}
-
 /**
  * Ends a connection at once. yamux throws where it cannot say goodbye any more, and then what is below it is still open:
  * the second time it has nothing to say.
@@ -264,15 +224,6 @@ async function openStream(connection: Connection, signal: AbortSignal): Promise<
 
 async function memberAddresses(peer: PeerId, addresses: readonly ControlAddress[]): Promise<readonly Multiaddr[]> {
   return addresses.map((address) => multiaddr(`${toMultiaddr(address)}/p2p/${peer}`))
-}
-
-function toMultiaddr({ address, port }: ControlAddress): string {
-  return `/${family(address) === 'ipv4' ? 'ip4' : 'ip6'}/${address}/tcp/${String(port)}`
-}
-
-function listeningAddress(node: Libp2p, wanted: ControlAddress): ControlAddress {
-  const port = parsePort(/\/tcp\/([0-9]+)/.exec(String(node.getMultiaddrs()[0]))?.[1] ?? '')
-  return port.ok ? { ...wanted, port: port.value } : wanted
 }
 
 /** A refusal proves that the host lives; it is looked for in whatever libp2p wrapped the error in. */
