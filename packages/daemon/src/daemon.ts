@@ -5,6 +5,7 @@ import {
   removalHold,
   ZERO_MAC,
   type Device,
+  type IpAddress,
   type Kernel,
   type MemberRecord,
   type PeerId,
@@ -100,8 +101,26 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     `${name} is up: ${device.name} (vxlan id ${String(device.id)}, port ${String(device.port)}, mtu ${String(device.mtu)}, ${device.origin}), listening on ${mesh.listening.address} port ${String(mesh.listening.port)}`,
   )
 
+  let moving = false
+
+  /** Listens where the tunnel sends from. What fails is tried again with the next turn. */
+  async function listenAt(address: IpAddress): Promise<void> {
+    if (moving || options.kernel === 'memory' || address === mesh.listening.address) return
+    moving = true
+    try {
+      await mesh.move(address)
+      log.info({ event: 'moved', address }, `listening on ${address} port ${String(mesh.listening.port)}`)
+      mesh.announce({ name, tunnels: [claim] })
+    } catch (error) {
+      warn(`listen ${address}`, `${reasonOf(error)}; it is tried again`)
+    } finally {
+      moving = false
+    }
+  }
+
   /** Tells the others of a device that changed, whoever changed it. */
   function notice(current: Device): void {
+    void listenAt(current.local)
     const claimed = claimOf(current, store)
     if (sameClaim(claim, claimed)) return
     claim = claimed

@@ -102,6 +102,23 @@ describe('members of one mesh', () => {
     expect(b.persisted.at(-1)).toBe(b.mesh.state().incarnation)
   })
 
+  test('listen at another address when told to, and are found there', async () => {
+    const admitted = await admission()
+    const a = await start('a', admitted)
+    const b = await start('b', admitted, { seeds: [a.mesh] })
+    await until([a, b], { a: 'alive', b: 'alive' })
+    const { port } = b.mesh.listening
+    await b.mesh.move('127.0.0.2' as IpAddress)
+    b.mesh.announce({ name: 'b' as MemberName, tunnels: [] })
+    expect(b.mesh.listening).toEqual({ address: '127.0.0.2', port })
+    await vi.waitFor(() => expect(a.mesh.state().view.get(b.peer)?.signed.record.control).toEqual([b.mesh.listening]), 10_000)
+    const c = await start('c', admitted, { seeds: [b.mesh] })
+    await until([a, b, c], { a: 'alive', b: 'alive', c: 'alive' })
+    await expect(b.mesh.move('192.0.2.1' as IpAddress)).rejects.toThrow(/cannot listen on 192\.0\.2\.1/)
+    await b.mesh.move(LOOPBACK)
+    await until([a, b, c], { a: 'alive', b: 'alive', c: 'alive' })
+  })
+
   test('meet though the seed starts later than they do', async () => {
     const admitted = await admission()
     const seed = await start('seed', admitted)
