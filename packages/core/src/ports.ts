@@ -1,6 +1,7 @@
 /** The outside world as the pure code sees it. Every port has a real implementation and a tested fake. */
 import type { Operation } from './plan.ts'
 import type { Slot, Table } from './table.ts'
+import type { HostInterface } from './underlay.ts'
 import type { Bytes, DeviceName, InterfaceAddress, Instant, IpAddress, MacAddress, PeerId, Port, Result, Vni } from './values.ts'
 
 /** Time. Only the daemon's own clock reads the machine's. */
@@ -36,6 +37,8 @@ export type TunnelSpec = {
   readonly local: IpAddress | undefined
   /** The UDP port; undefined: the one an existing device has, else 4789 (RFC 7348). */
   readonly port: Port | undefined
+  /** Its MTU, in bytes; undefined: that of a device that exists, and the underlay's less the encapsulation for one that is made. */
+  readonly mtu?: number
   /** Addresses the device must have. Others that it has are left alone. */
   readonly addresses: readonly InterfaceAddress[]
   /** Addresses that an earlier start gave the device and that go now, unless they are among `addresses`. */
@@ -82,6 +85,8 @@ export interface Kernel {
    * @param given is told at once of each address that the device now has because we gave it, not of those it had
    */
   establish(spec: TunnelSpec, given?: (address: InterfaceAddress) => void): Promise<Device>
+  /** The interfaces of the host, the tunnel's own device left out. Throws `KERNEL_UNREADABLE`. */
+  interfaces(spec: TunnelSpec): Promise<readonly HostInterface[]>
   /** The device and its entries as they are now; undefined when there is no such device. Throws `KERNEL_UNREADABLE`. */
   read(spec: TunnelSpec): Promise<Reading | undefined>
   /** Tries every operation, in order, whatever becomes of the others. Success is not convergence: only reading is. */

@@ -41,6 +41,7 @@ import { describe } from '@vxmesh/kernel-adapter'
 import { monotonicClock as clock } from './clock.ts'
 import { isDrift, whatHappened, type Outcome } from './drift.ts'
 import { establish } from './establish.ts'
+import { homing, wordsOf } from './home.ts'
 import type { Log } from './log.ts'
 import type { Store } from './store.ts'
 
@@ -65,6 +66,8 @@ export type Picture = {
   readonly reading: Reading | undefined
   /** Entries on the device that are not ours. */
   readonly foreign: number
+  /** The host has the device's underlay address no longer. */
+  readonly homeless: boolean
   /** Those of them that are where another is wanted. */
   readonly obstacles: readonly Obstacle[]
   readonly decision: Decision
@@ -84,13 +87,15 @@ export type Reconciler = {
 }
 
 export function startReconciler(options: ReconcilerOptions): Reconciler {
-  const { kernel, spec, log, store } = options
+  const { kernel, log, store } = options
+  let { spec } = options
   let device = options.device
   let rejections: readonly Rejection[] = []
   let repairs = 0
   let failures = 0
   let last: Outcome | undefined
   let orphaned: Table | undefined
+  const home = homing(kernel)
   let stopped = false
   let missing = false
   let timer: NodeJS.Timeout | undefined
@@ -200,7 +205,18 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   async function current(): Promise<Omit<Kept, 'reading'> & { readonly reading: Reading | undefined }> {
     if (kept !== undefined && kept.signs === signs && isRecent(kept.at, clock.now())) return kept
     const asOf = { signs, at: clock.now() }
-    return { ...asOf, reading: (await kernel.read(spec)) ?? (await remake()) }
+    const found = (await kernel.read(spec)) ?? (await remake())
+    return { ...asOf, reading: found && (await atHome(found)) }
+  }
+
+  /** Brings a device home whose underlay has changed. */
+  async function atHome(reading: Reading): Promise<Reading | undefined> {
+    const change = await home.look(spec, reading.device)
+    if (change === undefined) return reading
+    log.warn({ event: 'kernel', device: spec.device, ...change }, `${spec.device}: its underlay has changed: ${wordsOf(change)}`)
+    if (change.local !== undefined) spec = { ...spec, local: change.local }
+    await establish(kernel, { ...spec, ...change }, store)
+    return kernel.read(spec)
   }
 
   /** A device that we made and that is gone is made again; an adopted one is its maker's to bring back. */
@@ -272,10 +288,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       })
       const reading = await looking
       const decision = options.decide()
-      if (reading === undefined) return { reading, foreign: 0, obstacles: [], decision, rejections, repairs }
+      if (reading === undefined) return { reading, homeless: home.lost, foreign: 0, obstacles: [], decision, rejections, repairs }
       const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
       const foreign = [...reading.entries.keys()].filter((place) => !actual.ours.has(place)).length
-      return { reading, foreign, obstacles: obstacles(decision.desired.table, actual), decision, rejections, repairs }
+      return { reading, homeless: home.lost, foreign, obstacles: obstacles(decision.desired.table, actual), decision, rejections, repairs }
     },
     async withdraw() {
       await settle()

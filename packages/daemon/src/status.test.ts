@@ -91,6 +91,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
       : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))), marked: new Set<string>() }
   const picture: Picture = {
     reading,
+    homeless: false,
     foreign: 0,
     obstacles: [],
     decision: { desired, hold: around.hold },

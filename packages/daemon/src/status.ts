@@ -122,6 +122,9 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
     ),
+    ...(reading !== undefined && input.picture.homeless
+      ? [`${reading.device.local} is no address of this host any more: nothing passes until it is back, or another comes in its place`]
+      : []),
     ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
     ...[...input.state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
     ...(decision.hold === undefined || nothingToRemove(input) ? [] : [`${decision.hold}; nothing is removed meanwhile`]),

@@ -25,7 +25,16 @@ const TUNNEL = { device: 'provider0' as DeviceName, id: 16 as Vni }
 function pictureOf(wanted: readonly Entry[], present: readonly Entry[] | undefined, parts: Partial<Picture> = {}): Picture {
   const reading = present && { device: DEVICE, entries: table(present), marked: new Set<string>() }
   const desired = { table: table(wanted), verdicts: new Map(), conflicts: new Map() }
-  return { reading, decision: { desired, hold: undefined }, foreign: 0, obstacles: [], rejections: [], repairs: 0, ...parts }
+  return {
+    reading,
+    decision: { desired, hold: undefined },
+    homeless: false,
+    foreign: 0,
+    obstacles: [],
+    rejections: [],
+    repairs: 0,
+    ...parts,
+  }
 }
 
 function rowOf(...picture: Parameters<typeof pictureOf>): TunnelRow {

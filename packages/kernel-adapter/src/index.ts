@@ -1,4 +1,6 @@
 export { missingCapability } from './capabilities.ts'
-export { MemoryHost, memoryKernel, type MemoryAddress, type PlantedLink } from './memory.ts'
+export type { MemoryAddress } from './addresses.ts'
+export { mtuAt } from './link.ts'
+export { MemoryHost, memoryKernel, type PlantedLink } from './memory.ts'
 export { describe, describeTarget } from './render.ts'
 export { iproute2Kernel } from './vxlan.ts'

@@ -1,7 +1,7 @@
-import type { DeviceName, InterfaceAddress, IpAddress, MacAddress, Port, TunnelSpec, Vni } from '@vxmesh/core'
+import type { DeviceName, HostInterface, InterfaceAddress, IpAddress, MacAddress, Port, TunnelSpec, Vni } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { decide, deviceOf, restore, type Present } from './link.ts'
-import type { HostInterface, VxlanLink } from './read.ts'
+import type { VxlanLink } from './read.ts'
 import { stepCommand, words } from './render.ts'
 
 const HERE = '192.168.226.4' as IpAddress

@@ -10,17 +10,20 @@ import {
   addressRange,
   contains,
   family,
+  homeOf,
   hostOf,
   parsePort,
   refuse,
   type Device,
+  type Home,
+  type HostInterface,
   type InterfaceAddress,
   type IpAddress,
   type Port,
   type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
-import type { HostInterface, Link, VxlanLink } from './read.ts'
+import type { Link, VxlanLink } from './read.ts'
 import { setLocal, words } from './render.ts'
 
 /** A device of the tunnel's name, just read. */
@@ -31,6 +34,7 @@ export type Step =
   | { readonly kind: 'create'; readonly local: IpAddress; readonly port: Port; readonly mtu: number }
   | { readonly kind: 'mark' }
   | { readonly kind: 'move'; readonly local: IpAddress }
+  | { readonly kind: 'resize'; readonly mtu: number }
   | { readonly kind: 'address'; readonly address: InterfaceAddress }
   | { readonly kind: 'release'; readonly address: InterfaceAddress }
   | { readonly kind: 'raise' }
@@ -40,6 +44,11 @@ export type Refusal = { readonly where: '--device' | '--local' | '--vxlan-port';
 
 /** What encapsulation adds: Ethernet 14, VXLAN 8, UDP 8 (RFC 7348 section 5), and IPv4 20 or IPv6 40. */
 const OVERHEAD = { ipv4: 50, ipv6: 70 }
+
+/** The MTU of a tunnel that is at home there, in bytes. */
+export function mtuAt({ local, mtu }: Home): number {
+  return mtu - OVERHEAD[family(local)]
+}
 
 const DEFAULT_PORT = 4789
 
@@ -51,7 +60,8 @@ export function decide(spec: TunnelSpec, present: Present | undefined, host: rea
   const move = moved(spec, link.value, host)
   if (!move.ok) return move
   const raise: Step[] = link.value.up ? [] : [{ kind: 'raise' }]
-  return accept([...move.value, ...readdress(spec, present.addresses), ...raise])
+  const resize: Step[] = spec.mtu === undefined || spec.mtu === link.value.mtu ? [] : [{ kind: 'resize', mtu: spec.mtu }]
+  return accept([...move.value, ...resize, ...readdress(spec, present.addresses), ...raise])
 }
 
 /**
@@ -103,9 +113,9 @@ function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readon
       reason: `there is no device ${device}; to make it, give the address of this host to send from${candidates(host)}`,
     })
   }
-  const underlay = underlayOf(spec, local, host)
-  if (!underlay.ok) return underlay
-  const mtu = underlay.value - OVERHEAD[family(local)]
+  const home = homeIn(spec, local, host)
+  if (!home.ok) return home
+  const mtu = spec.mtu ?? mtuAt(home.value)
   return accept([
     { kind: 'create', local, port: spec.port ?? defaultPort(), mtu },
     { kind: 'mark' },
@@ -120,14 +130,13 @@ function defaultPort(): Port {
   return port.value
 }
 
-/** The MTU of the interface that has `local`, the smallest should several have it. The tunnel's own device does not count. */
-function underlayOf(spec: TunnelSpec, local: IpAddress, host: readonly HostInterface[]): Result<number, Refusal> {
-  const holders = host.filter(({ name, addresses }) => name !== spec.device && addresses.includes(local))
-  if (holders.length > 0) return accept(Math.min(...holders.map(({ mtu }) => mtu)))
-  return refuse({
-    where: '--local',
-    reason: `${local} is not an address of this host${candidates(host.filter(({ name }) => name !== spec.device))}`,
-  })
+/** Which interface has `local`. The tunnel's own device does not count. */
+function homeIn(spec: TunnelSpec, local: IpAddress, host: readonly HostInterface[]): Result<Home, Refusal> {
+  const others = host.filter(({ name }) => name !== spec.device)
+  const home = homeOf(local, others)
+  return home === undefined
+    ? refuse({ where: '--local', reason: `${local} is not an address of this host${candidates(others)}` })
+    : accept(home)
 }
 
 function candidates(host: readonly HostInterface[]): string {
@@ -188,8 +197,8 @@ function moved(spec: TunnelSpec, link: VxlanLink, host: readonly HostInterface[]
       `delete it first (ip link delete dev ${spec.device})`
     return refuse({ where: '--local', reason })
   }
-  const underlay = underlayOf(spec, local, host)
-  return underlay.ok ? accept([{ kind: 'move', local }]) : underlay
+  const home = homeIn(spec, local, host)
+  return home.ok ? accept([{ kind: 'move', local }]) : home
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type Device,
   type DeviceName,
   type Entry,
+  type HostInterface,
   type InterfaceAddress,
   type IpAddress,
   type Kernel,
@@ -26,14 +27,12 @@ import {
   type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { decide, deviceOf, fellow, restore, type Present, type Step } from './link.ts'
+import { ADDRESS_TAKEN, clash, interfaces, without, type MemoryAddress } from './addresses.ts'
+import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { explain, rejections } from './outcome.ts'
-import type { HostInterface, Link, VxlanLink } from './read.ts'
+import type { Link, VxlanLink } from './read.ts'
 import { showDevice, stepCommand, words } from './render.ts'
 import { EMPTY, erased, familyOf, forgotten, wiped, written, type Tables } from './tables.ts'
-
-/** An address of the host, on which interface it is, and that interface's MTU in bytes. */
-export type MemoryAddress = { readonly address: IpAddress; readonly interface: string; readonly mtu: number }
 
 /** A device that somebody else makes. */
 export type PlantedLink = Exclude<Link, VxlanLink> | Pick<VxlanLink, 'kind' | 'id' | 'local' | 'port'>
@@ -44,6 +43,7 @@ type MemoryDevice = Present & { readonly tables: Tables }
 export function memoryKernel(host: MemoryHost): Kernel {
   return {
     establish: async (spec, given) => host.establishNow(spec, given),
+    interfaces: async (spec) => host.interfacesNow(spec),
     read: async (spec) => host.readNow(spec),
     attempt: async (device, operations) => host.attemptNow(device, operations),
     watch: (_device, wake) => {
@@ -82,6 +82,11 @@ export class MemoryHost {
       if (complaint !== undefined) throw new MeshError(explain(stepCommand(spec, step), complaint))
     }
     return this.#device(spec, this.#devices.get(spec.device))
+  }
+
+  /** `Kernel.interfaces`, at once. */
+  interfacesNow(spec: TunnelSpec): readonly HostInterface[] {
+    return this.#host.filter(({ name }) => name !== spec.device)
   }
 
   /** `Kernel.read`, at once. */
@@ -215,6 +220,8 @@ export class MemoryHost {
         return change({ alias: spec.alias })
       case 'move':
         return change({ local: step.local })
+      case 'resize':
+        return change({ mtu: step.mtu })
       case 'raise':
         return change({ up: true })
       case 'address':
@@ -274,20 +281,3 @@ export class MemoryHost {
 
 /** What every new device is. */
 const FRESH = { bound: undefined, alias: undefined, up: false, bridged: false } as const
-
-const ADDRESS_TAKEN = { ipv4: 'ipv4: Address already assigned.', ipv6: 'ipv6: address already assigned.' }
-
-/** What is left when one address is deleted: the first IPv4 address of a network takes the others of it along. */
-function without(gone: InterfaceAddress, held: readonly InterfaceAddress[]): readonly InterfaceAddress[] {
-  const first = held.find((address) => fellow(gone, address)) === gone
-  return held.filter((address) => address !== gone && !(first && fellow(gone, address)))
-}
-
-/** Whether the kernel refuses one address beside the other: an IPv6 address may be there once, whatever its prefix. */
-function clash(held: InterfaceAddress, wanted: InterfaceAddress): boolean {
-  return held === wanted || (family(hostOf(held)) === 'ipv6' && hostOf(held) === hostOf(wanted))
-}
-
-function interfaces(addresses: readonly MemoryAddress[]): readonly HostInterface[] {
-  return addresses.map(({ address, interface: name, mtu }) => ({ name, mtu, addresses: [address] }))
-}

@@ -18,6 +18,7 @@ import {
   ZERO_MAC,
   type DeviceName,
   type Entry,
+  type HostInterface,
   type InterfaceAddress,
   type IpAddress,
   type MacAddress,
@@ -49,9 +50,6 @@ export type VxlanLink = {
 
 /** A device by its kind; `external` is a VXLAN device without an id of its own (collect-metadata mode). */
 export type Link = VxlanLink | { readonly kind: 'external' } | { readonly kind: 'other'; readonly what: string }
-
-/** An interface of this host with its underlay candidates. */
-export type HostInterface = { readonly name: string; readonly mtu: number; readonly addresses: readonly IpAddress[] }
 
 const ip = z.string().transform(parsedBy(parseIp))
 

@@ -69,6 +69,8 @@ export function stepCommand(spec: TunnelSpec, step: Step): Command {
       return ip('link', 'set', 'dev', spec.device, 'alias', spec.alias)
     case 'move':
       return setLocal(spec, step.local)
+    case 'resize':
+      return ip('link', 'set', 'dev', spec.device, 'mtu', String(step.mtu))
     case 'address':
       return ip('address', 'add', step.address, 'dev', spec.device)
     case 'release':

@@ -3,6 +3,7 @@ import {
   MeshError,
   type Device,
   type DeviceName,
+  type HostInterface,
   type InterfaceAddress,
   type Kernel,
   type Operation,
@@ -17,16 +18,7 @@ import { ask } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { watchKernel } from './monitor.ts'
 import { explain, rejections, saysAbsent, spoken } from './outcome.ts'
-import {
-  parseAddresses,
-  parseEntries,
-  parseHost,
-  parseLink,
-  parseNeighbours,
-  type HostInterface,
-  type Link,
-  type Neighbours,
-} from './read.ts'
+import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type Link, type Neighbours } from './read.ts'
 import { deleteLink, entryCommand, showDevice, showFdb, SHOW_HOST, showNeighbours, stepCommand, words, type Command } from './render.ts'
 import { keepTools, singly, type KeptTools } from './tools.ts'
 
@@ -38,6 +30,7 @@ export function iproute2Kernel(): Kernel {
   const watched = new Map<DeviceName, Watched>()
   return {
     establish,
+    interfaces: async (spec) => interfaces(spec, watched.get(spec.device)?.tools),
     read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
@@ -162,8 +155,12 @@ async function look(device: DeviceName, tools = singly): Promise<Present | undef
   return shown === undefined ? undefined : { link: parsed(command, shown, parseLink), addresses: parsed(command, shown, parseAddresses) }
 }
 
-async function lookAtHost(): Promise<readonly HostInterface[]> {
-  const shown = await show(SHOW_HOST)
+async function interfaces(spec: TunnelSpec, tools: KeptTools | undefined): Promise<readonly HostInterface[]> {
+  return (await lookAtHost(tools)).filter(({ name }) => name !== spec.device)
+}
+
+async function lookAtHost(tools = singly): Promise<readonly HostInterface[]> {
+  const shown = await show(SHOW_HOST, tools)
   return parsed(SHOW_HOST, shown ?? '', parseHost)
 }
 

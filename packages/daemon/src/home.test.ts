@@ -1,0 +1,48 @@
+import type { Device, IpAddress, TunnelSpec } from '@vxmesh/core'
+import { MemoryHost, memoryKernel, type MemoryAddress } from '@vxmesh/kernel-adapter'
+import { expect, test } from 'vitest'
+import { homing, wordsOf } from './home.ts'
+
+const SPEC = { device: 'provider0' } as TunnelSpec
+const MADE = { local: '10.0.0.4', mtu: 1450, origin: 'made' } as Device
+
+function on(name: string, address: string, mtu = 1500): MemoryAddress {
+  return { interface: name, address: address as IpAddress, mtu }
+}
+
+test.each<[string, readonly MemoryAddress[], Partial<Device>, string]>([
+  ['has not changed', [on('eth0', '10.0.0.4')], {}, 'stays'],
+  ['has another address', [on('eth0', '10.0.0.77')], {}, 'local 10.0.0.77'],
+  ['has another MTU', [on('eth0', '10.0.0.4', 1400)], {}, 'mtu 1350'],
+  ['has another address and MTU', [on('eth0', '10.0.0.77', 9000)], {}, 'local 10.0.0.77, mtu 8950'],
+  ['has its address on another interface', [on('eth1', '10.0.0.4', 9000)], {}, 'mtu 8950'],
+  ['has another MTU, when somebody has set that of the device,', [on('eth0', '10.0.0.4', 9000)], { mtu: 1300 }, 'stays'],
+  ['has another address, when it is not ours,', [on('eth0', '10.0.0.77')], { origin: 'adopted' }, 'is lost'],
+  ['has another MTU, when it is not ours,', [on('eth0', '10.0.0.4', 9000)], { origin: 'adopted' }, 'stays'],
+  ['has no address', [], {}, 'is lost'],
+])('a device whose underlay %s %s', async (...[, addresses, parts, outcome]) => {
+  const host = new MemoryHost({ addresses: [on('eth0', '10.0.0.4')] })
+  const home = homing(memoryKernel(host))
+  const device = { ...MADE, ...parts } as Device
+  expect(await home.look(SPEC, device)).toBeUndefined()
+  host.renumber(addresses)
+  const change = await home.look(SPEC, device)
+  expect(change === undefined ? (home.lost ? 'is lost' : 'stays') : wordsOf(change)).toBe(outcome)
+})
+
+test('a device whose address is back after it was gone is at home again', async () => {
+  const host = new MemoryHost({ addresses: [on('eth0', '10.0.0.4')] })
+  const home = homing(memoryKernel(host))
+  await home.look(SPEC, MADE)
+  host.renumber([])
+  await home.look(SPEC, MADE)
+  expect(home.lost).toBe(true)
+  host.renumber([on('eth0', '10.0.0.4')])
+  expect([await home.look(SPEC, MADE), home.lost]).toEqual([undefined, false])
+})
+
+test('a device that somebody gave another address of the host is at home there', async () => {
+  const home = homing(memoryKernel(new MemoryHost({ addresses: [on('eth0', '10.0.0.4'), on('eth1', '10.1.0.4')] })))
+  await home.look(SPEC, MADE)
+  expect(await home.look(SPEC, { ...MADE, local: '10.1.0.4' as IpAddress })).toBeUndefined()
+})

@@ -1,0 +1,43 @@
+/** Where a tunnel is at home: the underlay address that it sends from, and the interface that has it. */
+import { followHome, homeOf, type Device, type Home, type IpAddress, type Kernel, type TunnelSpec } from '@vxmesh/core'
+import { mtuAt } from '@vxmesh/kernel-adapter'
+
+/** What a device should be instead of what it is; `mtu` is in bytes. */
+export type Change = { readonly local?: IpAddress; readonly mtu?: number }
+
+export type Homing = {
+  /** The host had the device's underlay address no longer, and no other in its place, when it was last looked at. */
+  readonly lost: boolean
+  /**
+   * What is to be changed about the device, undefined when nothing is. One that we made sends from the address that came in
+   * the place of its own, and its MTU follows that of its underlay, unless somebody has set it by hand. What somebody else
+   * made is theirs to change.
+   */
+  look(spec: TunnelSpec, device: Device): Promise<Change | undefined>
+}
+
+export function homing(kernel: Kernel): Homing {
+  let home: Home | undefined
+  let lost = false
+  return {
+    get lost() {
+      return lost
+    },
+    async look(spec, { local, mtu, origin }) {
+      const host = await kernel.interfaces(spec)
+      const before = home
+      const now = homeOf(local, host) ?? (before === undefined || origin === 'adopted' ? undefined : followHome(before, host))
+      lost = now === undefined
+      if (now === undefined) return undefined
+      home = now
+      if (before === undefined || origin === 'adopted') return undefined
+      const resized = mtu === mtuAt(before) && mtu !== mtuAt(now)
+      if (now.local === local && !resized) return undefined
+      return { ...(now.local === local ? {} : { local: now.local }), ...(resized ? { mtu: mtuAt(now) } : {}) }
+    },
+  }
+}
+
+export function wordsOf({ local, mtu }: Change): string {
+  return [...(local === undefined ? [] : [`local ${local}`]), ...(mtu === undefined ? [] : [`mtu ${String(mtu)}`])].join(', ')
+}

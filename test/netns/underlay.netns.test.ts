@@ -1,0 +1,63 @@
+/** What carries the tunnels changes under them: the host is renumbered, its network takes shorter packets. */
+import { seconds } from '@vxmesh/core'
+import { expect, test } from 'vitest'
+import { until } from './harness.ts'
+import { DEVICE, type Member } from './member.ts'
+import { seesState, started, trio } from './trio.ts'
+
+async function floodsTo(member: Member, ...underlays: readonly string[]): Promise<void> {
+  const wanted = underlays.toSorted().join()
+  const found = async (): Promise<unknown> => {
+    const flood = await member.flood()
+    return flood.join() === wanted || flood
+  }
+  await until(`${member.host.name} floods to ${wanted}`, found, { within: seconds(30) })
+}
+
+test('a host that is renumbered is followed: its device sends from the new address, and every other kernel to it', async () => {
+  await using hosts = await trio()
+  const { bastion, first, second } = hosts
+  await started(hosts)
+  await first.host.run(['ip', 'address', 'delete', '192.168.226.5/24', 'dev', 'eth0'])
+  await until('it says that its address is gone', async () => (await first.status()).health.join().includes('no address of this host'), {
+    within: seconds(30),
+  })
+  await first.host.run(['ip', 'address', 'add', '192.168.226.77/24', 'dev', 'eth0'])
+  await floodsTo(bastion, '192.168.226.77', second.underlay)
+  await floodsTo(second, '192.168.226.77', bastion.underlay)
+  await floodsTo(first, bastion.underlay, second.underlay)
+  await seesState(bastion, first, 'alive')
+  await seesState(first, bastion, 'alive')
+  expect(await first.host.run(['ip', '-details', 'link', 'show', 'dev', DEVICE])).toContain('local 192.168.226.77 ')
+  expect(await bastion.sees(first)).toMatchObject({ underlay: '192.168.226.77' })
+  await until('it is pinged', async () => bastion.pings('192.168.234.2'), { within: seconds(30) })
+  expect((await first.status()).health).toEqual([])
+
+  // A daemon that starts anew is found there as well: the others remember, or the seed leads to them.
+  expect((await second.vxmesh('leave')).code).toBe(0)
+  second.up('--seed', '192.168.226.77')
+  await floodsTo(second, '192.168.226.77', bastion.underlay)
+})
+
+test('the MTU of a device follows that of its underlay, until somebody sets it by hand', async () => {
+  await using hosts = await trio()
+  const { bastion, first } = hosts
+  await started(hosts)
+  const mtuIs = async (mtu: number): Promise<void> => {
+    await until(`the others hear of mtu ${String(mtu)}`, async () => (await bastion.sees(first))?.mtu === mtu || bastion.sees(first), {
+      within: seconds(30),
+    })
+    expect(await first.host.run(['ip', 'link', 'show', 'dev', DEVICE])).toContain(` mtu ${String(mtu)} `)
+  }
+  await first.host.run(['ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1400'])
+  await mtuIs(1350)
+  await first.host.run(['ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1500'])
+  await mtuIs(1450)
+  await first.host.run(['ip', 'link', 'set', 'dev', DEVICE, 'mtu', '1300'])
+  await mtuIs(1300)
+  await first.host.run(['ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1400'])
+  await until('it has looked', async () => (await first.host.run(['ip', 'link', 'show', 'dev', 'eth0'])).includes('mtu 1400'), {
+    within: seconds(5),
+  })
+  expect((await first.status()).tunnels).toMatchObject([{ mtu: 1300 }])
+})
