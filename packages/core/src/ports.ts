@@ -85,8 +85,8 @@ export interface Kernel {
    * @param given is told at once of each address that the device now has because we gave it, not of those it had
    */
   establish(spec: TunnelSpec, given?: (address: InterfaceAddress) => void): Promise<Device>
-  /** The interfaces of the host, the tunnel's own device left out. Throws `KERNEL_UNREADABLE`. */
-  interfaces(spec: TunnelSpec): Promise<readonly HostInterface[]>
+  /** The interfaces of the host, but for that one. Throws `KERNEL_UNREADABLE`. */
+  interfaces(without: DeviceName): Promise<readonly HostInterface[]>
   /** The device and its entries as they are now; undefined when there is no such device. Throws `KERNEL_UNREADABLE`. */
   read(spec: TunnelSpec): Promise<Reading | undefined>
   /** Tries every operation, in order, whatever becomes of the others. Success is not convergence: only reading is. */

@@ -110,7 +110,7 @@ function addUp(vxmesh: Command): void {
     .option('--device <name>', 'the device of the tunnel; needed')
     .option('--mode <mode>', 'the kind of tunnel', DEFAULTS.mode)
     .option('--id <number>', 'the VXLAN id; needed')
-    .option('--local <address>', 'the underlay address of this host; needed to make the device')
+    .option('--local <address>', 'the underlay address of this host, or the interface that has it; needed to make the device')
     .option('--address <cidr>', 'an overlay address for the device; may be repeated', collect, [])
     .option('--seed <host[:port]>', 'a member to begin with: a host, host:port or multiaddr; may be repeated', collect, [])
     .option('--name <name>', 'what the others call this member (default: the host name)')

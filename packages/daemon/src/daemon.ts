@@ -21,7 +21,7 @@ import { establish } from './establish.ts'
 import { loadMembership, readInvite, type Membership } from './identity.ts'
 import { makeLog, type Log } from './log.ts'
 import type { UpOptions } from './options.ts'
-import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel } from './prelude.ts'
+import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel, withLocal } from './prelude.ts'
 import { entryCount } from './report.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
 import { cloneTrouble, seedTrouble, statusReport } from './status.ts'
@@ -34,12 +34,13 @@ const SAVE_AFTER = milliseconds(500)
 const ONCE_MOST = 200
 
 /** Runs a member until it is told to stop or to leave. Throws `MeshError` when it cannot start. */
-export async function runDaemon(options: UpOptions): Promise<void> {
+export async function runDaemon(asked: UpOptions): Promise<void> {
   // Sockets are made with the mode that the umask leaves, and are narrowed after: there must be no moment in between.
   process.umask(0o077)
-  const log = makeLog(options.logLevel, process.stdout.isTTY)
-  const invite = options.invite === undefined ? undefined : readInvite(options.invite)
-  const kernel = await makeKernel(options)
+  const log = makeLog(asked.logLevel, process.stdout.isTTY)
+  const invite = asked.invite === undefined ? undefined : readInvite(asked.invite)
+  const kernel = await makeKernel(asked)
+  const options = await withLocal(kernel, asked)
   // Each is let go of again, in the reverse order, however this ends. Before all that another daemon would hold as well.
   await using held = new AsyncDisposableStack()
   held.adopt(await lockState(options), async (lock) => lock.release())

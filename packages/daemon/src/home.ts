@@ -24,7 +24,7 @@ export function homing(kernel: Kernel): Homing {
       return lost
     },
     async look(spec, { local, mtu, origin }) {
-      const host = await kernel.interfaces(spec)
+      const host = await kernel.interfaces(spec.device)
       const before = home
       const now = homeOf(local, host) ?? (before === undefined || origin === 'adopted' ? undefined : followHome(before, host))
       lost = now === undefined

@@ -25,6 +25,7 @@ test('with no more than must be given, everything suits root on a real host', ()
     mode: 'vxlan',
     id: 16,
     local: undefined,
+    localInterface: undefined,
     addresses: [],
     seeds: [],
     stateDir: '/var/lib/vxmesh',
@@ -64,6 +65,7 @@ test('every flag is taken', () => {
     mode: 'vxlan',
     id: 16_777_215,
     local: '192.168.226.4',
+    localInterface: undefined,
     addresses: ['192.168.234.1/23', '2001:db8::1/64'],
     seeds: ['host-00', '192.168.226.5:5000'],
     stateDir: '/tmp/state',
@@ -74,6 +76,11 @@ test('every flag is taken', () => {
     logLevel: 'debug',
     kernel: 'memory',
   })
+})
+
+test('the underlay address may be given by the interface that has it', () => {
+  const { local, localInterface } = parseUpOptions({ ...LEAST, local: 'eth0' })
+  expect([local, localInterface]).toEqual([undefined, 'eth0'])
 })
 
 test('with the kernel in memory the underlay address may be on loopback', () => {

@@ -47,6 +47,8 @@ export type UpOptions = {
   readonly mode: 'vxlan'
   readonly id: Vni
   readonly local: IpAddress | undefined
+  /** The interface whose address to take for `local`, where it was named instead. */
+  readonly localInterface: DeviceName | undefined
   readonly addresses: readonly InterfaceAddress[]
   readonly seeds: readonly Seed[]
   readonly stateDir: string
@@ -70,7 +72,7 @@ export function parseUpOptions(raw: RawUpOptions): UpOptions {
     device: flag('--device', needed('--device', raw.device, 'the device of the tunnel'), parseDeviceName),
     mode,
     id: flag('--id', needed('--id', raw.id, 'the VXLAN id'), parseVni),
-    local: local === undefined ? undefined : flag('--local', local, kernel === 'memory' ? parseMemoryUnderlay : parseUnderlay),
+    ...parseLocal(local, kernel),
     addresses: raw.address.map((address) => flag('--address', address, parseOverlay)),
     seeds: raw.seed.map((seed) => flag('--seed', seed, parseSeed)),
     stateDir: parsePath('--state-dir', raw.stateDir),
@@ -97,6 +99,15 @@ function flag<Value>(name: string, text: string, parse: (text: string) => Result
 export function parsePath(name: string, text: string): string {
   if (text === '' || text.includes('\0')) throw usage(name, 'needs a path')
   return text
+}
+
+/** An address, or an interface that has one: what is no address is a name. */
+function parseLocal(text: string | undefined, kernel: UpOptions['kernel']): Pick<UpOptions, 'local' | 'localInterface'> {
+  if (text === undefined) return { local: undefined, localInterface: undefined }
+  const named =
+    kernel === 'iproute2' && !parseIp(text).ok && /^[A-Za-z]/.test(text) && !text.includes(':') ? parseDeviceName(text) : undefined
+  if (named?.ok === true) return { local: undefined, localInterface: named.value }
+  return { local: flag('--local', text, kernel === 'memory' ? parseMemoryUnderlay : parseUnderlay), localInterface: undefined }
 }
 
 function parseUnderlay(text: string): Result<IpAddress> {

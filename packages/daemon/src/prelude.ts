@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { MeshError, parseIp, type IpAddress, type Kernel } from '@vxmesh/core'
+import { addressRange, MeshError, parseIp, type IpAddress, type Kernel } from '@vxmesh/core'
 import { iproute2Kernel, MemoryHost, memoryKernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { lock, type Lock } from './exclusive.ts'
 import type { UpOptions } from './options.ts'
@@ -25,6 +25,17 @@ export async function makeKernel({ kernel, local }: UpOptions): Promise<Kernel> 
   const missing = await missingCapability()
   if (missing !== undefined) throw new MeshError({ code: 'NOT_PERMITTED', reason: missing })
   return iproute2Kernel()
+}
+
+/** The options with the address that `--local` stands for. Throws `CONFIG_INVALID` when the interface it names has none. */
+export async function withLocal(kernel: Kernel, options: UpOptions): Promise<UpOptions> {
+  const { localInterface, device } = options
+  if (localInterface === undefined) return options
+  const named = (await kernel.interfaces(device)).find(({ name }) => name === localInterface)
+  const local = named?.addresses.find((address) => addressRange(address) === 'usable')
+  if (local !== undefined) return { ...options, local }
+  const reason = named === undefined ? 'no interface of this host, and no address' : 'it has no address to send from'
+  throw new MeshError({ code: 'CONFIG_INVALID', where: `--local ${localInterface}`, reason: `${reason}; see "ip address show"` })
 }
 
 /** Finds out before anything is changed whether the daemon could listen where it is told to. */

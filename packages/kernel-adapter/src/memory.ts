@@ -43,7 +43,7 @@ type MemoryDevice = Present & { readonly tables: Tables }
 export function memoryKernel(host: MemoryHost): Kernel {
   return {
     establish: async (spec, given) => host.establishNow(spec, given),
-    interfaces: async (spec) => host.interfacesNow(spec),
+    interfaces: async (without) => host.interfacesNow(without),
     read: async (spec) => host.readNow(spec),
     attempt: async (device, operations) => host.attemptNow(device, operations),
     watch: (_device, wake) => {
@@ -85,8 +85,8 @@ export class MemoryHost {
   }
 
   /** `Kernel.interfaces`, at once. */
-  interfacesNow(spec: TunnelSpec): readonly HostInterface[] {
-    return this.#host.filter(({ name }) => name !== spec.device)
+  interfacesNow(without: DeviceName): readonly HostInterface[] {
+    return this.#host.filter(({ name }) => name !== without)
   }
 
   /** `Kernel.read`, at once. */

@@ -30,7 +30,7 @@ export function iproute2Kernel(): Kernel {
   const watched = new Map<DeviceName, Watched>()
   return {
     establish,
-    interfaces: async (spec) => interfaces(spec, watched.get(spec.device)?.tools),
+    interfaces: async (without) => interfaces(without, watched.get(without)?.tools),
     read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
@@ -155,8 +155,8 @@ async function look(device: DeviceName, tools = singly): Promise<Present | undef
   return shown === undefined ? undefined : { link: parsed(command, shown, parseLink), addresses: parsed(command, shown, parseAddresses) }
 }
 
-async function interfaces(spec: TunnelSpec, tools: KeptTools | undefined): Promise<readonly HostInterface[]> {
-  return (await lookAtHost(tools)).filter(({ name }) => name !== spec.device)
+async function interfaces(without: DeviceName, tools: KeptTools | undefined): Promise<readonly HostInterface[]> {
+  return (await lookAtHost(tools)).filter(({ name }) => name !== without)
 }
 
 async function lookAtHost(tools = singly): Promise<readonly HostInterface[]> {
