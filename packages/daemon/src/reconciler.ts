@@ -12,9 +12,6 @@
  */
 import {
   applied,
-  BURST,
-  elapsed,
-  HELD_PAUSE,
   isRecent,
   obstacles,
   orphans,
@@ -22,7 +19,6 @@ import {
   pauseAfter,
   plan,
   reclaimed,
-  restAfter,
   slot,
   unmarked,
   type Desired,
@@ -43,6 +39,7 @@ import { isDrift, whatHappened, type Outcome } from './drift.ts'
 import { establish } from './establish.ts'
 import { homing, wordsOf } from './home.ts'
 import type { Log } from './log.ts'
+import { startLoop } from './loop.ts'
 import type { Store } from './store.ts'
 
 /** What should be there, and why nothing may be removed for now if so. */
@@ -96,84 +93,23 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let last: Outcome | undefined
   let orphaned: Table | undefined
   const home = homing(kernel)
-  let stopped = false
   let missing = false
-  let timer: NodeJS.Timeout | undefined
   let looking: Promise<Reading | undefined> | undefined
-  let burst: NodeJS.Timeout | undefined
-  let running: Promise<void> | undefined
-  let awake = false
-  let first = true
   let kept: Kept | undefined
   /** Counts the signs that a reading may no longer be true. */
   let signs = 0
-  let endRest = (): void => undefined
-
-  const watch = kernel.watch(spec.device, () => {
-    signs++
-    // Not put off by what comes after: where events never cease there would be no turn.
-    burst ??= setTimeout(() => {
-      burst = undefined
-      wake()
-    }, BURST)
-  })
-
-  function later(pause: Duration): void {
-    clearTimeout(timer)
-    if (!stopped) timer = setTimeout(readAndWake, pause)
-  }
-
-  function readAndWake(): void {
-    signs++
-    wake()
-  }
-
-  async function rest(duration: Duration): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const resting = setTimeout(resolve, duration)
-      endRest = () => {
-        clearTimeout(resting)
-        resolve()
-      }
-    })
-  }
-
-  function wake(): void {
-    awake = true
-    running ??= run().finally(() => {
-      running = undefined
-      if (pending()) wake()
-    })
-  }
-
-  function pending(): boolean {
-    return awake && !stopped
-  }
-
-  async function run(): Promise<void> {
-    let held = false
-    while (pending()) {
-      awake = false
-      const began = clock.now()
-      held = await guardedTurn()
-      if (pending()) await rest(restAfter(elapsed(began, clock.now())))
-    }
-    // The monitors may have missed what happened while they started: the first turn is followed by another soon.
-    later(first ? HELD_PAUSE : pauseAfter(failures, held))
-    first = false
-  }
 
   /** A turn that fails, or that the kernel did not take whole, is followed by another, later and later. */
-  async function guardedTurn(): Promise<boolean> {
+  async function guardedTurn(): Promise<Duration> {
+    let held = false
     try {
-      const held = await turn()
+      held = await turn()
       failures = rejections.length > 0 ? failures + 1 : 0
-      return held
     } catch (error) {
       failures++
       log.error({ event: 'kernel', reason: message(error) }, message(error))
-      return false
     }
+    return pauseAfter(failures, held)
   }
 
   /** One turn. Returns whether removals are held. */
@@ -269,18 +205,19 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     } else log.info(fields, command)
   }
 
+  const watch = kernel.watch(spec.device, () => {
+    signs++
+    loop.hint()
+  })
+  const loop = startLoop(guardedTurn, () => void signs++)
+
   async function settle(): Promise<void> {
-    stopped = true
-    endRest()
-    clearTimeout(timer)
-    clearTimeout(burst)
-    await running
+    await loop.stop()
     await watch.close()
   }
 
-  wake()
   return {
-    wake,
+    wake: () => loop.wake(),
     async look() {
       // However many ask at once, the kernel is read for all of them together.
       looking ??= kernel.read(spec).finally(() => {

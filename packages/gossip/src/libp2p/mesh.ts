@@ -116,7 +116,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     get listening() {
       return transport.listening
     },
-    move: transport.move,
+    move: async (address) => transport.move(address),
     state: () => state!,
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
     leave: async () => {
