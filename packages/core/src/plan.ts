@@ -1,4 +1,4 @@
-import { KINDS, sameEntry, slot, type Entry, type Slot, type Table } from './table.ts'
+import { KINDS, sameTarget, slot, type Entry, type Slot, type Table } from './table.ts'
 
 /** One change to the kernel. A replacement is one where the place is taken: what is there gives way at once. */
 export type Operation =
@@ -16,18 +16,18 @@ export type Actual = { readonly entries: Table; readonly ours: ReadonlySet<Slot>
  * taken away.
  */
 export function plan(desired: Table, actual: Actual, removals: 'allowed' | 'held' = 'allowed'): readonly Operation[] {
-  const written = [...desired].flatMap(([place, entry]): Operation[] => {
+  const written: Operation[] = []
+  for (const [place, entry] of desired) {
     const was = actual.entries.get(place)
-    if (was === undefined) return [{ kind: 'add', entry }]
-    return sameEntry(was, entry) || !actual.ours.has(place) ? [] : [{ kind: 'replace', entry, was }]
-  })
-  const surplus = [...actual.entries].filter(([place]) => actual.ours.has(place) && !desired.has(place))
-  return [
-    ...KINDS.flatMap((kind) => written.filter(({ entry }) => entry.kind === kind)),
-    ...(removals === 'held' ? [] : KINDS.toReversed().flatMap((kind) => surplus.filter(([, entry]) => entry.kind === kind))).map(
-      ([, entry]): Operation => ({ kind: 'remove', entry }),
-    ),
-  ]
+    if (was === undefined) written.push({ kind: 'add', entry })
+    else if (actual.ours.has(place) && !sameTarget(was, entry)) written.push({ kind: 'replace', entry, was })
+  }
+  const surplus: Operation[] = []
+  for (const [place, entry] of removals === 'held' ? [] : actual.entries) {
+    if (actual.ours.has(place) && !desired.has(place)) surplus.push({ kind: 'remove', entry })
+  }
+  const ofKind = (operations: readonly Operation[]) => (kind: Entry['kind']) => operations.filter(({ entry }) => entry.kind === kind)
+  return [...KINDS.flatMap(ofKind(written)), ...KINDS.toReversed().flatMap(ofKind(surplus))]
 }
 
 /** A foreign entry in a place where another is wanted. */
@@ -37,7 +37,7 @@ export type Obstacle = { readonly wanted: Entry; readonly found: Entry }
 export function obstacles(desired: Table, { entries, ours }: Actual): readonly Obstacle[] {
   return [...desired].flatMap(([place, wanted]): Obstacle[] => {
     const found = entries.get(place)
-    return found === undefined || ours.has(place) || sameEntry(found, wanted) ? [] : [{ wanted, found }]
+    return found === undefined || ours.has(place) || sameTarget(found, wanted) ? [] : [{ wanted, found }]
   })
 }
 

@@ -39,6 +39,11 @@ export function sameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
   return slot(a) === slot(b) && target(a) === target(b)
 }
 
+/** Whether what two entries of one place lead to is the same: as many are compared as there are members, for each change of one. */
+export function sameTarget(a: Entry, b: Entry): boolean {
+  return a === b || target(a) === target(b)
+}
+
 /** Whether a table has exactly this entry. */
 export function holds(entries: Table | undefined, entry: Entry): boolean {
   return sameEntry(entries?.get(slot(entry)), entry)

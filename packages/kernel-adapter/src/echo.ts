@@ -8,14 +8,18 @@ import { describeTarget } from './render.ts'
 /** A line of a monitor, in the words of iproute2 5.9 to 7.3, about an entry that stays, and without what it is for us to know. */
 type Echo = string
 
-/** Ours are; whose mark a neighbour carries is seen when it is read. A neighbour fails before it is deleted, and says so. */
-const ENDING = /( self permanent| PERMANENT| FAILED)( proto \S+)?\s*$/
+/** What is said of an fdb entry that stays. */
+const STAYS = ' self permanent'
+
+/** What is said of a neighbour that stays; it fails before it is deleted. Whose mark it carries is seen when it is read. */
+const NEIGHBOUR = /(?: PERMANENT| FAILED)(?: proto \S+)?\s*$/
 
 /** `ip monitor` tells of the entries of `bridge` as of strange neighbours, which `bridge monitor` does better. */
 const TOLD_ELSEWHERE = / NOARP PERMANENT\s*$/
 
 function echoIn(line: string): Echo | undefined {
-  return ENDING.test(line) ? line.replace(ENDING, '').trim() : undefined
+  if (line.endsWith(STAYS)) return line.slice(0, -STAYS.length)
+  return NEIGHBOUR.test(line) ? line.replace(NEIGHBOUR, '').trim() : undefined
 }
 
 /** The echoes that operations will have if they change the kernel. */
