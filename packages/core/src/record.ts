@@ -41,6 +41,8 @@ export type MemberRecord = {
   /** The owner's word that it leaves: its entries go at once. */
   readonly leaving: boolean
   readonly name: MemberName
+  /** The digest of all evictions that hold on the member's host, in hexadecimal: known, written down, and followed by its kernel. Empty where there are none. */
+  readonly enforces: string
   readonly control: readonly ControlAddress[]
   readonly tunnels: readonly TunnelClaim[]
 }
@@ -52,8 +54,18 @@ export type SignedRecord = {
   readonly bytes: Bytes
   /** SHA-256 of the envelope in hexadecimal: breaks the tie between two records of one incarnation. */
   readonly hash: string
-  /** The certificates that admit the owner, as they stand in the envelope: what was verified once need not be again. */
+  /** What admits the owner. */
+  readonly admission: Admission
+}
+
+/** Certificates that were verified, and what they say. */
+export type Admission = {
+  /** The certificates as they stand in the envelope: what was verified once need not be again. */
   readonly chain: Bytes
+  /** Whom they admit. */
+  readonly peer: PeerId
+  /** The key of the invite that they were made with. */
+  readonly invite: PeerId
 }
 
 /** Positive when `a` overrides `b`: by incarnation, then, should an owner have signed two, by hash, the same everywhere. */

@@ -1,14 +1,14 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { MeshError, parseMeshId, type Bytes, type MeshId } from '@vxmesh/core'
+import { MeshError, parseMeshId, type Admission, type Bytes, type MeshId } from '@vxmesh/core'
 import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
 import { createFile, makeDirectory, readOptional, replaceFile, trouble } from './files.ts'
 
 /** A host's key and the certificates that make it a member of a mesh. */
-export type Membership = { readonly identity: Identity; readonly mesh: MeshId; readonly chain: Bytes }
+export type Membership = { readonly identity: Identity; readonly mesh: MeshId; readonly admission: Admission }
 
 const KEY_FILE = 'identity.key'
 const CERTIFICATE_FILE = 'member.json'
@@ -74,7 +74,7 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   if (invite === undefined) throw invalid('--invite', `needed at the first start: there is no membership in ${directory}`)
   const identity = known?.value ?? (await makeIdentity())
   const membership = admit(identity, invite)
-  const chain = Buffer.from(membership.chain).toString('base64')
+  const chain = Buffer.from(membership.admission.chain).toString('base64')
   writing('--state-dir', directory, () => {
     makeDirectory(directory)
     if (known === undefined) createFile(keyFile, keyText(identity))
@@ -103,7 +103,7 @@ function admit(identity: Identity, invite: ParsedInvite): Membership {
   const chain = certifyMember(invite.mesh, inviter.value, invite.certificate, identity.peer)
   const admitted = verifyChain({ mesh: invite.mesh, verifier: envelopeVerifier }, chain)
   if (!admitted.ok) throw invalid('--invite', `admits nobody: ${admitted.reason}`)
-  return { identity, mesh: invite.mesh, chain }
+  return { identity, mesh: invite.mesh, admission: admitted.value }
 }
 
 function checked(identity: Identity, path: string, content: Bytes, invite: ParsedInvite | undefined): Membership {
@@ -112,7 +112,7 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
   if (!parsed.success || mesh?.ok !== true) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
   const chain = Uint8Array.from(Buffer.from(parsed.data.chain, 'base64'))
   const admitted = verifyChain({ mesh: mesh.value, verifier: envelopeVerifier }, chain)
-  if (!admitted.ok || admitted.value !== identity.peer)
+  if (!admitted.ok || admitted.value.peer !== identity.peer)
     throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
   if (invite !== undefined && invite.mesh !== mesh.value) {
     const over = `to change over for good: "vxmesh leave" while its daemon runs, then remove ${dirname(path)}`
@@ -121,7 +121,7 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
       `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir, or, ${over}`,
     )
   }
-  return { identity, mesh: mesh.value, chain }
+  return { identity, mesh: mesh.value, admission: admitted.value }
 }
 
 function json(content: Bytes): unknown {

@@ -28,8 +28,8 @@ import { establish } from './establish.ts'
 import type { Log } from './log.ts'
 import type { Store } from './store.ts'
 
-/** What should be there, and why nothing may be removed for now if so. */
-export type Decision = { readonly desired: Desired; readonly hold: string | undefined }
+/** What should be there, why nothing may be removed for now if so, and the evictions, as a digest, that this takes into account. */
+export type Decision = { readonly desired: Desired; readonly hold: string | undefined; readonly enforces: string }
 
 export type ReconcilerOptions = {
   readonly kernel: Kernel
@@ -41,6 +41,8 @@ export type ReconcilerOptions = {
   notice(device: Device): void
   /** Decides what the device should hold, as of now. */
   decide(): Decision
+  /** Hears that, of those that this decision takes for evicted, the device holds no entry any more. */
+  enforced(decision: Decision): void
 }
 
 /** What status shows of the kernel. */
@@ -150,15 +152,18 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     missing = false
     device = reading.device
     options.notice(device)
-    const { desired, hold } = options.decide()
+    const decision = options.decide()
+    const { desired, hold } = decision
     const actual = { entries: reading.entries, ours: ownEntries(reading, store.written(spec.device)) }
     const all = plan(desired.table, actual)
-    const operations = hold === undefined ? all : plan(desired.table, actual, 'held')
+    const operations = hold === undefined ? all : plan(desired.table, actual, 'held', desired.evicted)
     const before = last
     await attempt(reading, operations, (operation) => isDrift(operation, before))
     const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
     last = { desired: desired.table, undone: new Set(all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))) }
+    const { undone } = last
+    if (![...desired.evicted].some((place) => undone.has(place))) options.enforced(decision)
     return hold !== undefined
   }
 

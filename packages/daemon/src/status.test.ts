@@ -70,6 +70,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const maps = EMPTY_VIEW as unknown as { concat(entries: Iterable<[PeerId, unknown]>): unknown }
   const state = {
     view,
+    evictions: EMPTY_VIEW,
     standings: maps.concat(all.map(([peer, { standing }]) => [peer as PeerId, standing ?? { state: 'alive' }])),
     watches: maps.concat(all.map(([peer, { heard }]) => [peer as PeerId, { heard: heard !== null, spoke: instant(heard ?? NOW - 250) }])),
     content: { name: 'bastion' },
@@ -80,13 +81,20 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const verdicts = new Map(all.filter(([peer]) => peer !== 'A').map(([peer, { verdict }]) => [peer as PeerId, verdict ?? wanted(peer)]))
   const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? verdict.entries : []))
   const conflicts = new Map((around.conflicts ?? []).map((conflict) => [conflict.loser, conflict]))
-  const desired: Desired = { table: table(entries), verdicts, conflicts }
+  const desired: Desired = { table: table(entries), evicted: new Set(), verdicts, conflicts }
   const held = around.present ?? all.map(([peer]) => underlay(peer))
   const reading =
     around.device === null
       ? undefined
       : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))) }
-  const picture: Picture = { reading, foreign: 0, decision: { desired, hold: around.hold }, rejections: [], repairs: 0, ...around.picture }
+  const picture: Picture = {
+    reading,
+    foreign: 0,
+    decision: { desired, hold: around.hold, enforces: '' },
+    rejections: [],
+    repairs: 0,
+    ...around.picture,
+  }
   return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0', id: VNI }, now: NOW })
 }
 

@@ -1,7 +1,7 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
-import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
-import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
+import { isForwarded, quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
+import { evictionsDigest, type Clone, type Seed, type SeedState, type State } from '@vxmesh/gossip'
+import type { EvictionReport, MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
 export type StatusInput = {
@@ -84,6 +84,7 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
     ...(standing?.state === 'restarting'
       ? [`its host answers, its daemon does not, for ${String(Math.round((now - standing.since) / 1000))}s`]
       : []),
+    ...(standing?.state === 'evicted' ? ['the mesh key says that it is a member no more'] : []),
     ...(standing?.state === 'dead' ? [`dead by ${standing.because}`] : []),
     ...(conflict === undefined ? [] : [`${conflict.what} belongs to ${nameOf(input, conflict.winner)}`]),
     ...(conflict === undefined && verdict?.kind === 'refused' ? [`not programmed: ${verdict.reason}`] : []),
@@ -96,8 +97,9 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
 }
 
 function namesakes({ state }: StatusInput, record: MemberRecord): readonly string[] {
-  const others = state.view.some(({ signed }, peer) => peer !== record.peer && signed.record.name === record.name && !signed.record.leaving)
-  return others && !record.leaving ? ['another member has this name'] : []
+  const isThere = (peer: PeerId): boolean => !['left', 'evicted'].includes(state.standings.get(peer)?.state ?? '')
+  const others = state.view.some(({ signed }, peer) => peer !== record.peer && signed.record.name === record.name && isThere(peer))
+  return others && isThere(record.peer) ? ['another member has this name'] : []
 }
 
 function nameOf({ state }: StatusInput, peer: PeerId): string {
@@ -127,9 +129,11 @@ function tunnelRow({ tunnel, picture }: StatusInput): TunnelRow {
 
 function health(input: StatusInput, { reading, decision, rejections }: Picture): readonly string[] {
   const lost = [...decision.desired.conflicts.values()]
-  const { clone } = input.state
+  const { state, self } = input
+  const { clone } = state
   return [
     ...(reading === undefined ? [`${input.tunnel.device} does not exist: whoever made it must make it again`] : []),
+    ...(state.standings.get(self)?.state === 'evicted' ? [EVICTED] : []),
     ...(clone === undefined || clone.role === 'suspected' ? [] : [cloneTrouble(clone)]),
     ...lost.map(
       ({ loser, winner, what }) =>
@@ -144,7 +148,9 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
   ]
 }
 
-/** Why a seed leads nowhere, for now. Every seed is tried again for ever. */
+const EVICTED =
+  'the mesh key says that this host is a member no more: its entries are removed and nobody speaks to it; to come back, with a new invite: stop it, delete identity.key and member.json in its state directory, start it with --invite'
+
 /** What to do about another machine that runs with our key. */
 export function cloneTrouble({ control, role }: Clone): string {
   const place = control[0]?.address ?? 'an unknown address'
@@ -155,6 +161,7 @@ export function cloneTrouble({ control, role }: Clone): string {
   return `another machine, at ${place}, runs with this identity: ${outcome}; give one of the two its own: stop it, delete identity.key in its state directory, start it`
 }
 
+/** Why a seed leads nowhere, for now. Every seed is tried again for ever. */
 export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble']>): string {
   const why = {
     refused: 'its host answers, but no daemon listens there',
@@ -163,6 +170,7 @@ export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble'
     unresolved: 'the name has no address',
     untried: 'this host cannot even try',
     self: 'it is this host itself',
+    evicted: 'what is there was revoked, and is a member no more',
     unwelcome: 'it closed the connection before it admitted us: it is of another mesh, or does not accept our certificate',
   }[trouble]
   return `seed ${seed} is not reached: ${why}; it is tried again for ever`
@@ -172,3 +180,23 @@ export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble'
 function nothingToRemove({ state, picture }: StatusInput): boolean {
   return state.view.size <= 1 && (picture.reading?.entries.size ?? 0) === 0
 }
+
+/** How far the evictions have come: who of those that packets are sent to says that they hold there. */
+export function evictionReport(state: State): EvictionReport {
+  const enforced = evictionsDigest(state)
+  const living = [...state.view].flatMap(([peer, { signed }]) => {
+    const standing = state.standings.get(peer)
+    return standing !== undefined && isForwarded(standing) ? [{ record: signed.record, state: standing.state }] : []
+  })
+  const waiting = living.filter(({ record }) => record.enforces !== enforced)
+  return {
+    version: 1,
+    evictions: state.evictions.size,
+    living: living.length,
+    enforcing: living.length - waiting.length,
+    waiting: waiting.slice(0, WAITING_MOST).map(({ record: { name, peer }, state: is }) => ({ name, peer, state: is })),
+  }
+}
+
+/** How many members are named that do not say so yet. */
+const WAITING_MOST = 10

@@ -86,9 +86,14 @@ export class Workbench {
       store: this.store,
       log: makeLog('debug', false, { write: (text) => void this.said.push(this.#sentence(text)) }),
       notice: ({ addresses }) => void this.noticed.push(addresses.join(' ')),
+      enforced: () => undefined,
       decide: () => {
         const entries = this.wanted.map((underlay): Entry => ({ kind: 'flood', underlay: ip(underlay) }))
-        return { desired: { table: table(entries), verdicts: new Map(), conflicts: new Map() }, hold: this.hold }
+        return {
+          desired: { table: table(entries), evicted: new Set(), verdicts: new Map(), conflicts: new Map() },
+          hold: this.hold,
+          enforces: '',
+        }
       },
     })
     await vi.advanceTimersByTimeAsync(0)

@@ -4,12 +4,15 @@
  * anything. A certificate is identified by what is in it, never by its bytes: a signature may be malleable.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
 import {
   accept,
   parseMeshId,
   parsePeerId,
   refuse,
+  type Admission,
   type Bytes,
+  type Eviction,
   type MeshId,
   type PeerId,
   type Result,
@@ -19,7 +22,7 @@ import {
 import { fromString } from 'uint8arrays/from-string'
 import { toString } from 'uint8arrays/to-string'
 import { decode } from './decode.ts'
-import { Chain, Invite, InviteCertificate, MemberCertificate } from './wire.js'
+import { Chain, Eviction as EvictionMessage, Invite, InviteCertificate, MemberCertificate } from './wire.js'
 
 /** What a verifier of records and connections must know: the mesh, and how to open envelopes. */
 export type Trust = { readonly mesh: MeshId; readonly verifier: Verifier }
@@ -44,8 +47,8 @@ export function certifyMember(mesh: MeshId, invite: Signer, inviteCertificate: B
   return Chain.encode({ invite: inviteCertificate, member })
 }
 
-/** Whom a chain admits. Refused unless every signature on the way from the mesh key holds and every name on it agrees. */
-export function verifyChain(trust: Trust, bytes: Bytes): Result<PeerId> {
+/** What a chain says. Refused unless every signature on the way from the mesh key holds and every name on it agrees. */
+export function verifyChain(trust: Trust, bytes: Bytes): Result<Admission> {
   const chain = decode(Chain, bytes)
   if (!chain.ok) return refuse('malformed certificate chain')
   const invite = openInviteCertificate(trust.verifier, chain.value.invite)
@@ -56,7 +59,8 @@ export function verifyChain(trust: Trust, bytes: Bytes): Result<PeerId> {
   if (sealed.value.signer !== invite.value.key) return refuse('member certificate not signed by its invite')
   const member = decode(MemberCertificate, sealed.value.payload)
   if (!member.ok || member.value.mesh !== trust.mesh) return refuse('member certificate of another mesh')
-  return parsePeerId(member.value.peer)
+  const peer = parsePeerId(member.value.peer)
+  return peer.ok ? accept({ chain: bytes, peer: peer.value, invite: invite.value.key }) : peer
 }
 
 function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh: MeshId; key: PeerId }> {
@@ -70,6 +74,31 @@ function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh:
   return mesh.value === sealed.value.signer
     ? accept({ mesh: mesh.value, key: key.value })
     : refuse('invite certificate not signed by its mesh')
+}
+
+/** Longest eviction envelope, in bytes: it says two keys and has one signature. */
+const EVICTION_MOST = 512
+
+function evictionDomain(mesh: MeshId): string {
+  return `vxmesh-eviction/1/${mesh}`
+}
+
+/** The word of the mesh key that whoever has this key, or was admitted by an invite of this key, is no member any more. */
+export function sealEviction(meshKey: Signer, key: PeerId): Bytes {
+  const mesh = parseMeshId(meshKey.peer)
+  if (!mesh.ok) throw new Error(mesh.reason)
+  return meshKey.seal(evictionDomain(mesh.value), EvictionMessage.encode({ mesh: mesh.value, key }))
+}
+
+/** An eviction as it came, believed only if the mesh key signed it. */
+export function openEviction(trust: Trust, bytes: Bytes): Result<Eviction> {
+  if (bytes.length > EVICTION_MOST) return refuse('eviction too long')
+  const sealed = trust.verifier.open(evictionDomain(trust.mesh), bytes)
+  if (!sealed.ok || sealed.value.signer !== trust.mesh) return refuse('eviction not signed by the mesh')
+  const message = decode(EvictionMessage, sealed.value.payload)
+  const key = message.ok ? parsePeerId(message.value.key) : message
+  if (!key.ok || !message.ok || message.value.mesh !== trust.mesh) return refuse('malformed eviction')
+  return accept({ key: key.value, bytes, hash: bytesToHex(sha256(bytes)) })
 }
 
 const INVITE_PREFIX = 'vxmesh-invite-1-'

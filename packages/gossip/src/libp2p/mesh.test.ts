@@ -4,7 +4,7 @@ import { instant, type Incarnation, type IpAddress, type MemberName, type MeshId
 import { certifyInvite, certifyMember } from '../certificate.ts'
 import type { Saved } from '../protocol.ts'
 import type { Seed } from '../state.ts'
-import { startMesh, type Mesh } from './mesh.ts'
+import { startMesh, type Mesh, type MeshOptions } from './mesh.ts'
 import { makeIdentity, type Identity } from './signer.ts'
 
 const LOOPBACK = '127.0.0.1' as IpAddress
@@ -15,12 +15,17 @@ afterEach(async () => {
 })
 
 /** What admits to one mesh. */
-type Admission = { readonly mesh: MeshId; certify(peer: PeerId): Uint8Array<ArrayBuffer> }
+type Admission = { readonly meshKey: Identity; readonly mesh: MeshId; certify(peer: PeerId): Granted }
+type Granted = MeshOptions['admission']
 
 async function admission(): Promise<Admission> {
   const [meshKey, invite] = [await makeIdentity(), await makeIdentity()]
   const mesh = meshKey.peer as MeshId
-  return { mesh, certify: (peer) => certifyMember(mesh, invite, certifyInvite(meshKey, invite.peer), peer) }
+  const certify = (peer: PeerId): Granted => {
+    const chain = certifyMember(mesh, invite, certifyInvite(meshKey, invite.peer), peer)
+    return { chain, peer, invite: invite.peer }
+  }
+  return { meshKey, mesh, certify }
 }
 
 type Start = {
@@ -48,17 +53,18 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
   const mesh = await startMesh({
     identity,
     mesh: admitted.mesh,
-    chain: options.chain ?? admitted.certify(identity.peer),
+    admission: { ...admitted.certify(identity.peer), ...(options.chain === undefined ? {} : { chain: options.chain }) },
     listen: { address: LOOPBACK, port: options.at ?? (0 as Port) },
-    content: { name: name as MemberName, tunnels: [] },
+    content: { name: name as MemberName, enforces: '', tunnels: [] },
     above: (options.above ?? 1) as Incarnation,
     seeds: (options.seeds ?? []).map(({ listening }) => `${listening.address}:${String(listening.port)}` as Seed),
     seedPort: 1,
-    saved: options.saved ?? { records: [], accusations: [] },
+    saved: options.saved ?? { records: [], accusations: [], evictions: [] },
     clock: { now: () => instant(performance.now()) },
     random: Math.random,
     listener: {
       persist: (incarnation) => persisted.push(incarnation),
+      evict: (_evictions, { key }) => told.push(`evicted: ${key}`),
       changed: () => {},
       member: (record, _was, is) => told.push(`${record.name} is ${is.state}`),
       dropped: (_peer, reason) => told.push(`dropped: ${reason}`),
@@ -96,7 +102,7 @@ describe('members of one mesh', () => {
     const a = await start('a', admitted)
     const b = await start('b', admitted, { seeds: [a.mesh] })
     await until([a, b], { a: 'alive', b: 'alive' })
-    b.mesh.announce({ name: 'renamed' as MemberName, tunnels: [] })
+    b.mesh.announce({ name: 'renamed' as MemberName, enforces: '', tunnels: [] })
     await until([a, b], { a: 'alive', renamed: 'alive' })
     expect(b.persisted).toEqual(b.persisted.toSorted((one, other) => one - other))
     expect(b.persisted.at(-1)).toBe(b.mesh.state().incarnation)
@@ -118,7 +124,7 @@ describe('members of one mesh', () => {
     const a = await start('a', admitted)
     const b = await start('b', admitted, { identity, seeds: [a.mesh] })
     await until([a, b], { a: 'alive', b: 'alive' })
-    const saved = { records: [...b.mesh.state().view.values()].map(({ signed }) => signed.bytes), accusations: [] }
+    const saved = { records: [...b.mesh.state().view.values()].map(({ signed }) => signed.bytes), accusations: [], evictions: [] }
     await b.mesh.stop()
     const again = await start('again', admitted, { identity, saved, above: b.mesh.state().incarnation })
     await until([a, again], { a: 'alive', again: 'alive' })
@@ -164,7 +170,7 @@ describe('who is not admitted', () => {
   test('shows the certificate of somebody else', async () => {
     const admitted = await admission()
     const a = await start('a', admitted)
-    await start('thief', admitted, { seeds: [a.mesh], chain: admitted.certify(a.peer) })
+    await start('thief', admitted, { seeds: [a.mesh], chain: admitted.certify(a.peer).chain })
     await vi.waitFor(() => expect(a.told).toContain('dropped: not admitted: certificate of another peer'), 5000)
     expect(a.sees()).toEqual({ a: 'alive' })
   })

@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import {
   instant,
-  type Bytes,
+  type Admission,
   type Clock,
   type ControlAddress,
+  type Eviction,
+  type Evictions,
   type Incarnation,
   type MeshId,
   type MemberRecord,
@@ -22,6 +24,8 @@ import { startTransport, type Transport } from './transport.ts'
 export type MeshListener = {
   /** Must have written the number down, and synced it, when it returns. */
   persist(incarnation: Incarnation): void
+  /** Must have written all evictions down, and synced them, when it returns. `eviction` is the one that came. */
+  evict(evictions: Evictions, eviction: Eviction): void
   /** The view or a standing changed. */
   changed(): void
   member(record: MemberRecord, was: Standing | undefined, is: Standing): void
@@ -35,7 +39,7 @@ export type MeshListener = {
 export type MeshOptions = {
   readonly identity: Identity
   readonly mesh: MeshId
-  readonly chain: Bytes
+  readonly admission: Admission
   readonly listen: ControlAddress
   /** What we say about ourselves, all but where we listen. */
   readonly content: Omit<Content, 'control'>
@@ -55,6 +59,8 @@ export type Mesh = {
   /** The protocol's state, immutable: whoever reads it has a picture of one moment. */
   state(): State
   announce(content: Omit<Content, 'control'>): void
+  /** The mesh key says that somebody is a member no more. */
+  evict(eviction: Eviction): void
   /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
   leave(): Promise<void>
   /** Ends every link and tells nobody anything: the others see a member that restarts. */
@@ -62,9 +68,9 @@ export type Mesh = {
 }
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
-  const { identity, mesh, chain, listener, clock, random } = options
+  const { identity, mesh, admission, listener, clock, random } = options
   const bootId = randomBytes(8).toString('hex')
-  const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, chain, bootId, random }
+  const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, admission, bootId, random }
   const departure = Promise.withResolvers<undefined>()
   const inputs: Input[] = []
   let state: State | undefined
@@ -113,6 +119,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     listening: transport.listening,
     state: () => state!,
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
+    evict: (eviction) => feed({ kind: 'evict', eviction }),
     leave: async () => {
       feed({ kind: 'leave' })
       await departure.promise
@@ -129,6 +136,8 @@ function perform(effect: Effect, transport: Transport, listener: MeshListener, l
   switch (effect.kind) {
     case 'persist':
       return listener.persist(effect.incarnation)
+    case 'evict':
+      return listener.evict(effect.evictions, effect.eviction)
     case 'send':
       return transport.send(effect.link, effect.bytes)
     case 'dial':
