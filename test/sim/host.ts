@@ -390,7 +390,7 @@ export class Host implements Station {
   /** Says which evictions hold here, once they are written down and its kernel has followed. */
   #enforce(daemon: Daemon): void {
     const { evictions } = daemon.state
-    if (this.#daemon !== daemon || evictions.isEmpty() || this.disk.known.evictions !== evictions) return
+    if (this.#daemon !== daemon || evictions.isEmpty() || this.disk.known.evictions.size !== evictions.size) return
     const enforces = evictionsDigest(daemon.state)
     const turn = enforces === daemon.enforces ? undefined : this.turn()
     if (turn === undefined || turn.operations.some(({ entry }) => turn.desired.evicted.has(slot(entry)))) return
