@@ -13,6 +13,8 @@ const member = z.object({
   mac: z.string().nullable().default(null),
   mtu: z.number().nullable(),
   incarnation: z.number(),
+  /** The key of the invite that it came by; daemons of before do not tell. */
+  invite: z.string().nullable().default(null),
   /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
   seen_ms: z.number().nullable(),
   /** Whether the kernel has the entries for this member: `none` where it should have none. */

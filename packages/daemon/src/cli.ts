@@ -8,6 +8,7 @@ import { ask } from './client.ts'
 import { leaveAnswer, statusAnswer } from './answers.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawUpOptions } from './options.ts'
+import type { RevokeOptions } from './revoke.ts'
 import { entryCount, printable, renderStatus } from './report.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
@@ -50,6 +51,7 @@ function exitCode(failure: Failure): number {
       return EXIT.notPermitted
     case 'CONFIG_INVALID':
       return EXIT.config
+    case 'UNFINISHED':
     case 'KERNEL_REFUSED':
     case 'KERNEL_UNREADABLE':
       return EXIT.failed
@@ -71,11 +73,12 @@ function program(): Command {
   addUp(vxmesh)
   addStatus(vxmesh)
   addLeave(vxmesh)
+  addRevoke(vxmesh)
   return vxmesh
 }
 
 const EXIT_HELP = `
-Exit codes: 0 done, 1 the kernel refused, 2 wrong usage, 3 no daemon answers, 75 already running,
+Exit codes: 0 done, 1 not done, or not everywhere yet, 2 wrong usage, 3 no daemon answers, 75 already running,
 77 not permitted or not installed, 78 wrong configuration. On 2, 75, 77 and 78 nothing was changed.`
 
 const UP_HELP = `
@@ -153,6 +156,26 @@ function addLeave(vxmesh: Command): void {
       print(`left the mesh; ${entryCount(removed)} removed from ${device}`)
       print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
       print('to come back: "vxmesh up" with the same flags')
+    })
+}
+
+const REVOKE_HELP = `
+The other members hear of it at once, or as soon as they can be reached, and never forget it. An invite takes with it
+everybody who came by it. Exit code 1 says that not all live members enforce it yet; the same command asks again.`
+
+function addRevoke(vxmesh: Command): void {
+  vxmesh
+    .command('revoke')
+    .description('end a membership by the key of the mesh, for ever, and wait until all live members enforce it')
+    .argument('[member]', 'its name, or its peer id')
+    .option('--invite <id>', 'an invite instead, and all who came by it; see "vxmesh status --json"')
+    .option('--dir <directory>', 'where the key of the mesh is', '.')
+    .option('--wait <seconds>', 'how long to wait for the others', '30')
+    .addOption(controlOption())
+    .addHelpText('after', REVOKE_HELP)
+    .action(async (member: string | undefined, given: Omit<RevokeOptions, 'member' | 'invite'> & { readonly invite?: string }) => {
+      const { revoke } = await import('./revoke.ts')
+      await revoke({ ...given, member, invite: given.invite }, (line) => print(printable(line)))
     })
 }
 

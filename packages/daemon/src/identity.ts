@@ -1,7 +1,7 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { MeshError, parseMeshId, type Admission, type Bytes, type MeshId } from '@vxmesh/core'
+import { MeshError, parseMeshId, type Admission, type Bytes, type MeshId, type Result } from '@vxmesh/core'
 import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
@@ -45,6 +45,21 @@ export async function initMesh(
   return { mesh: mesh.value, keyFile, inviteFile }
 }
 
+/** The private key of the mesh, where `init` left it or its owner put it. */
+export function readMeshKey(directory: string): Identity {
+  const path = join(directory, MESH_KEY_FILE)
+  const text = readable(path, '--dir')
+  if (text === undefined)
+    throw invalid(`--dir ${directory}`, `there is no ${MESH_KEY_FILE}; name the directory that "vxmesh init" put it in`)
+  const key = parseKey(text)
+  if (!key.ok) throw invalid(path, `${key.reason}; restore it from a backup`)
+  return key.value
+}
+
+function parseKey(text: Bytes): Result<Identity> {
+  return parseIdentity(Uint8Array.from(Buffer.from(Buffer.from(text).toString('utf8'), 'base64')))
+}
+
 /** Reads an invite from its file. */
 export function readInvite(path: string): ParsedInvite {
   let text: string
@@ -68,7 +83,7 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   const certificateFile = join(directory, CERTIFICATE_FILE)
   const key = readable(keyFile, '--state-dir')
   const certificate = readable(certificateFile, '--state-dir')
-  const known = key === undefined ? undefined : parseIdentity(Uint8Array.from(Buffer.from(Buffer.from(key).toString('utf8'), 'base64')))
+  const known = key === undefined ? undefined : parseKey(key)
   if (known?.ok === false) throw invalid(keyFile, `${known.reason}; restore it from a backup, or remove it to become a new member`)
   if (known !== undefined && certificate !== undefined) return checked(known.value, certificateFile, certificate, invite)
   if (invite === undefined) throw invalid('--invite', `needed at the first start: there is no membership in ${directory}`)

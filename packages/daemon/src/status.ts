@@ -1,5 +1,5 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { isForwarded, quorum, slot, type MemberRecord, type PeerId, type TunnelClaim, type Vni } from '@vxmesh/core'
+import { isForwarded, quorum, slot, type MemberRecord, type PeerId, type SignedRecord, type TunnelClaim, type Vni } from '@vxmesh/core'
 import { evictionsDigest, type Clone, type Seed, type SeedState, type State } from '@vxmesh/gossip'
 import type { EvictionReport, MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
@@ -29,7 +29,7 @@ export function statusReport(input: StatusInput): StatusReport {
 }
 
 function memberRows(input: StatusInput): readonly MemberRow[] {
-  const rows = [...input.state.view.values()].map(({ signed: { record } }) => memberRow(input, record))
+  const rows = [...input.state.view.values()].map(({ signed }) => memberRow(input, signed))
   return rows.sort((a, b) => Number(b.self) - Number(a.self) || order(a.name, b.name) || order(a.peer, b.peer))
 }
 
@@ -37,7 +37,7 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
+function memberRow(input: StatusInput, { record, admission }: SignedRecord): MemberRow {
   const { state, self, tunnel, now } = input
   const claim = record.tunnels.find((each) => each.id === tunnel.id)
   const watch = state.watches.get(record.peer)
@@ -53,6 +53,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
     mac: claim?.mac ?? null,
     mtu: claim?.mtu ?? null,
     incarnation: record.incarnation,
+    invite: admission.invite,
     seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
     entry: entryOf(input, record.peer),
     note: notes.length === 0 ? null : notes.join('; '),
