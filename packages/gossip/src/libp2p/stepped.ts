@@ -28,7 +28,9 @@ function key(index: number): Identity {
 
 /** Four members, in the order of their peer ids. */
 export const [a, b, c, d] = [key(0), key(1), key(2), key(3)]
-const [meshKey, invite] = [key(4), key(5)]
+const invite = key(5)
+export const meshKey = key(4)
+export const inviteKey = invite.peer
 /** A key that nobody admitted. */
 export const stranger = key(6)
 
