@@ -4,7 +4,6 @@
  */
 import {
   elapsed,
-  isEvicted,
   isForwarded,
   seconds,
   type Instant,
@@ -223,7 +222,7 @@ export class Laws {
     const claimed = state.view.some(
       ({ signed }, peer) =>
         peer !== host.peer &&
-        !isEvicted(state.evictions, signed) &&
+        !state.evictions.has(peer) &&
         this.#of().seals.sealed(peer, signed.hash) &&
         signed.record.tunnels.some((tunnel) => tunnel.underlay === entry.underlay) &&
         isForwarded(state.standings.get(peer) ?? { state: 'left' }),
@@ -235,7 +234,7 @@ export class Laws {
   #isCondemned(host: Host, state: State, { underlay }: Entry): boolean {
     return state.view.some(
       ({ signed }, peer) =>
-        isEvicted(state.evictions, signed) && (peer === host.peer || signed.record.tunnels.some((tunnel) => tunnel.underlay === underlay)),
+        state.evictions.has(peer) && (peer === host.peer || signed.record.tunnels.some((tunnel) => tunnel.underlay === underlay)),
     )
   }
 
@@ -281,9 +280,9 @@ export class Laws {
 
   /** Law 1: whoever knows that one is evicted has no entry for it, whatever else holds. */
   #mayStay(host: Host, state: State, place: Slot): void {
-    for (const { signed } of state.view.values()) {
+    for (const [peer, { signed }] of state.view) {
       const claims = signed.record.tunnels.some((tunnel) => slot({ kind: 'flood', underlay: tunnel.underlay }) === place)
-      if (claims && isEvicted(state.evictions, signed)) this.broken(host, 'law 1', `keeps ${place}, which an evicted member claims`)
+      if (claims && state.evictions.has(peer)) this.broken(host, 'law 1', `keeps ${place}, which an evicted member claims`)
     }
   }
 

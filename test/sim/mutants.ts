@@ -71,11 +71,11 @@ export const mutants: readonly Mutant[] = [
     expected: 'law 3',
   },
   {
-    name: 'an eviction is forgotten when its subject speaks again',
+    name: 'an eviction is forgotten when somebody repeats what its subject said',
     file: `${gossip}/beliefs.ts`,
     text: 'if (isEvicted(turn.state.evictions, signed)) return false',
     becomes: '',
-    history: ['evict', 5, 1],
+    history: ['evict', 5, 4],
     expected: 'law 1',
   },
   {

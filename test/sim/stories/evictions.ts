@@ -2,11 +2,13 @@
 import { milliseconds } from '@vxmesh/core'
 import type { Cluster } from '../cluster.ts'
 import type { Dice } from '../dice.ts'
-import { accuseEverybody, replayEverything, replayRecords } from '../lies.ts'
+import { replayEverything, replayRecords } from '../lies.ts'
 
 export function evict(cluster: Cluster, dice: Dice): void {
   const members = cluster.names.filter((name) => !cluster.evicted.has(name))
   const willing = members.filter((name) => cluster.host(name).condition === 'listening')
+  const repent = dice.chance(0.5) ? lie(cluster, dice, members) : () => undefined
+  cluster.run(milliseconds(dice.exponential(1000)))
   if (members.length > 2 && willing.length > 1) {
     const by = dice.pick(willing)
     const victim = dice.pick(members.filter((name) => name !== by))
@@ -14,7 +16,6 @@ export function evict(cluster: Cluster, dice: Dice): void {
     cluster.evict(victim, by, { defiant: dice.chance(0.7) })
   }
   cluster.run(milliseconds(dice.exponential(3000)))
-  const repent = dice.chance(0.3) ? lie(cluster, dice, members) : () => undefined
   cluster.heal()
   for (const name of cluster.names) cluster.start(name, { withoutState: cluster.evicted.has(name) && dice.chance(0.3) })
   cluster.run(milliseconds(dice.exponential(4000)))
@@ -36,7 +37,7 @@ function trouble(cluster: Cluster, dice: Dice, victim: string, by: string): void
   dice.pick(troubles)()
 }
 
-/** An accomplice says again, for the evicted, what they can no longer say, or they make use of whoever still listens. */
+/** An accomplice says again, for the evicted, what they can no longer say. */
 function lie(cluster: Cluster, dice: Dice, members: readonly string[]): () => void {
-  return cluster.corrupt(dice.pick(members), dice.pick([accuseEverybody, replayEverything, replayRecords]))
+  return cluster.corrupt(dice.pick(members), dice.pick([replayEverything, replayRecords]))
 }
