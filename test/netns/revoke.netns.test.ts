@@ -71,7 +71,8 @@ test('a revoked member is out at once everywhere, stays out when it starts again
   expect(await revoke()).toMatchObject({ code: 0, stdout: expect.stringContaining('enforced by 3 of 3 live members\n') })
   one.signal('SIGKILL')
   await one.exit
-  bastion.up()
+  const restarted = bastion.up()
+  await until('it is up again', () => messages(restarted).some((text) => text.includes('is up')), { within: seconds(30) })
   await converged([bastion, first, away])
   expect(await gone(bastion, second)).toBe(true)
   expect(await second.flood()).toEqual([])

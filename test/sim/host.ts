@@ -10,6 +10,7 @@ import {
   parseWallTime,
   slot,
   unreachable,
+  wallTime,
   type Bytes,
   type Device,
   type Duration,
@@ -202,7 +203,14 @@ export class Host implements Station {
     const claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
     const bootId = formed === undefined ? dice.below(2 ** 31).toString(16) : FORMED_BOOT
     const { trust, opened } = seals.counted()
-    const env = { trust, signer: this.signer, admission: seals.admit(this.peer), bootId, random: () => dice.next() }
+    const env = {
+      trust,
+      signer: this.signer,
+      admission: seals.admit(this.peer),
+      bootId,
+      random: () => dice.next(),
+      wall: () => wallTime(this.clock.wall(schedule.now)),
+    }
     const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
     const seeds = withoutSeeds ? [] : this.#seeds
     const beginning = { content: this.#content(claim), above, seeds, saved: envelopes(this.disk.known) }

@@ -1,6 +1,6 @@
-import { conflicts, type Conflict } from './claims.ts'
+import { conflicts, trespass, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
-import type { TunnelClaim } from './record.ts'
+import type { SignedRecord, TunnelClaim } from './record.ts'
 import { slot, table, type Entry, type Slot, type Table } from './table.ts'
 import { addressRange, contains, family, isUnicast, type PeerId } from './values.ts'
 import type { View } from './view.ts'
@@ -36,7 +36,10 @@ export function desired(view: View, standings: { get(peer: PeerId): Standing | u
     const standing = standings.get(peer)
     if (peer === self || standing === undefined) continue
     const claim = belief.signed.record.tunnels.find((tunnel) => tunnel.id === own.id)
-    verdicts.set(peer, out ? { kind: 'unwanted', why: 'gone' } : verdict(standing, claim, own, lost.get(peer) ?? lost.get(self)))
+    verdicts.set(
+      peer,
+      out ? { kind: 'unwanted', why: 'gone' } : verdict(standing, belief.signed, claim, own, lost.get(peer) ?? lost.get(self)),
+    )
     if (belief.evicted && claim !== undefined) for (const entry of entriesFor(claim, own)) condemned.add(slot(entry))
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
@@ -45,9 +48,17 @@ export function desired(view: View, standings: { get(peer: PeerId): Standing | u
   return { table: wanted, evicted, verdicts, conflicts: lost }
 }
 
-function verdict(standing: Standing, claim: TunnelClaim | undefined, own: TunnelClaim, conflict: Conflict | undefined): Verdict {
+function verdict(
+  standing: Standing,
+  signed: SignedRecord,
+  claim: TunnelClaim | undefined,
+  own: TunnelClaim,
+  conflict: Conflict | undefined,
+): Verdict {
   if (!isForwarded(standing)) return { kind: 'unwanted', why: 'gone' }
   if (claim === undefined) return { kind: 'unwanted', why: 'elsewhere' }
+  const trespassed = trespass(signed, claim)
+  if (trespassed !== undefined) return { kind: 'refused', reason: trespassed }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
   return verdictOnClaim(claim, own)
 }

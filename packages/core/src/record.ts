@@ -66,7 +66,25 @@ export type Admission = {
   readonly peer: PeerId
   /** The key of the invite that they were made with. */
   readonly invite: PeerId
+  /** What the invite allows. */
+  readonly bounds: Bounds
 }
+
+/** What an invite says of those who come by it; what it says nothing of is not bound. */
+export type Bounds = {
+  /** The only peer that may use it. */
+  readonly peer: PeerId | undefined
+  /** What they must be called; nobody else may be called that. */
+  readonly name: MemberName | undefined
+  /** Networks in which their overlay addresses must lie; there, they go before those who are not bound. Empty: anywhere. */
+  readonly addresses: readonly InterfaceAddress[]
+  /** How many members it is for; 0: any number. */
+  readonly members: number
+  /** Whoever is not known by then comes too late. */
+  readonly notAfter: WallTime | undefined
+}
+
+export const UNBOUND: Bounds = { peer: undefined, name: undefined, addresses: [], members: 0, notAfter: undefined }
 
 /** Positive when `a` overrides `b`: by incarnation, then, should an owner have signed two, by hash, the same everywhere. */
 export function compareRecords(a: SignedRecord, b: SignedRecord): number {

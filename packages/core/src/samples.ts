@@ -2,7 +2,7 @@
 import { EMPTY_VIEW, withAccusation, withRecord, type View } from './view.ts'
 import type { Accusation, Testimony } from './accusation.ts'
 import type { Eviction } from './eviction.ts'
-import type { MemberRecord, SignedRecord, TunnelClaim } from './record.ts'
+import { UNBOUND, type Bounds, type MemberRecord, type SignedRecord, type TunnelClaim } from './record.ts'
 import {
   parseIncarnation,
   parseInterfaceAddress,
@@ -66,9 +66,9 @@ export function claim(of: string, parts: Partial<TunnelClaim> = {}): TunnelClaim
 export function signed(
   of: string,
   number: number,
-  parts: Partial<MemberRecord> & { readonly hash?: string; readonly invite?: string } = {},
+  parts: Partial<MemberRecord> & { readonly hash?: string; readonly invite?: string; readonly bounds?: Partial<Bounds> } = {},
 ): SignedRecord {
-  const { hash = `${of}${String(number)}`, invite = 'Z', ...rest } = parts
+  const { hash = `${of}${String(number)}`, invite = 'Z', bounds, ...rest } = parts
   const record: MemberRecord = {
     peer: peer(of),
     incarnation: incarnation(number),
@@ -80,7 +80,12 @@ export function signed(
     tunnels: [claim(of)],
     ...rest,
   }
-  return { record, bytes: NO_BYTES, hash, admission: { chain: NO_BYTES, peer: peer(of), invite: peer(invite) } }
+  return {
+    record,
+    bytes: NO_BYTES,
+    hash,
+    admission: { chain: NO_BYTES, peer: peer(of), invite: peer(invite), bounds: { ...UNBOUND, ...bounds } },
+  }
 }
 
 export function accusation(observer: string, subject: string, number: number, testimony: Testimony = 'silent'): Accusation {

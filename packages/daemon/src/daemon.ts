@@ -1,9 +1,12 @@
 /** The composition root: builds the real things, joins them, and ends them in order. */
 import {
+  contains,
   desired,
+  hostOf,
   MeshError,
   milliseconds,
   removalHold,
+  type Bounds,
   type Device,
   type Kernel,
   type MemberRecord,
@@ -12,8 +15,8 @@ import {
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { evictionsDigest, openEviction, surroundings, type Content } from '@vxmesh/gossip'
-import { envelopeVerifier, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
+import { evictionsDigest, openEviction, surroundings, type Content, type Seed } from '@vxmesh/gossip'
+import { envelopeVerifier, parseSeed, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
 import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
 import { establish } from './establish.ts'
@@ -46,6 +49,7 @@ export async function runDaemon(options: UpOptions): Promise<void> {
   held.adopt(await lockDevice(options), async (lock) => lock.release())
   await checkListening(options)
   const membership = await loadMembership(options.stateDir, invite)
+  keepWithin(membership.admission.bounds, options)
   await run({ options, log, kernel, membership, control })
 }
 
@@ -87,11 +91,12 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     listen: { address: options.kernel === 'memory' ? LOOPBACK : device.local, port: options.port },
     content: content(),
     above: store.highestIncarnation(wallClock()),
-    seeds,
+    seeds: [...new Set([...seeds, ...membership.seeds.flatMap((text) => knownSeed(text))])],
     seedPort: options.port,
     saved: store.saved,
     clock,
     random: Math.random,
+    wall: wallClock,
     listener: {
       ...listener(log, warn, store),
       evict: (evictions, { key }) => {
@@ -178,6 +183,24 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   await mesh.stop()
   // Last, while the state directory is still ours: nothing changes the view any more, and no timer stays behind.
   saver.now()
+}
+
+/** A seed that an invite named. */
+function knownSeed(text: string): readonly Seed[] {
+  const seed = parseSeed(text)
+  return seed.ok ? [seed.value] : []
+}
+
+/** Refuses what no other member would accept. */
+function keepWithin({ name, addresses }: Bounds, options: UpOptions): void {
+  const refuse = (where: string, reason: string): never => {
+    throw new MeshError({ code: 'CONFIG_INVALID', where, reason })
+  }
+  if (name !== undefined && name !== options.name) refuse(`--name ${options.name}`, `the invite of this host is for the name ${name}`)
+  for (const address of addresses.length === 0 ? [] : options.addresses) {
+    const inside = addresses.some((network) => contains(network, hostOf(address)))
+    if (!inside) refuse(`--address ${address}`, `the invite of this host is for ${addresses.join(', ')}`)
+  }
 }
 
 function listener(log: Log, warn: Once, store: Store): Omit<MeshListener, 'changed' | 'evict'> {

@@ -8,14 +8,19 @@ import { z } from 'zod'
 import { createFile, makeDirectory, readOptional, replaceFile, trouble } from './files.ts'
 
 /** A host's key and the certificates that make it a member of a mesh. */
-export type Membership = { readonly identity: Identity; readonly mesh: MeshId; readonly admission: Admission }
+export type Membership = {
+  readonly identity: Identity
+  readonly mesh: MeshId
+  readonly admission: Admission
+  readonly seeds: readonly string[]
+}
 
 const KEY_FILE = 'identity.key'
 const CERTIFICATE_FILE = 'member.json'
 const MESH_KEY_FILE = 'mesh.key'
 const INVITE_FILE = 'mesh.invite'
 
-const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64() })
+const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64(), seeds: z.array(z.string()).default([]) })
 
 /** Makes a mesh: its key and an invite for all its hosts, in `directory`. Refuses to touch a mesh that is already there. */
 export async function initMesh(
@@ -69,9 +74,31 @@ export function readInvite(path: string): ParsedInvite {
     const remedy = 'name the file that "vxmesh init" made, or a copy that this user may read'
     throw invalid(`--invite ${path}`, `cannot be read: ${trouble(error)}; ${remedy}`, error)
   }
+  return inviteIn(text, `--invite ${path}`)
+}
+
+/** The invite in a text; `where` says of a bad one where it came from. */
+export function inviteIn(text: string, where: string): ParsedInvite {
   const invite = parseInvite(envelopeVerifier, text)
-  if (!invite.ok) throw invalid(`--invite ${path}`, invite.reason)
+  if (!invite.ok) throw invalid(where, invite.reason)
   return invite.value
+}
+
+/** The key of this host, made if there is none yet: what an invite can be made for before the host joins. */
+export async function loadIdentity(directory: string): Promise<Identity> {
+  const path = join(directory, KEY_FILE)
+  const text = readable(path, '--state-dir')
+  if (text === undefined) {
+    const made = await makeIdentity()
+    writing('--state-dir', directory, () => {
+      makeDirectory(directory)
+      createFile(path, keyText(made))
+    })
+    return made
+  }
+  const known = parseKey(text)
+  if (!known.ok) throw invalid(path, `${known.reason}; restore it from a backup, or remove it to become a new member`)
+  return known.value
 }
 
 /**
@@ -93,7 +120,7 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   writing('--state-dir', directory, () => {
     makeDirectory(directory)
     if (known === undefined) createFile(keyFile, keyText(identity))
-    replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain })}\n`)
+    replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain, seeds: membership.seeds })}\n`)
   })
   return membership
 }
@@ -113,12 +140,15 @@ function writing(flag: string, directory: string, act: () => void): void {
 
 /** Signs a member certificate with the invite's key. */
 function admit(identity: Identity, invite: ParsedInvite): Membership {
+  const { notAfter } = invite.bounds
+  if (notAfter !== undefined && Date.now() > notAfter)
+    throw invalid('--invite', `expired ${new Date(notAfter).toISOString()}; ask for another`)
   const inviter = parseIdentity(invite.privateKey)
   if (!inviter.ok) throw invalid('--invite', `damaged: ${inviter.reason}`)
   const chain = certifyMember(invite.mesh, inviter.value, invite.certificate, identity.peer)
   const admitted = verifyChain({ mesh: invite.mesh, verifier: envelopeVerifier }, chain)
   if (!admitted.ok) throw invalid('--invite', `admits nobody: ${admitted.reason}`)
-  return { identity, mesh: invite.mesh, admission: admitted.value }
+  return { identity, mesh: invite.mesh, admission: admitted.value, seeds: invite.seeds }
 }
 
 function checked(identity: Identity, path: string, content: Bytes, invite: ParsedInvite | undefined): Membership {
@@ -136,7 +166,7 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
       `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir, or, ${over}`,
     )
   }
-  return { identity, mesh: mesh.value, admission: admitted.value }
+  return { identity, mesh: mesh.value, admission: admitted.value, seeds: parsed.data.seeds }
 }
 
 function json(content: Bytes): unknown {

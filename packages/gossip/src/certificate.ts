@@ -7,10 +7,15 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import {
   accept,
+  parseInterfaceAddress,
+  parseMemberName,
   parseMeshId,
   parsePeerId,
+  parseWallTime,
   refuse,
+  UNBOUND,
   type Admission,
+  type Bounds,
   type Bytes,
   type Eviction,
   type MeshId,
@@ -34,11 +39,20 @@ function memberDomain(mesh: MeshId): string {
 }
 
 /** An invite as read from its file: certificate and private key, both still in bytes. */
-export type ParsedInvite = { readonly mesh: MeshId; readonly certificate: Bytes; readonly privateKey: Bytes }
+export type ParsedInvite = {
+  readonly mesh: MeshId
+  readonly key: PeerId
+  readonly bounds: Bounds
+  readonly certificate: Bytes
+  readonly privateKey: Bytes
+  readonly seeds: readonly string[]
+}
 
 /** The mesh key's word that whoever holds the private half of `invite` may admit members. */
-export function certifyInvite(meshKey: Signer, invite: PeerId): Bytes {
-  return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh: meshKey.peer, key: invite }))
+export function certifyInvite(meshKey: Signer, invite: PeerId, bounds: Bounds = UNBOUND): Bytes {
+  const { peer = '', name = '', addresses, members, notAfter = 0 } = bounds
+  const bound = { peer, name, addresses: [...addresses], members, notAfter: BigInt(notAfter) }
+  return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh: meshKey.peer, key: invite, ...bound }))
 }
 
 /** The chain that admits `peer`: its member certificate, sealed by the invite's key, under the invite's own certificate. */
@@ -60,20 +74,44 @@ export function verifyChain(trust: Trust, bytes: Bytes): Result<Admission> {
   const member = decode(MemberCertificate, sealed.value.payload)
   if (!member.ok || member.value.mesh !== trust.mesh) return refuse('member certificate of another mesh')
   const peer = parsePeerId(member.value.peer)
-  return peer.ok ? accept({ chain: bytes, peer: peer.value, invite: invite.value.key }) : peer
+  if (!peer.ok) return peer
+  const { key, bounds } = invite.value
+  if (bounds.peer !== undefined && bounds.peer !== peer.value) return refuse('member certificate by an invite for another peer')
+  return accept({ chain: bytes, peer: peer.value, invite: key, bounds })
 }
 
-function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh: MeshId; key: PeerId }> {
+function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh: MeshId; key: PeerId; bounds: Bounds }> {
   const sealed = verifier.open(INVITE_DOMAIN, bytes)
   if (!sealed.ok) return refuse('invite certificate with a bad signature')
-  const certificate = decode(InviteCertificate, sealed.value.payload)
+  const certificate = decode(InviteCertificate, sealed.value.payload, { addresses: ADDRESSES_MOST })
   if (!certificate.ok) return refuse('malformed invite certificate')
   const mesh = parseMeshId(certificate.value.mesh)
   const key = parsePeerId(certificate.value.key)
-  if (!mesh.ok || !key.ok) return refuse('malformed invite certificate')
+  const bounds = parseBounds(certificate.value)
+  if (!mesh.ok || !key.ok || !bounds.ok) return refuse('malformed invite certificate')
   return mesh.value === sealed.value.signer
-    ? accept({ mesh: mesh.value, key: key.value })
+    ? accept({ mesh: mesh.value, key: key.value, bounds: bounds.value })
     : refuse('invite certificate not signed by its mesh')
+}
+
+/** How many networks an invite may name. */
+export const ADDRESSES_MOST = 16
+
+function parseBounds({ peer, name, addresses, members, notAfter }: InviteCertificate): Result<Bounds> {
+  const bound = {
+    peer: peer === '' ? accept(undefined) : parsePeerId(peer),
+    name: name === '' ? accept(undefined) : parseMemberName(name),
+    notAfter: notAfter === 0n ? accept(undefined) : parseWallTime(notAfter),
+  }
+  const networks = addresses.map(parseInterfaceAddress)
+  if (!bound.peer.ok || !bound.name.ok || !bound.notAfter.ok || networks.some(({ ok }) => !ok)) return refuse('malformed bounds')
+  return accept({
+    peer: bound.peer.value,
+    name: bound.name.value,
+    addresses: networks.flatMap((network) => (network.ok ? [network.value] : [])),
+    members,
+    notAfter: bound.notAfter.value,
+  })
 }
 
 /** Longest eviction envelope, in bytes: it says two keys and has one signature. */
@@ -105,8 +143,8 @@ const INVITE_PREFIX = 'vxmesh-invite-1-'
 const CHECKSUM_BYTES = 4
 
 /** The invite as one line to paste or to keep in a file: a prefix, then base64url of the protobuf and the start of its SHA-256. */
-export function renderInvite(certificate: Bytes, privateKey: Bytes): string {
-  const body = Invite.encode({ certificate, privateKey })
+export function renderInvite(certificate: Bytes, privateKey: Bytes, seeds: readonly string[] = []): string {
+  const body = Invite.encode({ certificate, privateKey, seeds: [...seeds] })
   const checked = Uint8Array.from([...body, ...sha256(body).subarray(0, CHECKSUM_BYTES)])
   return INVITE_PREFIX + toString(checked, 'base64url')
 }
@@ -137,10 +175,8 @@ export function parseInvite(verifier: Verifier, text: string): Result<ParsedInvi
   ) {
     return refuse('the invite is damaged: its checksum does not match, copy it again')
   }
-  const invite = decode(Invite, body)
+  const invite = decode(Invite, body, { seeds: 8 })
   if (!invite.ok) return refuse('the invite is damaged')
   const certificate = openInviteCertificate(verifier, invite.value.certificate)
-  return certificate.ok
-    ? accept({ mesh: certificate.value.mesh, certificate: invite.value.certificate, privateKey: invite.value.privateKey })
-    : certificate
+  return certificate.ok ? accept({ ...certificate.value, ...invite.value }) : certificate
 }

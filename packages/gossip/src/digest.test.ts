@@ -1,6 +1,7 @@
 import {
   EMPTY_VIEW,
   NO_EVICTIONS,
+  UNBOUND,
   withEviction,
   incarnationAbove,
   parseIncarnation,
@@ -29,7 +30,12 @@ const one = sure(parseIncarnation(1))
 const two = incarnationAbove(one)
 const content = { bootId: '1', leaving: false, enforces: '', name: sure(parseMemberName('x')), control: [], tunnels: [] }
 const record = (of: typeof a, incarnation: typeof one, leaving = false) =>
-  sealRecord(mesh, of!, { chain: new Uint8Array(0), peer: of!.peer, invite: meshKey!.peer }, { ...content, incarnation, leaving })
+  sealRecord(
+    mesh,
+    of!,
+    { chain: new Uint8Array(0), peer: of!.peer, invite: meshKey!.peer, bounds: UNBOUND },
+    { ...content, incarnation, leaving },
+  )
 
 const a1 = record(a, one)
 const b1 = record(b, one)

@@ -1,4 +1,5 @@
 export {
+  ADDRESSES_MOST,
   certifyInvite,
   certifyMember,
   openEviction,

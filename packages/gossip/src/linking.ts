@@ -2,7 +2,7 @@
  * The life of a link: greeted, admitted, open, gone. The dialler shows its certificates first; a peer without valid
  * ones is told nothing, not even that this is a mesh. Of two links to one peer, that of the smaller id's dial stays.
  */
-import { after, seconds, type Bytes, type PeerId } from '@vxmesh/core'
+import { after, seconds, type Bounds, type Bytes, type PeerId } from '@vxmesh/core'
 import { Set } from 'immutable'
 import { receiveAccusation, receiveRecord } from './beliefs.ts'
 import { verifyChain } from './certificate.ts'
@@ -141,10 +141,22 @@ function greet(turn: Turn, link: Link, bytes: Bytes): void {
   if (hello === undefined) return refuseLink(turn, link, 'spoke before it was admitted')
   const admitted = verifyChain(turn.env.trust, hello)
   if (!admitted.ok) return refuseLink(turn, link, `not admitted: ${admitted.reason}`)
-  const { peer, invite } = admitted.value
+  const { peer, invite, bounds } = admitted.value
   if (peer !== link.peer) return refuseLink(turn, link, 'not admitted: certificate of another peer')
   if (turn.state.evictions.has(invite)) return refuseLink(turn, link, 'not admitted: its invite was revoked')
+  const late = link.dialled === undefined && !turn.state.view.has(peer) ? spent(turn, invite, bounds) : undefined
+  if (late !== undefined) return refuseLink(turn, link, `not admitted: ${late}`)
   open(turn, link)
+}
+
+/**
+ * Why an invite admits nobody new any more, if so. Those that were admitted stay: by their certificates alone nobody
+ * could tell when they came, so whoever comes to the door of a member unknown to it is looked at, and nobody else.
+ */
+function spent({ state, env }: Turn, invite: PeerId, { members, notAfter }: Bounds): string | undefined {
+  if (notAfter !== undefined && env.wall() > notAfter) return 'its invite has expired'
+  const used = members === 0 ? 0 : state.view.count(({ signed }) => signed.admission.invite === invite)
+  return used > 0 && used >= members ? 'its invite was used by as many as it is for' : undefined
 }
 
 function refuseLink(turn: Turn, link: Link, reason: string): void {

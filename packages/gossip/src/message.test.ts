@@ -1,4 +1,5 @@
 import {
+  UNBOUND,
   parseIncarnation,
   parseInterfaceAddress,
   parseIp,
@@ -41,7 +42,7 @@ const mesh = sure(parseMeshId(meshKey!.peer))
 const trust = { mesh, verifier: envelopeVerifier }
 const certificate = certifyInvite(meshKey!, invite!.peer)
 const chain = certifyMember(mesh, invite!, certificate, self!.peer)
-const admission = { chain, peer: self!.peer, invite: invite!.peer }
+const admission = { chain, peer: self!.peer, invite: invite!.peer, bounds: UNBOUND }
 const otherChain = certifyMember(mesh, invite!, certificate, other!.peer)
 
 const incarnation = sure(parseIncarnation(1_750_000_000_000))

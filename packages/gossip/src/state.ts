@@ -22,6 +22,7 @@ import {
   type Signer,
   type Standing,
   type View,
+  type WallTime,
 } from '@vxmesh/core'
 import type { Trust } from './certificate.ts'
 import type { Circle } from './circle.ts'
@@ -164,6 +165,8 @@ export type Environment = {
   readonly admission: Admission
   readonly bootId: string
   readonly random: Random
+  /** The wall clock, by which invites expire. */
+  readonly wall: () => WallTime
 }
 
 export type Input =

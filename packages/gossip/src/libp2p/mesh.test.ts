@@ -1,6 +1,16 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { instant, type Incarnation, type IpAddress, type MemberName, type MeshId, type PeerId, type Port } from '@vxmesh/core'
+import {
+  instant,
+  UNBOUND,
+  wallTime,
+  type Incarnation,
+  type IpAddress,
+  type MemberName,
+  type MeshId,
+  type PeerId,
+  type Port,
+} from '@vxmesh/core'
 import { certifyInvite, certifyMember } from '../certificate.ts'
 import type { Saved } from '../protocol.ts'
 import type { Seed } from '../state.ts'
@@ -23,7 +33,7 @@ async function admission(): Promise<Admission> {
   const mesh = meshKey.peer as MeshId
   const certify = (peer: PeerId): Granted => {
     const chain = certifyMember(mesh, invite, certifyInvite(meshKey, invite.peer), peer)
-    return { chain, peer, invite: invite.peer }
+    return { chain, peer, invite: invite.peer, bounds: UNBOUND }
   }
   return { meshKey, mesh, certify }
 }
@@ -62,6 +72,7 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
     saved: options.saved ?? { records: [], accusations: [], evictions: [] },
     clock: { now: () => instant(performance.now()) },
     random: Math.random,
+    wall: () => wallTime(Date.now()),
     listener: {
       persist: (incarnation) => persisted.push(incarnation),
       evict: (_evictions, { key }) => told.push(`evicted: ${key}`),

@@ -13,6 +13,7 @@ import {
   type PeerId,
   type Random,
   type Standing,
+  type WallTime,
 } from '@vxmesh/core'
 import type { Clone } from '../clone.ts'
 import { begin, step, type Saved, type Step } from '../protocol.ts'
@@ -51,6 +52,8 @@ export type MeshOptions = {
   readonly saved: Saved
   readonly clock: Clock
   readonly random: Random
+  /** The wall clock. */
+  readonly wall: () => WallTime
   readonly listener: MeshListener
 }
 
@@ -68,9 +71,9 @@ export type Mesh = {
 }
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
-  const { identity, mesh, admission, listener, clock, random } = options
+  const { identity, mesh, admission, listener, clock, random, wall } = options
   const bootId = randomBytes(8).toString('hex')
-  const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, admission, bootId, random }
+  const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, admission, bootId, random, wall }
   const departure = Promise.withResolvers<undefined>()
   const inputs: Input[] = []
   let state: State | undefined

@@ -1,5 +1,5 @@
 /** Members to test the protocol with: real keys and certificates, stepped by hand. */
-import { instant, parseIncarnation, parseMemberName, parseMeshId, type Bytes, type PeerId, type Result } from '@vxmesh/core'
+import { instant, wallTime, parseIncarnation, parseMemberName, parseMeshId, type Bytes, type PeerId, type Result } from '@vxmesh/core'
 import { certifyInvite, certifyMember, verifyChain } from '../certificate.ts'
 import { encodeFrame, openRecord, parseFrame, sealRecord, type Frame } from '../message.ts'
 import { begin, step } from '../protocol.ts'
@@ -54,7 +54,7 @@ export class Stepped {
   readonly #env: Environment
 
   constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1') {
-    this.#env = { trust, signer: self, admission: admissionOf(self.peer), bootId, random: () => 0.5 }
+    this.#env = { trust, signer: self, admission: admissionOf(self.peer), bootId, random: () => 0.5, wall: () => wallTime(this.now) }
     const { state, effects } = begin(
       { content, above: start, seeds, saved: { records: [], accusations: [], evictions: [] } },
       instant(this.now),
