@@ -1,9 +1,25 @@
-import { parseIncarnation } from '@vxmesh/core'
+import { parseIncarnation, UNBOUND, wallTime, type Bounds } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { openEviction, sealEviction } from './certificate.ts'
-import { a, b, c, chainOf, d, inviteKey, meshKey, recordOf, SEED, start, Stepped, stranger, sure, trust } from './libp2p/stepped.ts'
+import { certifyInvite, certifyMember, openEviction, sealEviction, verifyChain } from './certificate.ts'
+import {
+  a,
+  b,
+  c,
+  chainOf,
+  content,
+  d,
+  inviteIdentity,
+  meshKey,
+  recordOf,
+  SEED,
+  start,
+  Stepped,
+  stranger,
+  sure,
+  trust,
+} from './libp2p/stepped.ts'
 import type { Identity } from './libp2p/signer.ts'
-import { sealAccusation } from './message.ts'
+import { sealAccusation, sealRecord } from './message.ts'
 
 const evictionOf = (of: Identity) => sealEviction(meshKey, of.peer)
 const met = () => new Stepped(a).meet(1, b).meet(2, c).meet(3, d)
@@ -50,7 +66,7 @@ describe('an eviction that comes over a link', () => {
   })
 
   test('of an invite ends the membership of all who came by it, and ours', () => {
-    const member = met().frame(3, { evictions: [sealEviction(meshKey, inviteKey)] })
+    const member = met().frame(3, { evictions: [sealEviction(meshKey, inviteIdentity.peer)] })
     expect(member.state.standings.every(({ state }) => state === 'evicted')).toBe(true)
     expect(member.state.links.size).toBe(0)
   })
@@ -133,4 +149,29 @@ test('of two members, one that missed an eviction is given it when they meet', (
     toMissed = toKnows.filter((each) => each.link === link).flatMap(({ bytes }) => knows.take({ kind: 'frame', link, bytes }).sent())
   }
   expect(missed.state.standings.get(c.peer)).toEqual({ state: 'evicted' })
+})
+
+describe('an invite that admits nobody new', () => {
+  /** What a member that knows c says to b at its door, both of them come by an invite of these bounds. */
+  const knock = (bounds: Partial<Bounds>, known: boolean) => {
+    const certificate = certifyInvite(meshKey, inviteIdentity.peer, { ...UNBOUND, ...bounds })
+    const granted = (of: Identity) => sure(verifyChain(trust, certifyMember(trust.mesh, inviteIdentity, certificate, of.peer)))
+    const record = (of: Identity) =>
+      sealRecord(trust.mesh, of, granted(of), { ...content, bootId: '1', incarnation: start, leaving: false })
+    const member = new Stepped(a).meet(1, d).frame(1, { records: [record(c).bytes, ...(known ? [record(b).bytes] : [])] })
+    member.take({ kind: 'linked', link: 2, peer: b.peer, dialled: undefined }).frame(2, { hello: granted(b).chain })
+    return [...member.state.dropped.keys()][0] ?? member.state.links.get(2)?.phase
+  }
+
+  test.each<[string, Partial<Bounds>, boolean, string]>([
+    ['has no end and is for any number', {}, false, 'open'],
+    ['has not expired', { notAfter: wallTime(100_000) }, false, 'open'],
+    ['has expired', { notAfter: wallTime(1) }, false, 'not admitted: its invite has expired'],
+    ['has expired since', { notAfter: wallTime(1) }, true, 'open'],
+    ['is for one more than came by it', { members: 4 }, false, 'open'],
+    ['was used by as many as it is for', { members: 3 }, false, 'not admitted: its invite was used by as many as it is for'],
+    ['was used by as many, itself among them', { members: 3 }, true, 'open'],
+  ])('or not: one that %s', (_name, bounds, known, expected) => {
+    expect(knock(bounds, known)).toBe(expected)
+  })
 })

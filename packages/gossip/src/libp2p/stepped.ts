@@ -28,20 +28,19 @@ function key(index: number): Identity {
 
 /** Four members, in the order of their peer ids. */
 export const [a, b, c, d] = [key(0), key(1), key(2), key(3)]
-const invite = key(5)
+export const inviteIdentity = key(5)
 export const meshKey = key(4)
-export const inviteKey = invite.peer
 /** A key that nobody admitted. */
 export const stranger = key(6)
 
 export const mesh = sure(parseMeshId(meshKey.peer))
 export const trust = { mesh, verifier: envelopeVerifier }
-const certificate = certifyInvite(meshKey, invite.peer)
+const certificate = certifyInvite(meshKey, inviteIdentity.peer)
 export const content = { name: sure(parseMemberName('host')), enforces: '', control: [], tunnels: [] }
 export const start = sure(parseIncarnation(100))
 export const SEED = seed('192.0.2.1')
 
-export const chainOf = (peer: PeerId) => certifyMember(mesh, invite, certificate, peer)
+export const chainOf = (peer: PeerId) => certifyMember(mesh, inviteIdentity, certificate, peer)
 export const admissionOf = (peer: PeerId) => sure(verifyChain(trust, chainOf(peer)))
 export const recordOf = (of: Identity, incarnation = start, leaving = false) =>
   sealRecord(mesh, of, admissionOf(of.peer), { ...content, bootId: '1', incarnation, leaving })
