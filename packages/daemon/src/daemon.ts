@@ -26,7 +26,8 @@ import type { UpOptions } from './options.ts'
 import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel } from './prelude.ts'
 import { entryCount } from './report.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
-import { cloneTrouble, evictionReport, seedTrouble, statusReport } from './status.ts'
+import { evictionReport } from './progress.ts'
+import { cloneTrouble, seedTrouble, statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
 
 /** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */

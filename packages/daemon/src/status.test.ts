@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
   EMPTY_VIEW,
-  NO_EVICTIONS,
   instant,
   table,
   type Belief,
@@ -9,7 +8,6 @@ import {
   type Desired,
   type Device,
   type Entry,
-  type Eviction,
   type IpAddress,
   type MemberName,
   type MemberRecord,
@@ -21,14 +19,14 @@ import {
   type View,
   type Vni,
 } from '@vxmesh/core'
-import { evictionsDigest, type SeedState, type State } from '@vxmesh/gossip'
+import type { SeedState, State } from '@vxmesh/gossip'
 import { statusAnswer, type MemberRow, type StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
-import { evictionReport, statusReport } from './status.ts'
+import { statusReport } from './status.ts'
 
 const SELF = 'A' as PeerId
 const VNI = 16 as Vni
-const NOW = 100_000
+const [NOW, BY_INVITE] = [100_000, { admission: { invite: 'I' } }]
 
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
@@ -67,15 +65,11 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const all: [string, Sketch][] = Object.entries({ A: { name: 'bastion' }, ...members })
   const none = EMPTY_VIEW as unknown as Belief['accusations']
   const view: View = EMPTY_VIEW.concat(
-    all.map(([peer, sketch]) => [
-      peer as PeerId,
-      { signed: { record: record(peer, sketch), admission: { invite: 'I' } }, accusations: none } as Belief,
-    ]),
+    all.map(([peer, sketch]) => [peer as PeerId, { signed: { ...BY_INVITE, record: record(peer, sketch) }, accusations: none } as Belief]),
   )
   const maps = EMPTY_VIEW as unknown as { concat(entries: Iterable<[PeerId, unknown]>): unknown }
   const state = {
     view,
-    evictions: EMPTY_VIEW,
     standings: maps.concat(all.map(([peer, { standing }]) => [peer as PeerId, standing ?? { state: 'alive' }])),
     watches: maps.concat(all.map(([peer, { heard }]) => [peer as PeerId, { heard: heard !== null, spoke: instant(heard ?? NOW - 250) }])),
     content: { name: 'bastion' },
@@ -92,14 +86,8 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     around.device === null
       ? undefined
       : { device: { ...DEVICE, ...around.device }, entries: table(held.map((each) => flood(each as IpAddress))) }
-  const picture: Picture = {
-    reading,
-    foreign: 0,
-    decision: { desired, hold: around.hold, enforces: '' },
-    rejections: [],
-    repairs: 0,
-    ...around.picture,
-  }
+  const decision = { desired, hold: around.hold, enforces: '' }
+  const picture: Picture = { reading, foreign: 0, decision, rejections: [], repairs: 0, ...around.picture }
   return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0', id: VNI }, now: NOW })
 }
 
@@ -193,11 +181,6 @@ test('members are in the order of their names, the own row first', () => {
 
 describe('a member', () => {
   test.each<[string, Sketch, Partial<MemberRow>]>([
-    [
-      'evicted',
-      { standing: { state: 'evicted' }, verdict: { kind: 'unwanted', why: 'gone' } },
-      { state: 'evicted', entry: 'none', note: 'the mesh key says that it is a member no more' },
-    ],
     ['alive', {}, { state: 'alive', entry: 'present', note: null, seen_ms: 250 }],
     ['never heard by this host', { heard: null }, { seen_ms: null }],
     ['heard in the same millisecond, on a clock that is a little ahead', { heard: NOW + 0.4 }, { seen_ms: 0 }],
@@ -313,48 +296,4 @@ test('a tunnel without its device is what is known of it', () => {
 test('a tunnel on a device of somebody else counts what is foreign, and repairs', () => {
   const [tunnel] = reportOf({ B: {} }, { device: { origin: 'adopted', port: 8472 as Port }, picture: { foreign: 3, repairs: 2 } }).tunnels
   expect(tunnel).toMatchObject({ origin: 'adopted', port: 8472, entries: { wanted: 1, present: 1, foreign: 3 }, repairs: 2 })
-})
-
-describe('how far evictions have come', () => {
-  const member = (state: string, enforces: string, name = 'm') => ({ standing: { state }, record: { name, enforces } })
-  const progress = (evictions: readonly string[], ...members: readonly ReturnType<typeof member>[]) => {
-    const keyed = members.map((each, index) => [String(index), each] as const)
-    const known = NO_EVICTIONS.concat(evictions.map((key): [PeerId, Eviction] => [key as PeerId, { key } as Eviction]))
-    const view = new Map(keyed.map(([peer, { record }]) => [peer, { signed: { record: { ...record, peer } } }]))
-    const standings = new Map(keyed.map(([peer, { standing }]) => [peer, standing]))
-    return {
-      digest: evictionsDigest({ evictions: known }),
-      report: evictionReport({ view, standings, evictions: known } as unknown as State),
-    }
-  }
-
-  test('counts the living that say so, and names the others', () => {
-    const { digest } = progress(['x'])
-    const others = [
-      member('alive', '', 'late'),
-      member('restarting', '', 'away'),
-      member('dead', ''),
-      member('left', ''),
-      member('evicted', ''),
-    ]
-    expect(progress(['x'], member('alive', digest), member('suspect', digest), ...others).report).toEqual({
-      version: 1,
-      evictions: 1,
-      living: 4,
-      enforcing: 2,
-      waiting: [
-        { name: 'late', peer: '2', state: 'alive' },
-        { name: 'away', peer: '3', state: 'restarting' },
-      ],
-    })
-  })
-
-  test('does not count who knows of another set of evictions', () => {
-    const { digest } = progress(['x'])
-    expect(progress(['x', 'y'], member('alive', digest)).report).toMatchObject({ living: 1, enforcing: 0 })
-  })
-
-  test('is everywhere, where there are none', () => {
-    expect(progress([], member('alive', '')).report).toMatchObject({ evictions: 0, living: 1, enforcing: 1, waiting: [] })
-  })
 })

@@ -1,7 +1,7 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { isForwarded, quorum, slot, type MemberRecord, type PeerId, type SignedRecord, type TunnelClaim, type Vni } from '@vxmesh/core'
-import { evictionsDigest, type Clone, type Seed, type SeedState, type State } from '@vxmesh/gossip'
-import type { EvictionReport, MemberRow, StatusReport, TunnelRow } from './answers.ts'
+import { quorum, slot, type MemberRecord, type PeerId, type SignedRecord, type TunnelClaim, type Vni } from '@vxmesh/core'
+import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
+import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
 export type StatusInput = {
@@ -181,23 +181,3 @@ export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble'
 function nothingToRemove({ state, picture }: StatusInput): boolean {
   return state.view.size <= 1 && (picture.reading?.entries.size ?? 0) === 0
 }
-
-/** How far the evictions have come: who of those that packets are sent to says that they hold there. */
-export function evictionReport(state: State): EvictionReport {
-  const enforced = evictionsDigest(state)
-  const living = [...state.view].flatMap(([peer, { signed }]) => {
-    const standing = state.standings.get(peer)
-    return standing !== undefined && isForwarded(standing) ? [{ record: signed.record, state: standing.state }] : []
-  })
-  const waiting = living.filter(({ record }) => record.enforces !== enforced)
-  return {
-    version: 1,
-    evictions: state.evictions.size,
-    living: living.length,
-    enforcing: living.length - waiting.length,
-    waiting: waiting.slice(0, WAITING_MOST).map(({ record: { name, peer }, state: is }) => ({ name, peer, state: is })),
-  }
-}
-
-/** How many members are named that do not say so yet. */
-const WAITING_MOST = 10

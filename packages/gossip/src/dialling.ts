@@ -141,6 +141,7 @@ function longestPause(turn: Turn, target: Target): Duration {
     case 'suspect':
       return LIVING_PAUSE
     case 'left':
+    case 'evicted':
     case undefined:
       return LONGEST_PAUSE
     default:

@@ -53,7 +53,7 @@ describe('an eviction that comes over a link', () => {
     )
     expect(member.effects).toContainEqual({ kind: 'unlink', link: 1, reason: 'evicted' })
     expect(member.state.standings.get(b.peer)).toEqual({ state: 'evicted' })
-    expect([...member.state.links.keys()].toSorted()).toEqual([2, 3])
+    expect(new Set(member.state.links.keys())).toEqual(new Set([2, 3]))
     expect(member.state.members).toBe(3)
     expect([member.state.watches.has(b.peer), member.state.circle.observed.has(b.peer)]).toEqual([false, false])
   })

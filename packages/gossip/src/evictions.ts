@@ -11,7 +11,7 @@ import type { LinkId, Turn } from './state.ts'
 import { change, drop, evictionOf, flushLink, forward, offer, unlink } from './turn.ts'
 
 /** How many evictions a mesh can have: at a few hundred bytes each they are kept for ever, by everybody. */
-export const EVICTIONS_MOST = 10_000
+const EVICTIONS_MOST = 10_000
 
 /** An eviction that came over a link: believed, written down and said on, if it is new and verified. */
 export function receiveEviction(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {

@@ -7,19 +7,12 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import {
   accept,
   parseIncarnation,
-  parseInterfaceAddress,
-  parseIp,
-  parseMac,
   parseMemberName,
   parsePeerId,
-  parsePort,
-  parseVni,
-  parseWallTime,
   refuse,
   type Accusation,
   type Admission,
   type Bytes,
-  type ControlAddress,
   type Incarnation,
   type MemberRecord,
   type MeshId,
@@ -28,11 +21,11 @@ import {
   type SignedRecord,
   type Signer,
   type Testimony,
-  type TunnelClaim,
 } from '@vxmesh/core'
 import { bitmap, bitsOf, BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { verifyChain, type Trust } from './certificate.ts'
-import { decode } from './decode.ts'
+import { parseControlAddress, parseTunnelClaim } from './claim.ts'
+import { all, decode } from './decode.ts'
 import { loneRoot } from './heartbeat.ts'
 import { Accusation as AccusationMessage, Frame as FrameMessage, Record as RecordMessage } from './wire.js'
 
@@ -136,49 +129,6 @@ function parseRecord(peer: PeerId, message: RecordMessage): Result<MemberRecord>
   })
 }
 
-function parseControlAddress(message: RecordMessage['control'][number]): Result<ControlAddress> {
-  const address = parseIp(message.address)
-  const port = parsePort(message.port)
-  if (!address.ok) return address
-  return port.ok ? accept({ address: address.value, port: port.value }) : port
-}
-
-function parseTunnelClaim(message: RecordMessage['tunnels'][number]): Result<TunnelClaim> {
-  const id = parseVni(message.id)
-  const underlay = parseIp(message.underlay)
-  const port = parsePort(message.port)
-  const mac = parseMac(message.mac)
-  const overlay = all(message.overlay, parseInterfaceAddress)
-  const claimedAt = parseWallTime(message.claimedAt)
-  if (message.mode !== 'vxlan') return refuse('tunnel of an unknown mode')
-  if (!id.ok) return id
-  if (!underlay.ok) return underlay
-  if (!port.ok) return port
-  if (!mac.ok) return mac
-  if (!overlay.ok) return overlay
-  if (!claimedAt.ok) return claimedAt
-  return accept({
-    mode: message.mode,
-    id: id.value,
-    underlay: underlay.value,
-    port: port.value,
-    mac: mac.value,
-    overlay: overlay.value,
-    claimedAt: claimedAt.value,
-    mtu: message.mtu,
-  })
-}
-
-function all<Raw, Value>(raw: readonly Raw[], parse: (each: Raw) => Result<Value>): Result<readonly Value[]> {
-  const values: Value[] = []
-  for (const each of raw) {
-    const parsed = parse(each)
-    if (!parsed.ok) return parsed
-    values.push(parsed.value)
-  }
-  return accept(values)
-}
-
 /** Our signed testimony about a member at one incarnation. */
 export function sealAccusation(mesh: MeshId, signer: Signer, subject: PeerId, incarnation: Incarnation, testimony: Testimony): Accusation {
   const payload = AccusationMessage.encode({ subject, incarnation: BigInt(incarnation), testimony })
@@ -259,7 +209,7 @@ export function encodeFrame(frame: Frame): Bytes {
 export function parseFrame(bytes: Bytes): Result<Frame> {
   if (bytes.length > FRAME_MOST) return refuse('frame too long')
   const lone = loneRoot(bytes, FINGERPRINT_BYTES)
-  if (lone !== undefined) return accept({ root: lone, records: [], accusations: [], wants: [], questions: [], answers: [] })
+  if (lone !== undefined) return accept({ root: lone, records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [] })
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
   const { hello, root, buckets, covered, farewell, records, accusations, evictions } = message.value

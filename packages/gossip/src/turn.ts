@@ -30,7 +30,7 @@ export function draft(turn: Turn, link: LinkId): Draft {
 }
 
 /** The items about one member in the frame that this turn will send on a link. */
-export function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
+function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
   const { items } = draft(turn, link)
   const begun = items.get(peer)
   if (begun !== undefined) return begun
