@@ -1,7 +1,7 @@
 import { NO_EVICTIONS, type Eviction, type PeerId } from '@vxmesh/core'
 import { evictionsDigest, type State } from '@vxmesh/gossip'
 import { describe, expect, test } from 'vitest'
-import { evictionReport } from './progress.ts'
+import { evictionReport, overusedInvites } from './progress.ts'
 
 describe('how far evictions have come', () => {
   const member = (state: string, enforces: string, name = 'm') => ({ standing: { state }, record: { name, enforces } })
@@ -45,4 +45,18 @@ describe('how far evictions have come', () => {
   test('is everywhere, where there are none', () => {
     expect(progress([], member('alive', '')).report).toMatchObject({ evictions: 0, living: 1, enforcing: 1, waiting: [] })
   })
+})
+
+test('an invite that more came by than it is for is told of, the evicted not counted', () => {
+  const user = (peer: string, members: number): [string, unknown] => [
+    peer,
+    { signed: { record: { name: peer.toLowerCase() }, admission: { invite: 'I', bounds: { members } } } },
+  ]
+  const told = (members: number, ...evicted: readonly string[]) =>
+    overusedInvites({
+      view: new Map(['A', 'B'].map((peer) => user(peer, members))),
+      standings: new Map(evicted.map((peer) => [peer, { state: 'evicted' }])),
+    } as unknown as State)
+  expect([told(0), told(2), told(1, 'B')]).toEqual([[], [], []])
+  expect(told(1)).toEqual(['the invite I is for 1, and 2 came by it: a (A), b (B); revoke whoever should not have'])
 })

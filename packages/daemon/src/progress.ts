@@ -21,3 +21,16 @@ export function evictionReport(state: State): EvictionReport {
     waiting: waiting.slice(0, WAITING_MOST).map(({ record: { name, peer }, state: is }) => ({ name, peer, state: is })),
   }
 }
+
+/** Invites that more members came by than they are for: in two halves of a network each may have let in one. */
+export function overusedInvites({ view, standings }: State): readonly string[] {
+  const limited = [...view].filter(([peer, { signed }]) => signed.admission.bounds.members > 0 && standings.get(peer)?.state !== 'evicted')
+  const users = Map.groupBy(limited, ([, { signed }]) => signed.admission.invite)
+  return [...users].flatMap(([invite, used]) => {
+    const most = used[0]?.[1].signed.admission.bounds.members ?? 0
+    const names = used.map(([peer, { signed }]) => `${signed.record.name} (${peer})`).join(', ')
+    return used.length <= most
+      ? []
+      : [`the invite ${invite} is for ${String(most)}, and ${String(used.length)} came by it: ${names}; revoke whoever should not have`]
+  })
+}

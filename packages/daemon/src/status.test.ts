@@ -26,7 +26,7 @@ import { statusReport } from './status.ts'
 
 const SELF = 'A' as PeerId
 const VNI = 16 as Vni
-const [NOW, BY_INVITE] = [100_000, { admission: { invite: 'I' } }]
+const [NOW, BY_INVITE] = [100_000, { admission: { invite: 'I', bounds: { members: 0 } } }]
 
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {

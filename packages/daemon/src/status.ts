@@ -1,6 +1,7 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
 import { quorum, slot, type MemberRecord, type PeerId, type SignedRecord, type TunnelClaim, type Vni } from '@vxmesh/core'
 import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
+import { overusedInvites } from './progress.ts'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
@@ -136,6 +137,7 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
     ...(reading === undefined ? [`${input.tunnel.device} does not exist: whoever made it must make it again`] : []),
     ...(state.standings.get(self)?.state === 'evicted' ? [EVICTED] : []),
     ...(clone === undefined || clone.role === 'suspected' ? [] : [cloneTrouble(clone)]),
+    ...overusedInvites(state),
     ...lost.map(
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
