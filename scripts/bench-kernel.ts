@@ -120,7 +120,12 @@ async function openBench(): Promise<Bench> {
     store: openStore(directory, (what) => process.stderr.write(`${what}\n`)),
     log: makeLog('info', false, { write: complain }),
     notice: () => undefined,
-    decide: () => ({ desired: { table: wanted, verdicts: new Map(), conflicts: new Map() }, hold: undefined }),
+    enforced: () => undefined,
+    decide: () => ({
+      desired: { table: wanted, evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() },
+      hold: undefined,
+      enforces: '',
+    }),
   })
   return {
     reconciler,

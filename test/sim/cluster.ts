@@ -24,7 +24,7 @@ import { Faults, NETWORK } from './faults.ts'
 import { form } from './formed.ts'
 import { Host, type HostOptions, type StartOptions } from './host.ts'
 import { Laws } from './laws.ts'
-import { ownWords, type Lie } from './lies.ts'
+import { ownWords, withoutEvictions, type Lie } from './lies.ts'
 import { CALM, Network, type NetworkOptions } from './network.ts'
 import { Schedule } from './schedule.ts'
 import { peerNamed, Seals } from './seals.ts'
@@ -87,6 +87,8 @@ export class Cluster {
   readonly laws: Laws
   readonly trace: Trace
   readonly faults = new Faults()
+  /** Who was revoked so far. */
+  readonly evicted = new Set<string>()
   readonly dice: Dice
   readonly #seed: number
   readonly #options: ClusterOptions
@@ -251,6 +253,17 @@ export class Cluster {
 
   leave(name: string): void {
     this.#breaking(name, `leave ${name}`, () => this.host(name).leave())
+  }
+
+  /** The operator revokes a member, at the daemon of another. It may defy that: then it does not even listen. */
+  evict(name: string, by: string, { defiant = false } = {}): void {
+    const host = this.host(name)
+    this.evicted.add(name)
+    this.laws.evicted(host)
+    this.#striking(by, `evict ${name} at ${by}`, () => {
+      if (defiant) host.deafened = withoutEvictions
+      this.host(by).take({ kind: 'evict', eviction: this.#world.seals.evict(host.peer) })
+    })
   }
 
   move(name: string, address: string): void {

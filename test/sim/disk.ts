@@ -1,5 +1,5 @@
 /** The state files of a simulated host, and what its daemon knows of them: on a full disk that is more than they hold. */
-import { EMPTY_VIEW, type Slot, type View } from '@vxmesh/core'
+import { EMPTY_VIEW, NO_EVICTIONS, type Evictions, type Slot, type View } from '@vxmesh/core'
 import type { Saved } from '@vxmesh/gossip'
 
 /** What survives a crash: the state, written at every change of it, and the view, in a file of its own. */
@@ -7,10 +7,11 @@ export type Files = {
   readonly incarnation: number
   readonly written: ReadonlySet<Slot>
   readonly claimedAt: number | undefined
+  readonly evictions: Evictions
   readonly view: View
 }
 
-const NO_FILES: Files = { incarnation: 0, written: new Set(), claimedAt: undefined, view: EMPTY_VIEW }
+const NO_FILES: Files = { incarnation: 0, written: new Set(), claimedAt: undefined, evictions: NO_EVICTIONS, view: EMPTY_VIEW }
 
 export class Disk {
   /** Nothing can be written; who tries goes on without. */
@@ -48,10 +49,11 @@ export class Disk {
   }
 }
 
-/** A view as it is written. */
-export function envelopes(view: View): Saved {
+/** What is known of the mesh, as it is written. */
+export function envelopes({ view, evictions }: Files): Saved {
   const beliefs = [...view.values()]
   return {
+    evictions: [...evictions.values()].map(({ bytes }) => bytes),
     records: beliefs.map((belief) => belief.signed.bytes),
     accusations: beliefs.flatMap((belief) => [...belief.accusations.values()].map((accusation) => accusation.bytes)),
   }

@@ -2,7 +2,7 @@
  * A mesh that has stood for long, without the history that led to it: every member knows every record and has verified
  * it, and what follows from that is computed once and shared, which immutable state allows. The links are made as always.
  */
-import { after, instant, parseIncarnation, type Duration, type Instant, type PeerId } from '@vxmesh/core'
+import { after, instant, parseIncarnation, wallTime, type Duration, type Instant, type PeerId } from '@vxmesh/core'
 import { begin, circleOf, places, type Content, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Seals } from './seals.ts'
@@ -22,10 +22,17 @@ export function form(hosts: readonly Host[], seals: Seals): Formed {
   const [own, ...others] = introduced.map(({ bytes }) => bytes)
   // The first of them has said what it says already.
   const signer = { peer: first.peer, seal: () => own ?? new Uint8Array() }
-  const env = { trust: seals.trust, signer, chain: seals.admit(first.peer), bootId: FORMED_BOOT, random: () => 0 }
+  const env = {
+    trust: seals.trust,
+    signer,
+    admission: seals.admit(first.peer),
+    bootId: FORMED_BOOT,
+    random: () => 0,
+    wall: () => wallTime(0),
+  }
   const above = trusted(parseIncarnation(WALL_START - 1))
-  const content = introduced[0]?.content ?? { name: memberName(first.name), control: [], tunnels: [] }
-  const { state } = begin({ content, above, seeds: [], saved: { records: others, accusations: [] } }, instant(0), env)
+  const content = introduced[0]?.content ?? { name: memberName(first.name), enforces: '', control: [], tunnels: [] }
+  const { state } = begin({ content, above, seeds: [], saved: { records: others, accusations: [], evictions: [] } }, instant(0), env)
   return { state, rings: ringsOfAll(hosts.map((host) => host.peer)) }
 }
 

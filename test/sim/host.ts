@@ -10,6 +10,7 @@ import {
   parseWallTime,
   slot,
   unreachable,
+  wallTime,
   type Bytes,
   type Device,
   type Duration,
@@ -22,6 +23,7 @@ import {
 import {
   BEAT,
   begin,
+  evictionsDigest,
   sealRecord,
   step,
   type Content,
@@ -78,6 +80,8 @@ type Daemon = {
   /** How many envelopes the step under way has opened. */
   readonly opened: () => number
   claim: TunnelClaim
+  /** The evictions that its kernel is known to have followed. */
+  enforces: string
   state: State
   tickAt: Instant | undefined
   saving: boolean
@@ -105,6 +109,8 @@ export class Host implements Station {
   overheard: ((bytes: Bytes) => void) | undefined
   /** Is told when a turn of its reconciler is over: its kernel has followed what it believes. */
   followed: (() => void) | undefined
+  /** What one that defies its eviction hears of a frame. */
+  deafened: ((bytes: Bytes) => Bytes) | undefined
   /** What a liar lets out of a frame that an honest daemon would have sent. */
   censor: ((bytes: Bytes) => Bytes) | undefined
   readonly #world: World
@@ -197,10 +203,17 @@ export class Host implements Station {
     const claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
     const bootId = formed === undefined ? dice.below(2 ** 31).toString(16) : FORMED_BOOT
     const { trust, opened } = seals.counted()
-    const env = { trust, signer: this.signer, chain: seals.admit(this.peer), bootId, random: () => dice.next() }
+    const env = {
+      trust,
+      signer: this.signer,
+      admission: seals.admit(this.peer),
+      bootId,
+      random: () => dice.next(),
+      wall: () => wallTime(this.clock.wall(schedule.now)),
+    }
     const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
     const seeds = withoutSeeds ? [] : this.#seeds
-    const beginning = { content: this.#content(claim), above, seeds, saved: envelopes(this.disk.known.view) }
+    const beginning = { content: this.#content(claim), above, seeds, saved: envelopes(this.disk.known) }
     const attention = new Attention(schedule)
     const reconciler = new Reconciler({
       schedule,
@@ -209,14 +222,17 @@ export class Host implements Station {
       slowness: () => (this.writing.kind === 'slow' ? this.writing.each : NO_TIME),
       decide: () => this.#decide(daemon),
       carryOut: (turn) => this.#daemon !== daemon || this.#write(turn),
-      done: () => this.followed?.(),
+      done: () => {
+        this.#enforce(daemon)
+        this.followed?.()
+      },
     })
     const now = this.clock.now(schedule.now)
     const first =
       formed === undefined
         ? begin(beginning, now, env)
         : resumed(asSeenBy(formed, this.peer, beginning.content, now, milliseconds(dice.between(0, BEAT))))
-    const daemon: Daemon = { env, attention, reconciler, opened, claim, state: first.state, tickAt: undefined, saving: false }
+    const daemon: Daemon = { env, attention, reconciler, opened, claim, enforces: '', state: first.state, tickAt: undefined, saving: false }
     this.#daemon = daemon
     attention.take(() => {
       const spent = this.#stepped(daemon, undefined, first, NO_TIME)
@@ -270,7 +286,7 @@ export class Host implements Station {
     const daemon = this.#daemon
     if (daemon === undefined) return
     daemon.claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
-    this.take({ kind: 'announce', content: this.#content(daemon.claim) })
+    this.take({ kind: 'announce', content: this.#content(daemon.claim, daemon.enforces) })
     daemon.reconciler.wake()
   }
 
@@ -284,11 +300,12 @@ export class Host implements Station {
   #step(daemon: Daemon, input: Input): Duration {
     if (this.#daemon !== daemon) return NO_TIME
     if (input.kind === 'frame') this.overheard?.(input.bytes)
+    const heard: Input = input.kind === 'frame' && this.deafened !== undefined ? { ...input, bytes: this.deafened(input.bytes) } : input
     const { schedule, trace } = this.#world
     if (input.kind === 'frame' || input.kind === 'tick') trace.count(schedule.now, `${this.name} ${describe(input)}`)
     else this.#note(`< ${describe(input)}`)
     const before = daemon.state
-    const taken = step(before, input, this.clock.now(schedule.now), daemon.env)
+    const taken = step(before, heard, this.clock.now(schedule.now), daemon.env)
     daemon.state = taken.state
     return this.#stepped(daemon, before, taken, input.kind === 'frame' ? this.#costs.receive : NO_TIME)
   }
@@ -312,6 +329,8 @@ export class Host implements Station {
     switch (effect.kind) {
       case 'persist':
         return this.#keep({ incarnation: effect.incarnation })
+      case 'evict':
+        return this.#keep({ evictions: effect.evictions })
       case 'send':
         return network.send(this, effect.link, this.censor?.(effect.bytes) ?? effect.bytes, after(schedule.now, spent))
       case 'dial':
@@ -376,6 +395,17 @@ export class Host implements Station {
     return turn
   }
 
+  /** Says which evictions hold here, once they are written down and its kernel has followed. */
+  #enforce(daemon: Daemon): void {
+    const { evictions } = daemon.state
+    if (this.#daemon !== daemon || evictions.isEmpty() || this.disk.known.evictions.size !== evictions.size) return
+    const enforces = evictionsDigest(daemon.state)
+    const turn = enforces === daemon.enforces ? undefined : this.turn()
+    if (turn === undefined || turn.operations.some(({ entry }) => turn.desired.evicted.has(slot(entry)))) return
+    daemon.enforces = enforces
+    this.take({ kind: 'announce', content: this.#content(daemon.claim, enforces) })
+  }
+
   /** True when the kernel took all of it. */
   #write(turn: Turn): boolean {
     const { schedule, laws } = this.#world
@@ -402,8 +432,8 @@ export class Host implements Station {
     return { mode: 'vxlan', id, underlay, port, mac, mtu, overlay, claimedAt }
   }
 
-  #content(claim: TunnelClaim): Content {
-    return { name: memberName(this.name), control: [{ address: this.address, port: CONTROL_PORT }], tunnels: [claim] }
+  #content(claim: TunnelClaim, enforces = ''): Content {
+    return { name: memberName(this.name), enforces, control: [{ address: this.address, port: CONTROL_PORT }], tunnels: [claim] }
   }
 }
 

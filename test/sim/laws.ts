@@ -18,7 +18,7 @@ import {
   type Slot,
   type TunnelClaim,
 } from '@vxmesh/core'
-import { parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
+import { evictionsDigest, parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Turn } from './reconcile.ts'
 import type { World } from './world.ts'
@@ -63,6 +63,8 @@ export class Laws {
   /** Identities that two hosts have, and when each member saw one of them change its standing or its place. */
   readonly #clones = new Set<PeerId>()
   readonly #flaps = new Map<Host, readonly Instant[]>()
+  /** Whom the mesh key evicted. */
+  readonly #evicted = new Set<PeerId>()
 
   /**
    * @param replay how the same history is had again
@@ -91,12 +93,20 @@ export class Laws {
     for (const host of this.#hosts) if (host.peer === peer) this.truth.lies(host)
   }
 
+  /** From now on the mesh key says that this one is a member no more: nobody has to spare it. */
+  evicted(host: Host): void {
+    this.#evicted.add(host.peer)
+    this.truth.lies(host)
+  }
+
   /** After every step of the protocol. */
   stepped(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
     this.steps++
     if (this.steps % this.#every !== 0) return
     if (this.#clones.size > 0) this.#calm(host, effects)
     if (before === undefined || before.view !== state.view) this.#beliefs(host, before, state)
+    if (before !== undefined && before.evictions !== state.evictions && before.evictions.some((_, key) => !state.evictions.has(key)))
+      this.broken(host, 'law 1', 'forgot an eviction')
     if (before === undefined || SIZED.some((part) => before[part] !== state[part]) || before.watches.size !== state.watches.size)
       this.#sizes(host, state)
     this.#greetings(host, before, state, effects)
@@ -121,7 +131,7 @@ export class Laws {
   #beliefs(host: Host, before: State | undefined, state: State): void {
     const { seals } = this.#of()
     let kept = 0
-    let hashes = 0
+    let hashes = state.evictions.size
     state.view.forEach((belief, peer) => {
       const held = before?.view.get(peer)
       if (held !== undefined) kept++
@@ -182,8 +192,8 @@ export class Laws {
     for (const effect of effects) {
       if (effect.kind !== 'send' || effect.bytes.length < HEARTBEAT_MOST) continue
       const frame = parseFrame(effect.bytes)
-      const { records = [], accusations = [] } = frame.ok ? frame.value : {}
-      if (![...records, ...accusations].every((envelope) => seals.genuine(envelope)))
+      const { records = [], accusations = [], evictions = [] } = frame.ok ? frame.value : {}
+      if (![...records, ...accusations, ...evictions].every((envelope) => seals.genuine(envelope)))
         this.broken(host, 'law 2', 'passes on what nobody signed')
     }
   }
@@ -201,8 +211,9 @@ export class Laws {
         if (!ours.has(place) || !reading.entries.has(place)) this.broken(host, 'law 4', `${kind}s ${place}, which is foreign`)
       }
       if (kind === 'remove') {
-        if (hold !== undefined) this.broken(host, 'law 4', `removes ${place} although ${hold}`)
-        this.#mayRemove(host, state, entry)
+        const condemned = this.#isCondemned(host, state, entry)
+        if (hold !== undefined && !condemned) this.broken(host, 'law 4', `removes ${place} although ${hold}`)
+        if (!condemned) this.#mayRemove(host, state, entry)
       } else {
         this.#mayWrite(host, state, entry)
         this.#added.set(host, added.add(place))
@@ -221,11 +232,20 @@ export class Laws {
     const claimed = state.view.some(
       ({ signed }, peer) =>
         peer !== host.peer &&
+        !state.evictions.has(peer) &&
         this.#of().seals.sealed(peer, signed.hash) &&
         signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel)) &&
         isForwarded(state.standings.get(peer) ?? { state: 'left' }),
     )
     if (!claimed) this.broken(host, 'law 1', `adds ${place}, which no living member claims`)
+  }
+
+  /** Whether a host may remove an entry because an eviction, its own perhaps, says so. */
+  #isCondemned(host: Host, state: State, entry: Entry): boolean {
+    return state.view.some(
+      ({ signed }, peer) =>
+        state.evictions.has(peer) && (peer === host.peer || signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel))),
+    )
   }
 
   /** Law 3: see `truth.ts` for who is blameless. */
@@ -250,7 +270,7 @@ export class Laws {
   }
 
   /** Laws 4 and 6: after a turn was carried out, but for what the kernel refused. */
-  applied(host: Host, { desired, hold, reading, ours }: Turn, { before, after, refused }: Written): void {
+  applied(host: Host, { state, desired, hold, reading, ours }: Turn, { before, after, refused }: Written): void {
     if (after === undefined) return this.broken(host, 'law 6', 'lost its device')
     for (const [place, entry] of before?.entries ?? []) {
       if (!ours.has(place) && !holds(after.entries, entry)) this.broken(host, 'law 4', `changed ${place}, which is foreign`)
@@ -258,19 +278,30 @@ export class Laws {
     // Somebody else wrote to the kernel while it took its time: the next turn sees that.
     if (!sameSlots(before?.entries, reading.entries)) return
     const left = new Set([...refused].map(({ entry }) => slot(entry)))
-    const rest = plan(desired.table, { entries: after.entries, ours }, hold === undefined ? 'allowed' : 'held')
+    const rest = plan(desired.table, { entries: after.entries, ours }, hold === undefined ? 'allowed' : 'held', desired.evicted)
     const undone = rest.filter(({ entry }) => !left.has(slot(entry)))
     if (undone.length > 0) this.broken(host, 'law 6', `a second plan of ${String(undone.length)} operations`)
     for (const place of after.entries.keys()) {
       const wanted = desired.table.has(place)
+      if (!wanted && ours.has(place) && !left.has(place)) this.#mayStay(host, state, place)
       const kept = !ours.has(place) || hold !== undefined || left.has(place)
       if (!wanted && !kept) this.broken(host, 'law 6', `${place} is there and not desired`)
     }
   }
 
+  /** Law 1: whoever knows that one is evicted has no entry for it, whatever else holds. */
+  #mayStay(host: Host, state: State, place: Slot): void {
+    for (const [peer, { signed }] of state.view) {
+      const claims = signed.record.tunnels.some((tunnel) => slot({ kind: 'flood', underlay: tunnel.underlay }) === place)
+      if (claims && state.evictions.has(peer)) this.broken(host, 'law 1', `keeps ${place}, which an evicted member claims`)
+    }
+  }
+
   /** Law 5: once faults have stopped for long enough. */
   converged(): void {
-    const running = this.#hosts.filter((host) => host.condition === 'listening' && !this.#clones.has(host.peer))
+    const running = this.#hosts.filter(
+      (host) => host.condition === 'listening' && !this.#clones.has(host.peer) && !this.#evicted.has(host.peer),
+    )
     const [first] = running
     for (const host of running) {
       const { state } = host
@@ -284,6 +315,11 @@ export class Laws {
       const held = new Set([...(turn?.desired.table.values() ?? [])].flatMap((entry) => (entry.kind === 'flood' ? [entry.underlay] : [])))
       const missing = expected.filter((address) => !held.has(address))
       if (missing.length > 0) this.broken(host, 'law 5', `does not want ${missing.join(', ')}`)
+      const unknown = [...this.#evicted].filter((peer) => !state.evictions.has(peer))
+      if (unknown.length > 0) this.broken(host, 'law 5', `does not know that ${unknown.join(', ')} is evicted`)
+      const silent = running.filter((other) => state.view.get(other.peer)?.signed.record.enforces !== evictionsDigest(state))
+      if (this.#every === 1 && silent.length > 0)
+        this.broken(host, 'law 5', `does not know that ${silent.map(({ name }) => name).join(', ')} enforces all evictions`)
     }
   }
 
@@ -305,7 +341,7 @@ function isClaimed(entry: Entry, { underlay, mac, overlay }: TunnelClaim): boole
 }
 
 function digest(state: State): string {
-  return Buffer.from(rootOf(state.view)).toString('hex')
+  return Buffer.from(rootOf(state)).toString('hex')
 }
 
 function contrast(one: State, other: State): string {

@@ -29,13 +29,13 @@ export const replayEverything: Lie = ({ overheard, dice }) =>
 export const forgeRecords: Lie = ({ state, env, dice }) => {
   const others = [...state.view.values()].filter(({ signed }) => signed.record.peer !== env.signer.peer)
   if (others.length === 0) return []
-  const { record, bytes, chain } = dice.pick(others).signed
+  const { record, bytes, admission } = dice.pick(others).signed
   const altered = Uint8Array.from(bytes)
   const at = dice.below(altered.length)
   altered[at] = (altered[at] ?? 0) ^ (1 + dice.below(255))
   const incarnation = trusted(parseIncarnation(record.incarnation + 1))
-  const own = sealRecord(env.trust.mesh, env.signer, chain, { ...record, incarnation })
-  const renamed = Uint8Array.from(sealRecord(env.trust.mesh, env.signer, env.chain, { ...record, incarnation, leaving: true }).bytes)
+  const own = sealRecord(env.trust.mesh, env.signer, admission, { ...record, incarnation })
+  const renamed = Uint8Array.from(sealRecord(env.trust.mesh, env.signer, env.admission, { ...record, incarnation, leaving: true }).bytes)
   renamed.set(bytes.subarray(0, 52))
   return [encodeFrame({ records: [altered, own.bytes, renamed] })]
 }
@@ -48,7 +48,7 @@ export const claimAddresses: Lie = ({ state, env, dice }) => {
   const underlay = dice.pick(others).signed.record.tunnels[0]?.underlay
   const tunnels = own.tunnels.map((tunnel) => ({ ...tunnel, underlay: underlay ?? tunnel.underlay }))
   const incarnation = trusted(parseIncarnation(own.incarnation + 1))
-  return [encodeFrame({ records: [sealRecord(env.trust.mesh, env.signer, env.chain, { ...own, incarnation, tunnels }).bytes] })]
+  return [encodeFrame({ records: [sealRecord(env.trust.mesh, env.signer, env.admission, { ...own, incarnation, tunnels }).bytes] })]
 }
 
 /** Records that a replayer may still have, one by one, so that each is tried on its own. */
@@ -68,6 +68,12 @@ export function ownWords(self: PeerId, bytes: Bytes): Bytes {
   const own = (envelope: Bytes) => signerOf(envelope) === self
   if (records.every(own) && accusations.every(own)) return bytes
   return encodeFrame({ ...frame.value, records: records.filter(own), accusations: accusations.filter(own) })
+}
+
+/** What is left of a frame for who does not want to know that it is evicted. */
+export function withoutEvictions(bytes: Bytes): Bytes {
+  const frame = parseFrame(bytes)
+  return frame.ok && frame.value.evictions?.length !== 0 ? encodeFrame({ ...frame.value, evictions: [] }) : bytes
 }
 
 /** Not a frame at all. */

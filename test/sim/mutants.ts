@@ -71,6 +71,14 @@ export const mutants: readonly Mutant[] = [
     expected: 'law 3',
   },
   {
+    name: 'an eviction is forgotten when somebody repeats what its subject said',
+    file: `${gossip}/beliefs.ts`,
+    text: 'if (isEvicted(turn.state.evictions, signed)) return false',
+    becomes: '',
+    history: ['evict', 5, 4],
+    expected: 'law 1',
+  },
+  {
     name: 'the plan removes what is foreign',
     file: `${core}/plan.ts`,
     text: 'actual.ours.has(place) && !desired.has(place)',

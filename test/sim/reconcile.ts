@@ -48,7 +48,7 @@ export function decideTurn(
   const wanted = desired(state.view, state.standings, self, claim)
   const hold = removalHold(surroundings(state, self, now))
   const ours = ownEntries(reading, written)
-  const operations = plan(wanted.table, { ...reading, ours }, hold === undefined ? 'allowed' : 'held')
+  const operations = plan(wanted.table, { ...reading, ours }, hold === undefined ? 'allowed' : 'held', wanted.evicted)
   return { state, claim, desired: wanted, hold, reading, ours, operations }
 }
 

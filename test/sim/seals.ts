@@ -4,8 +4,21 @@
  * byte, or another domain, opens nothing. All envelopes that were ever sealed are on record, for the laws to look up.
  */
 import { createHash } from 'node:crypto'
-import { accept, parseMeshId, parsePeerId, refuse, type Bytes, type MeshId, type PeerId, type Signer, type Verifier } from '@vxmesh/core'
-import { certifyInvite, certifyMember, type Trust } from '@vxmesh/gossip'
+import {
+  accept,
+  parseMeshId,
+  parsePeerId,
+  refuse,
+  type Admission,
+  type Bytes,
+  type Eviction,
+  type MeshId,
+  type PeerId,
+  type Result,
+  type Signer,
+  type Verifier,
+} from '@vxmesh/core'
+import { certifyInvite, certifyMember, openEviction, sealEviction, verifyChain, type Trust } from '@vxmesh/gossip'
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 const PEER_LENGTH = 52
@@ -20,6 +33,11 @@ export function peerNamed(text: string): PeerId {
   return peer.value
 }
 
+function known<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
 /** The keys of one simulated world, and one mesh in it. */
 export class Seals {
   readonly trust: Trust
@@ -28,16 +46,17 @@ export class Seals {
   readonly #sealed = new Map<PeerId, Set<string>>()
   /** Those envelopes themselves. */
   readonly #envelopes = new Set<string>()
+  readonly #meshKey: Signer
   readonly #invite: Signer
   readonly #inviteCertificate: Bytes
 
   constructor(world: string) {
-    const meshKey = this.signer(peerNamed(`${world} mesh`))
-    const mesh = parseMeshId(meshKey.peer)
+    this.#meshKey = this.signer(peerNamed(`${world} mesh`))
+    const mesh = parseMeshId(this.#meshKey.peer)
     if (!mesh.ok) throw new Error(mesh.reason)
     this.mesh = mesh.value
     this.#invite = this.signer(peerNamed(`${world} invite`))
-    this.#inviteCertificate = certifyInvite(meshKey, this.#invite.peer)
+    this.#inviteCertificate = certifyInvite(this.#meshKey, this.#invite.peer)
     this.trust = { mesh: this.mesh, verifier: VERIFIER }
   }
 
@@ -70,9 +89,14 @@ export class Seals {
     return { trust: { mesh: this.mesh, verifier: { open } }, opened }
   }
 
-  /** The certificate chain that admits a peer. */
-  admit(peer: PeerId): Bytes {
-    return certifyMember(this.mesh, this.#invite, this.#inviteCertificate, peer)
+  /** What admits a peer. */
+  admit(peer: PeerId): Admission {
+    return known(verifyChain(this.trust, certifyMember(this.mesh, this.#invite, this.#inviteCertificate, peer)))
+  }
+
+  /** The mesh key says that this one is a member no more. */
+  evict(peer: PeerId): Eviction {
+    return known(openEviction(this.trust, sealEviction(this.#meshKey, peer)))
   }
 
   /** Whether `peer` really sealed the envelope with this hash. */

@@ -8,6 +8,7 @@ import { Dice } from './dice.ts'
 import { churn, clone, crash, join, leave, pause, rolling, stall } from './stories/daemons.ts'
 import { clock, cold, disk, kernel, move, power, rack } from './stories/hosts.ts'
 import { liar } from './stories/liars.ts'
+import { evict } from './stories/evictions.ts'
 import { halfOpen, lossy, lossyPaths, partition, sites, wan } from './stories/networks.ts'
 import type { Trace } from './trace.ts'
 import { clear, weather, type Shown, type Telling } from './weather.ts'
@@ -74,6 +75,11 @@ export const stories: Readonly<Record<string, Story>> = {
     says: 'one member lies to everybody, in every way, while others stand still or are cut off',
     least: 3,
     begin: rounds(liar, { shunned: seconds(60) }),
+  },
+  evict: {
+    says: 'members are revoked, some while they are away, and go on as if they were not',
+    least: 3,
+    begin: rounds(evict),
   },
   clone: {
     says: 'a second host has the identity of one that is there',

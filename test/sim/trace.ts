@@ -75,6 +75,8 @@ export function describe(input: Input): string {
       return `${input.kind} ${String(input.link)}`
     case 'undialled':
       return `undialled ${short(input.target)}: ${input.failure}`
+    case 'evict':
+      return `evict ${short(input.eviction.key)}`
     case 'announce':
     case 'leave':
     case 'tick':
@@ -89,6 +91,8 @@ export function describeEffect(effect: Exclude<Effect, { kind: 'send' | 'changed
   switch (effect.kind) {
     case 'persist':
       return `persist ${String(effect.incarnation - WALL_START)}`
+    case 'evict':
+      return `remember that ${short(effect.eviction.key)} is evicted`
     case 'dial':
       return `dial ${short(effect.target)}`
     case 'unlink':

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { conflicts } from './claims.ts'
+import { conflicts, trespass } from './claims.ts'
 import { claim, ip, letter, peer, signed, sure, viewOf, VNI } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
-import { instant, parseInterfaceAddress, parseVni, parseWallTime, ZERO_MAC, type PeerId } from './values.ts'
+import { instant, parseInterfaceAddress, parseMemberName, parseVni, parseWallTime, ZERO_MAC, type PeerId } from './values.ts'
 
 const at = (time: number) => ({ claimedAt: sure(parseWallTime(time)) })
 const overlay = (...addresses: readonly string[]) => ({ overlay: addresses.map((address) => sure(parseInterfaceAddress(address))) })
@@ -136,4 +136,51 @@ test('claims of one moment are decided by a hash, for everybody alike', () => {
   ]
   expect(judge(both)).toHaveLength(1)
   expect(judge(both)).toEqual(judge(both.toReversed()))
+})
+
+describe('what an invite binds', () => {
+  const db = sure(parseMemberName('db'))
+  const nine = sure(parseInterfaceAddress('192.168.234.9/32'))
+  const at = (of: string, claimedAt: number, address = '192.168.234.9/23') =>
+    claim(of, { overlay: [sure(parseInterfaceAddress(address))], claimedAt: sure(parseWallTime(claimedAt)) })
+  const lostBy = (...records: readonly ReturnType<typeof signed>[]) => {
+    const view = viewOf(records)
+    const standings = new Map(records.map(({ record }) => [record.peer, { state: 'alive' } as const]))
+    return [...conflicts(view, standings, VNI).values()].map(
+      ({ loser, winner, what }) => `${letter(loser)} lost ${what} to ${letter(winner)}`,
+    )
+  }
+
+  test.each<[string, readonly ReturnType<typeof signed>[], readonly string[]]>([
+    [
+      'an address, though another claimed it earlier',
+      [signed('a', 1, { tunnels: [at('a', 1)] }), signed('b', 1, { tunnels: [at('b', 2)], bounds: { addresses: [nine] } })],
+      ['a lost 192.168.234.9 to b'],
+    ],
+    [
+      'nothing that lies outside of it: such a claim wins nothing',
+      [
+        signed('a', 1, { tunnels: [at('a', 1, '192.168.234.8/23')], bounds: { addresses: [nine] } }),
+        signed('b', 1, { tunnels: [at('b', 2, '192.168.234.8/23')] }),
+      ],
+      [],
+    ],
+    [
+      'a name, which nobody else may have',
+      [signed('a', 1, { name: db }), signed('b', 1, { name: db, bounds: { name: db } })],
+      ['a lost the name db to b'],
+    ],
+    ['no name that it does not say: two may have it', [signed('a', 1, { name: db }), signed('b', 1, { name: db })], []],
+  ])('is %s', (_name, records, expected) => {
+    expect(lostBy(...records)).toEqual(expected)
+  })
+
+  test.each<[string, ReturnType<typeof signed>, string | undefined]>([
+    ['the name', signed('a', 1, { bounds: { name: db } }), 'its invite is for the name db'],
+    ['the address', signed('a', 1, { bounds: { addresses: [nine] } }), '192.168.234.97/23 is not among the addresses of its invite'],
+    ['nothing', signed('a', 1), undefined],
+    ['what it claims', signed('a', 1, { name: db, tunnels: [at('a', 1)], bounds: { name: db, addresses: [nine] } }), undefined],
+  ])('and for %s a claim outside of it is no claim', (_name, record, expected) => {
+    expect(trespass(record, record.record.tunnels[0]!)).toBe(expected)
+  })
 })

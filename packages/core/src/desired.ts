@@ -1,7 +1,7 @@
-import { conflicts, type Conflict } from './claims.ts'
+import { conflicts, trespass, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
-import type { TunnelClaim } from './record.ts'
-import { table, type Entry, type Table } from './table.ts'
+import type { SignedRecord, TunnelClaim } from './record.ts'
+import { slot, table, type Entry, type Slot, type Table } from './table.ts'
 import { addressRange, contains, family, hostless, hostOf, isUnicast, type InterfaceAddress, type PeerId } from './values.ts'
 import type { View } from './view.ts'
 
@@ -13,6 +13,8 @@ export type Verdict =
 
 export type Desired = {
   readonly table: Table
+  /** What the evicted claim and nobody else: removed even while other removals wait. */
+  readonly evicted: ReadonlySet<Slot>
   /** For every member but ourselves, what became of it. */
   readonly verdicts: ReadonlyMap<PeerId, Verdict>
   /** Every lost claim on this tunnel, our own included. */
@@ -23,23 +25,40 @@ export type Desired = {
  * The table that a view calls for on one tunnel: entries for every member that carries the tunnel, is alive,
  * suspect or restarting, and whose destination may be programmed. `own` is what we claim on that tunnel ourselves.
  * A member that lost the claim on its own overlay address programs nothing: its broadcasts would take the winner's place.
+ * Nor does one that was evicted.
  */
 export function desired(view: View, standings: { get(peer: PeerId): Standing | undefined }, self: PeerId, own: TunnelClaim): Desired {
   const lost = conflicts(view, standings, own.id)
   const verdicts = new Map<PeerId, Verdict>()
+  const out = standings.get(self)?.state === 'evicted'
+  const condemned = new Set<Slot>()
   for (const [peer, belief] of view) {
     const standing = standings.get(peer)
     if (peer === self || standing === undefined) continue
     const claim = belief.signed.record.tunnels.find((tunnel) => tunnel.id === own.id)
-    verdicts.set(peer, verdict(standing, claim, own, lost.get(peer) ?? lost.get(self)))
+    verdicts.set(
+      peer,
+      out ? { kind: 'unwanted', why: 'gone' } : verdict(standing, belief.signed, claim, own, lost.get(peer) ?? lost.get(self)),
+    )
+    if (belief.evicted && claim !== undefined) for (const entry of entriesFor(claim, own)) condemned.add(slot(entry))
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
-  return { table: table(entries), verdicts, conflicts: lost }
+  const wanted = table(entries)
+  const evicted = new Set([...condemned].filter((place) => !wanted.has(place)))
+  return { table: wanted, evicted, verdicts, conflicts: lost }
 }
 
-function verdict(standing: Standing, claim: TunnelClaim | undefined, own: TunnelClaim, conflict: Conflict | undefined): Verdict {
+function verdict(
+  standing: Standing,
+  signed: SignedRecord,
+  claim: TunnelClaim | undefined,
+  own: TunnelClaim,
+  conflict: Conflict | undefined,
+): Verdict {
   if (!isForwarded(standing)) return { kind: 'unwanted', why: 'gone' }
   if (claim === undefined) return { kind: 'unwanted', why: 'elsewhere' }
+  const trespassed = trespass(signed, claim)
+  if (trespassed !== undefined) return { kind: 'refused', reason: trespassed }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
   return judged(claim, own)
 }

@@ -4,6 +4,7 @@ export type Failure =
   | { readonly code: 'CONFIG_INVALID'; readonly where: string; readonly reason: string }
   | { readonly code: 'NOT_PERMITTED'; readonly reason: string }
   | { readonly code: 'ALREADY_RUNNING'; readonly reason: string }
+  | { readonly code: 'UNFINISHED'; readonly reason: string }
   | { readonly code: 'NO_DAEMON'; readonly control: string; readonly reason: string }
   | { readonly code: 'KERNEL_REFUSED'; readonly command: string; readonly reason: string }
   | { readonly code: 'KERNEL_UNREADABLE'; readonly what: string; readonly reason: string }
@@ -27,6 +28,7 @@ function sentence(failure: Failure): string {
     case 'USAGE':
     case 'NOT_PERMITTED':
     case 'ALREADY_RUNNING':
+    case 'UNFINISHED':
       return failure.reason
     case 'CONFIG_INVALID':
       return `${failure.where}: ${failure.reason}`

@@ -2,7 +2,15 @@ import { expect, test } from 'vitest'
 import { MASS_FAILURE_HOLD, removalHold, START_HOLD, type Surroundings } from './hold.ts'
 import { instant } from './values.ts'
 
-const settled: Surroundings = { now: instant(100_000), startedAt: instant(0), exchanged: true, isolated: false, deaths: [], members: 8 }
+const settled: Surroundings = {
+  now: instant(100_000),
+  startedAt: instant(0),
+  exchanged: true,
+  isolated: false,
+  deaths: [],
+  members: 8,
+  evicted: false,
+}
 const deaths = (...times: readonly number[]) => times.map(instant)
 
 const ISOLATED = 'isolated: no other member is heard'
@@ -12,6 +20,7 @@ const MANY = 'many members died at once: their entries are kept for 10 s'
 test.each<[string, Partial<Surroundings>, string | undefined]>([
   ['a member among members removes what it must', {}, undefined],
   ['an isolated one removes nothing', { isolated: true }, ISOLATED],
+  ['one that is evicted removes everything, though nobody speaks to it', { isolated: true, evicted: true }, undefined],
   ['one that has just started removes nothing before it has exchanged views', { exchanged: false, startedAt: instant(90_000) }, STARTING],
   ['nor while that may still come', { exchanged: false, startedAt: instant(100_001 - START_HOLD) }, STARTING],
   ['but does when nobody exchanged anything for long', { exchanged: false, startedAt: instant(100_000 - START_HOLD) }, undefined],

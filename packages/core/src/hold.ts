@@ -27,10 +27,13 @@ export type Surroundings = {
   readonly deaths: readonly Instant[]
   /** How many members there are, the dead included. */
   readonly members: number
+  /** Whether it is we who were evicted: then our entries go, though nobody speaks to us any more. */
+  readonly evicted: boolean
 }
 
 /** Why removals must wait, or undefined when they need not. */
 export function removalHold(around: Surroundings): string | undefined {
+  if (around.evicted) return undefined
   if (around.isolated) return 'isolated: no other member is heard'
   if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) return 'starting: no exchange with another member yet'
   if (massFailure(around)) return 'many members died at once: their entries are kept for 10 s'

@@ -1,6 +1,7 @@
 import { array, assert, boolean, constant, constantFrom, integer, oneof, property, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { accusation, peer, signed, viewOf } from './samples.ts'
+import { isEvicted, NO_EVICTIONS, withEviction } from './eviction.ts'
+import { accusation, eviction, peer, signed, viewOf } from './samples.ts'
 import {
   hear,
   hearLate,
@@ -102,6 +103,35 @@ test('a member that has left accuses nobody', () => {
   expect(standings(view, heardAtOnce(view), instant(60_000)).get(peer('b'))).toEqual({ state: 'alive' })
 })
 
+/** A view in which some are evicted. */
+function without(view: View, ...evicted: readonly string[]): View {
+  return evicted.reduce((known, of) => withEviction(known, eviction(of)), { view, evictions: NO_EVICTIONS }).view
+}
+
+test.each<[string, View, string, Standing]>([
+  ['a member that the mesh key evicted is evicted', without(viewOf(mesh(5)), 'b'), 'b', { state: 'evicted' }],
+  ['whoever accuses it', without(viewOf(mesh(5), by('a', 'c', 'd')), 'b'), 'b', { state: 'evicted' }],
+  ['though it says that it leaves', without(viewOf([signed('b', 2, { leaving: true })]), 'b'), 'b', { state: 'evicted' }],
+  ['so is one whose invite was', without(viewOf([signed('b', 1, { invite: 'Y' }), signed('c', 1)]), 'Y'), 'b', { state: 'evicted' }],
+  ['and not one that came by another', without(viewOf([signed('b', 1, { invite: 'Y' }), signed('c', 1)]), 'Y'), 'c', { state: 'alive' }],
+  ['an evicted member accuses nobody', without(viewOf(mesh(5), by('a')), 'a'), 'b', { state: 'alive' }],
+  ['and nobody has died of its word', without(viewOf(mesh(8), by('a', 'c', 'd')), 'a'), 'b', { state: 'suspect', accusers: 2 }],
+  [
+    'of five members one is evicted: two accusers are enough',
+    without(viewOf(mesh(5), by('a', 'c')), 'e'),
+    'b',
+    { state: 'dead', because: 'quorum' },
+  ],
+])('%s', (_name, view, of, expected) => {
+  expect(standings(view, heardAtOnce(view), instant(0)).get(peer(of))).toEqual(expected)
+})
+
+test('what an evicted member says later counts for nothing, and nor does what is said of it', () => {
+  const view = without(viewOf(mesh(5)), 'a')
+  expect(withAccusation(view, accusation('a', 'b', 1))).toBe(view)
+  expect(withAccusation(view, accusation('b', 'a', 1))).toBe(view)
+})
+
 test('a member refutes everybody by raising its incarnation', () => {
   const view = withRecord(viewOf(mesh(5), by('a', 'c', 'd')), signed('b', 2))
   expect(standings(view, heardAtOnce(view), instant(60_000)).get(peer('b'))).toEqual({ state: 'alive' })
@@ -134,7 +164,13 @@ describe('what is judged change by change is what would be judged at once', () =
   const letters = ['a', 'b', 'c', 'd', 'e', 'f'] as const
   const letterOf = constantFrom(...letters)
   const event = oneof(
-    record({ kind: constant('record' as const), of: letterOf, number: integer({ min: 1, max: 4 }), leaving: boolean() }),
+    record({
+      kind: constant('record' as const),
+      of: letterOf,
+      number: integer({ min: 1, max: 4 }),
+      leaving: boolean(),
+      invite: constantFrom('Y', 'Z'),
+    }),
     record({
       kind: constant('accusation' as const),
       by: letterOf,
@@ -142,22 +178,28 @@ describe('what is judged change by change is what would be judged at once', () =
       number: integer({ min: 1, max: 4 }),
       testimony: constantFrom('silent' as const, 'gone' as const),
     }),
+    record({ kind: constant('eviction' as const), of: constantFrom(...letters, 'Y', 'Z') }),
     record({ kind: constant('time' as const), seconds: integer({ min: 1, max: 130 }) }),
   )
 
   test('whatever is heard in whatever order, with any time in between', () => {
     assert(
       property(array(event, { maxLength: 40 }), (events) => {
-        let [view, heard, judgement, now] = [EMPTY_VIEW, NOTHING_HEARD, NOBODY_JUDGED, 0]
+        let [view, evictions, heard, judgement, now] = [EMPTY_VIEW, NO_EVICTIONS, NOTHING_HEARD, NOBODY_JUDGED, 0]
         for (const each of events) {
           if (each.kind === 'time') now += 1000 * each.seconds
+          const said = each.kind === 'record' ? signed(each.of, each.number, { leaving: each.leaving, invite: each.invite }) : undefined
+          const known = each.kind === 'eviction' ? withEviction({ view, evictions }, eviction(each.of)) : { view, evictions }
+          evictions = known.evictions
           const next =
-            each.kind === 'record'
-              ? withRecord(view, signed(each.of, each.number, { leaving: each.leaving }))
+            said !== undefined
+              ? isEvicted(evictions, said)
+                ? view
+                : withRecord(view, said)
               : each.kind === 'accusation' && each.by !== each.of
                 ? withAccusation(view, accusation(each.by, each.of, each.number, each.testimony))
-                : view
-          const changed = each.kind === 'time' || next === view ? [] : [peer(each.of)]
+                : known.view
+          const changed = [...next.keys()].filter((of) => next.get(of) !== view.get(of))
           const judged = judge(judgement, { view: next, before: view, changed, heard, now: instant(now) })
           judgement = judged.judgement
           heard = judged.heard

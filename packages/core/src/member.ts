@@ -14,6 +14,7 @@ export type Standing =
   | { readonly state: 'restarting'; readonly since: Instant }
   | { readonly state: 'dead'; readonly because: 'quorum' | 'lone accuser' | 'restart hold' }
   | { readonly state: 'left' }
+  | { readonly state: 'evicted' }
 
 /** When this process first heard each testimony against a member's present incarnation. Local knowledge: it never travels. */
 export type Heard = Map<PeerId, HeardOf>
@@ -38,7 +39,7 @@ export type Judgement = {
   readonly standings: Map<PeerId, Standing>
   /** Whose standing may change though nothing new is heard of them: by the passing of time, or with an accuser's credit. */
   readonly accused: Set<PeerId>
-  /** Members that did not leave. */
+  /** Members that neither left nor were evicted. */
   readonly members: number
   /** When time alone may change a standing. */
   readonly verdictAt: Instant | undefined
@@ -116,7 +117,7 @@ export function judge(
 }
 
 function isMember(belief: Belief | undefined): boolean {
-  return belief !== undefined && !belief.signed.record.leaving
+  return belief !== undefined && !belief.evicted && !belief.signed.record.leaving
 }
 
 /** Whether an accuser is believed is judged by raw counts, one level deep: a mutual definition would have no bottom. */
@@ -154,6 +155,7 @@ function believed(belief: Belief, testimony: Testimony, view: View, bar: number)
 const ALIVE: Standing = { state: 'alive' }
 
 function standing(belief: Belief, heard: ReturnType<Heard['get']>, view: View, bar: number, now: Instant): Standing {
+  if (belief.evicted) return { state: 'evicted' }
   if (belief.signed.record.leaving) return { state: 'left' }
   if (belief.accusations.isEmpty()) return ALIVE
   const silent = believed(belief, 'silent', view, bar)

@@ -13,9 +13,14 @@ export type Actual = { readonly entries: Table; readonly ours: ReadonlySet<Slot>
  * The operations that turn `actual` into `desired`, in the order they must be applied: additions and replacements before
  * removals, so that nobody is unreachable while a member moves. A foreign entry is never changed, whether it is what is
  * desired of its place or in the way of it. An empty plan means the kernel has converged. With `removals` held, nothing is
- * taken away.
+ * taken away but what is in `evicted`.
  */
-export function plan(desired: Table, actual: Actual, removals: 'allowed' | 'held' = 'allowed'): readonly Operation[] {
+export function plan(
+  desired: Table,
+  actual: Actual,
+  removals: 'allowed' | 'held' = 'allowed',
+  evicted: ReadonlySet<Slot> = new Set(),
+): readonly Operation[] {
   const written: Operation[] = []
   for (const [place, entry] of desired) {
     const was = actual.entries.get(place)
@@ -23,8 +28,9 @@ export function plan(desired: Table, actual: Actual, removals: 'allowed' | 'held
     else if (actual.ours.has(place) && !sameTarget(was, entry)) written.push({ kind: 'replace', entry, was })
   }
   const surplus: Operation[] = []
-  for (const [place, entry] of removals === 'held' ? [] : actual.entries) {
-    if (actual.ours.has(place) && !desired.has(place)) surplus.push({ kind: 'remove', entry })
+  for (const [place, entry] of actual.entries) {
+    if (actual.ours.has(place) && !desired.has(place) && (removals === 'allowed' || evicted.has(place)))
+      surplus.push({ kind: 'remove', entry })
   }
   const ofKind = (operations: readonly Operation[]) => (kind: Entry['kind']) => operations.filter(({ entry }) => entry.kind === kind)
   return [...KINDS.flatMap(ofKind(written)), ...KINDS.toReversed().flatMap(ofKind(surplus))]

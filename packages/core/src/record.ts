@@ -41,6 +41,8 @@ export type MemberRecord = {
   /** The owner's word that it leaves: its entries go at once. */
   readonly leaving: boolean
   readonly name: MemberName
+  /** The digest of all evictions that hold on the member's host, in hexadecimal: known, written down, and followed by its kernel. Empty where there are none. */
+  readonly enforces: string
   readonly control: readonly ControlAddress[]
   readonly tunnels: readonly TunnelClaim[]
 }
@@ -52,9 +54,37 @@ export type SignedRecord = {
   readonly bytes: Bytes
   /** SHA-256 of the envelope in hexadecimal: breaks the tie between two records of one incarnation. */
   readonly hash: string
-  /** The certificates that admit the owner, as they stand in the envelope: what was verified once need not be again. */
-  readonly chain: Bytes
+  /** What admits the owner. */
+  readonly admission: Admission
 }
+
+/** Certificates that were verified, and what they say. */
+export type Admission = {
+  /** The certificates as they stand in the envelope: what was verified once need not be again. */
+  readonly chain: Bytes
+  /** Whom they admit. */
+  readonly peer: PeerId
+  /** The key of the invite that they were made with. */
+  readonly invite: PeerId
+  /** What the invite allows. */
+  readonly bounds: Bounds
+}
+
+/** What an invite says of those who come by it; what it says nothing of is not bound. */
+export type Bounds = {
+  /** The only peer that may use it. */
+  readonly peer: PeerId | undefined
+  /** What they must be called; nobody else may be called that. */
+  readonly name: MemberName | undefined
+  /** Networks in which their overlay addresses must lie; there, they go before those who are not bound. Empty: anywhere. */
+  readonly addresses: readonly InterfaceAddress[]
+  /** How many members it is for; 0: any number. */
+  readonly members: number
+  /** Whoever is not known by then comes too late. */
+  readonly notAfter: WallTime | undefined
+}
+
+export const UNBOUND: Bounds = { peer: undefined, name: undefined, addresses: [], members: 0, notAfter: undefined }
 
 /** Positive when `a` overrides `b`: by incarnation, then, should an owner have signed two, by hash, the same everywhere. */
 export function compareRecords(a: SignedRecord, b: SignedRecord): number {

@@ -1,7 +1,8 @@
 /** Members to test with: named by one letter, at addresses that follow from it. */
 import { EMPTY_VIEW, withAccusation, withRecord, type View } from './view.ts'
 import type { Accusation, Testimony } from './accusation.ts'
-import type { MemberRecord, SignedRecord, TunnelClaim } from './record.ts'
+import type { Eviction } from './eviction.ts'
+import { UNBOUND, type Bounds, type MemberRecord, type SignedRecord, type TunnelClaim } from './record.ts'
 import {
   parseIncarnation,
   parseInterfaceAddress,
@@ -62,24 +63,39 @@ export function claim(of: string, parts: Partial<TunnelClaim> = {}): TunnelClaim
   }
 }
 
-export function signed(of: string, number: number, parts: Partial<MemberRecord> & { readonly hash?: string } = {}): SignedRecord {
-  const { hash = `${of}${String(number)}`, ...rest } = parts
+export function signed(
+  of: string,
+  number: number,
+  parts: Partial<MemberRecord> & { readonly hash?: string; readonly invite?: string; readonly bounds?: Partial<Bounds> } = {},
+): SignedRecord {
+  const { hash = `${of}${String(number)}`, invite = 'Z', bounds, ...rest } = parts
   const record: MemberRecord = {
     peer: peer(of),
     incarnation: incarnation(number),
     bootId: '1',
     leaving: false,
+    enforces: '',
     name: sure(parseMemberName(of.toLowerCase())),
     control: [],
     tunnels: [claim(of)],
     ...rest,
   }
-  return { record, bytes: NO_BYTES, hash, chain: NO_BYTES }
+  return {
+    record,
+    bytes: NO_BYTES,
+    hash,
+    admission: { chain: NO_BYTES, peer: peer(of), invite: peer(invite), bounds: { ...UNBOUND, ...bounds } },
+  }
 }
 
 export function accusation(observer: string, subject: string, number: number, testimony: Testimony = 'silent'): Accusation {
   const hash = `${observer} ${subject} ${String(number)} ${testimony}`
   return { subject: peer(subject), incarnation: incarnation(number), observer: peer(observer), testimony, bytes: NO_BYTES, hash }
+}
+
+/** The word of the mesh key against a member, or an invite, of this letter. */
+export function eviction(of: string): Eviction {
+  return { key: peer(of), bytes: NO_BYTES, hash: `evicted ${of}` }
 }
 
 export function viewOf(records: Iterable<SignedRecord>, accusations: Iterable<Accusation> = []): View {
@@ -95,10 +111,11 @@ export function show(view: View): readonly string[] {
         {
           signed: { record, hash },
           accusations,
+          evicted,
         },
       ]) => {
         const accusers = [...accusations.values()].map((each) => `${letter(each.observer)} ${each.testimony}`).toSorted()
-        return [`${letter(of)} ${String(record.incarnation)} ${hash}`, ...accusers].join(', ')
+        return [`${letter(of)} ${String(record.incarnation)} ${hash}${evicted ? ' evicted' : ''}`, ...accusers].join(', ')
       },
     )
     .toSorted()

@@ -132,6 +132,9 @@ export function parseIncarnation(value: number | bigint): Result<Incarnation> {
     : refuse('an incarnation is a whole number from 1 to 2^53 - 2')
 }
 
+/** No member can say anything after this one. */
+export const LAST_INCARNATION = INCARNATION_CEILING as Incarnation
+
 /** One more than this; at the ceiling there is no more. */
 export function incarnationAbove(known: Incarnation): Incarnation {
   return Math.min(known + 1, INCARNATION_CEILING) as Incarnation

@@ -16,6 +16,8 @@ import type { PeerId } from './values.ts'
 export type Belief = {
   readonly signed: SignedRecord
   readonly accusations: Map<PeerId, Accusation>
+  /** The mesh key said that its owner is a member no more: see `eviction.ts`. Nothing that is said of it then counts. */
+  readonly evicted: boolean
 }
 
 export type View = Map<PeerId, Belief>
@@ -24,14 +26,15 @@ export const EMPTY_VIEW: View = Map()
 
 /** The view that also knows this record; the same object when that is nothing new. */
 export function withRecord(view: View, signed: SignedRecord): View {
-  return withBelief(view, { signed, accusations: Map() })
+  return withBelief(view, { signed, accusations: Map(), evicted: false })
 }
 
 /** The view that also knows this accusation; the same object when that is nothing new or does not fit the record held. */
 export function withAccusation(view: View, accusation: Accusation): View {
   const belief = view.get(accusation.subject)
-  if (belief === undefined || belief.signed.record.incarnation !== accusation.incarnation) return view
-  return withBelief(view, { signed: belief.signed, accusations: Map([[accusation.observer, accusation]]) })
+  if (belief === undefined || belief.evicted || belief.signed.record.incarnation !== accusation.incarnation) return view
+  if (view.get(accusation.observer)?.evicted === true) return view
+  return withBelief(view, { ...belief, accusations: Map([[accusation.observer, accusation]]) })
 }
 
 /** The least view that knows all that either knows. Commutative, associative, idempotent. */
@@ -47,10 +50,12 @@ function withBelief(view: View, belief: Belief): View {
 }
 
 function join(held: Belief, heard: Belief): Belief {
+  // Whoever was admitted anew, by another invite, is what it says now.
+  if (held.evicted !== heard.evicted) return held.evicted ? heard : held
   const order = heard.signed.record.incarnation - held.signed.record.incarnation
   if (order > 0) return heard
   if (order < 0) return held
   const signed = compareRecords(heard.signed, held.signed) > 0 ? heard.signed : held.signed
   const accusations = held.accusations.mergeWith(graver, heard.accusations)
-  return signed === held.signed && accusations.equals(held.accusations) ? held : { signed, accusations }
+  return signed === held.signed && accusations.equals(held.accusations) ? held : { ...held, signed, accusations }
 }

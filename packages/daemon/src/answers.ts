@@ -5,7 +5,7 @@ const member = z.object({
   name: z.string(),
   peer: z.string(),
   self: z.boolean(),
-  state: z.enum(['alive', 'suspect', 'restarting', 'dead', 'left']),
+  state: z.enum(['alive', 'suspect', 'restarting', 'dead', 'left', 'evicted']),
   overlay: z.array(z.string()).readonly(),
   underlay: z.string().nullable(),
   port: z.number().nullable(),
@@ -13,6 +13,8 @@ const member = z.object({
   mac: z.string().nullable().default(null),
   mtu: z.number().nullable(),
   incarnation: z.number(),
+  /** The key of the invite that it came by; daemons of before do not tell. */
+  invite: z.string().nullable().default(null),
   /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
   seen_ms: z.number().nullable(),
   /** Whether the kernel has the entries for this member: `none` where it should have none. */
@@ -67,7 +69,24 @@ export const leaveAnswer = z.object({
   removed: z.number(),
 })
 
+/** What `POST /v1/evict` takes. */
+export const evictRequest = z.object({ eviction: z.base64() })
+
+/** Answer to `POST /v1/evict` and to `GET /v1/evictions`. */
+export const evictionAnswer = z.object({
+  version: z.literal(1),
+  /** How many keys the mesh key has evicted. */
+  evictions: z.number(),
+  /** Members that packets are sent to, this one included. */
+  living: z.number(),
+  /** How many of them say that all evictions hold there: written down, and followed by the kernel. */
+  enforcing: z.number(),
+  /** The others, or some of them. */
+  waiting: z.array(z.object({ name: z.string(), peer: z.string(), state: z.string() }).readonly()).readonly(),
+})
+
 export type MemberRow = Readonly<z.infer<typeof member>>
 export type TunnelRow = Readonly<z.infer<typeof tunnel>>
 export type StatusReport = Readonly<z.infer<typeof statusAnswer>>
+export type EvictionReport = Readonly<z.infer<typeof evictionAnswer>>
 export type LeaveReport = Readonly<z.infer<typeof leaveAnswer>>

@@ -74,7 +74,8 @@ describe('help', () => {
 
   test('lists the commands and the exit codes', async () => {
     const { out } = await vxmesh('--help')
-    for (const word of ['init', 'up', 'status', 'leave', 'Exit codes: 0 done']) expect(out).toContain(word)
+    for (const word of ['init', 'up', 'status', 'leave', 'invite', 'invites', 'join', 'identity', 'revoke', 'Exit codes: 0 done'])
+      expect(out).toContain(word)
   })
 })
 
@@ -85,6 +86,8 @@ describe('a wrong command line exits 2, says why in one line, and does nothing',
     ['an unknown flag of a command', ['leave', '--now'], "vxmesh: unknown option '--now'\n"],
     ['a mistyped flag', [...UP, '--sead', 'a'], "vxmesh: unknown option '--sead' (Did you mean --seed?)\n"],
     ['an unknown flag that would reach the terminal', ['--a\u001B[2J'], "vxmesh: unknown option '--a\\u{1b}[2J'\n"],
+    ['an invite for nobody', ['invite', '--members', 'x'], 'vxmesh: --members x: a number of members; 0 for any number\n'],
+    ['no time to wait', ['revoke', 'a', '--wait', 'x'], 'vxmesh: --wait x: a number of seconds\n'],
     ['a word too many', ['leave', 'now'], "vxmesh: too many arguments for 'leave'. Expected 0 arguments but got 1: now.\n"],
     ['a flag without its value', ['status', '--control'], "vxmesh: option '--control <path>' argument missing\n"],
     ['an unknown command', ['bogus'], "vxmesh: unknown command 'bogus'\n"],
@@ -115,7 +118,7 @@ describe('a wrong command line exits 2, says why in one line, and does nothing',
 describe('without a daemon', () => {
   const NONE =
     'vxmesh: no daemon answers at control.sock: there is no such socket; start one with "vxmesh up", or name its socket with --control\n'
-  test.each([[[]], [['--json']], [['status']], [['status', '--json']], [['leave']]])(
+  test.each([[[]], [['--json']], [['status']], [['status', '--json']], [['leave']], [['revoke', 'a']]])(
     '%j exits 3, and says so in one line',
     async (args) => {
       expect(await vxmesh(...args)).toEqual({ code: 3, out: '', err: NONE })
@@ -245,6 +248,35 @@ describe('up, with the kernel in memory', () => {
     expect(readdirSync(join(directory, 'state')).toSorted()).toEqual(['identity.key', 'member.json', 'state.json', 'view.json'])
     expect((await vxmesh('status')).code).toBe(3)
   }, 20_000)
+
+  test('revokes whom it is told to, and nobody whom it cannot be sure of', async () => {
+    await vxmesh('init', '--dir', directory)
+    const life = runCli(await flags(['--invite', join(directory, 'mesh.invite')]))
+    await vi.waitFor(async () => expect((await vxmesh('status')).code).toBe(0), 10_000)
+    const status = statusAnswer.parse(JSON.parse((await vxmesh('status', '--json')).out))
+    const revoke = async (...args: readonly string[]) => vxmesh('revoke', '--dir', directory, ...args)
+    const self = 'vxmesh: revoke: that would evict the member whose daemon is to carry it out: name the socket of another with --control\n'
+    expect(await revoke('bastion')).toEqual({ code: 2, out: '', err: self })
+    expect(await revoke('--invite', status.members[0]?.invite ?? '')).toEqual({ code: 2, out: '', err: self })
+    expect((await revoke('nobody')).err).toBe('vxmesh: revoke nobody: no member is called that; see "vxmesh status"\n')
+    expect((await revoke()).err).toBe('vxmesh: revoke: name a member, or an invite with --invite\n')
+    await vxmesh('init', '--dir', join(directory, 'other'))
+    expect(await vxmesh('revoke', status.mesh, '--dir', join(directory, 'other'))).toMatchObject({ code: 78 })
+    expect(readdirSync(join(directory, 'state'))).not.toContain('evictions.json')
+
+    // A key that was never heard of is evicted before it comes.
+    const { out, code, err } = await revoke(status.mesh)
+    expect([code, err, out.split('\n').slice(0, 1), out.split('\n').slice(-2)]).toEqual([
+      0,
+      '',
+      [`revoked ${status.mesh}: it is a member no more`],
+      ['enforced by 1 of 1 live members', ''],
+    ])
+    expect(readdirSync(join(directory, 'state'))).toContain('evictions.json')
+    expect((await revoke(status.mesh)).code).toBe(0)
+    process.emit('SIGTERM', 'SIGTERM')
+    expect(await life).toBe(0)
+  }, 30_000)
 
   test('ends at a signal, and leaves no handler for the next', async () => {
     await vxmesh('init', '--dir', directory)

@@ -13,9 +13,15 @@ const PATIENCE = 10_000
 const complaintAnswer = z.object({ message: z.string() })
 
 /** Asks the daemon. Throws `NO_DAEMON` when none answers, or none that speaks this version. */
-export async function ask<Answer>(control: string, method: 'GET' | 'POST', path: string, answer: z.ZodType<Answer>): Promise<Answer> {
+export async function ask<Answer>(
+  control: string,
+  method: 'GET' | 'POST',
+  path: string,
+  answer: z.ZodType<Answer>,
+  content?: object,
+): Promise<Answer> {
   try {
-    const { status, body } = await callAt(control, method, path)
+    const { status, body } = await callAt(control, method, path, content)
     const parsed = status === 200 ? answer.safeParse(JSON.parse(body)) : undefined
     if (parsed?.success === true) return parsed.data
     const complaint = status === 200 ? undefined : complaintAnswer.safeParse(JSON.parse(body)).data
@@ -26,24 +32,35 @@ export async function ask<Answer>(control: string, method: 'GET' | 'POST', path:
   }
 }
 
-async function callAt(control: string, method: string, path: string): Promise<Awaited<ReturnType<typeof call>>> {
+async function callAt(
+  control: string,
+  method: string,
+  path: string,
+  content: object | undefined,
+): Promise<Awaited<ReturnType<typeof call>>> {
   const place = reach(control)
   try {
-    return await call(place.path, method, path)
+    return await call(place.path, method, path, content)
   } finally {
     place.close()
   }
 }
 
-async function call(socketPath: string, method: string, path: string): Promise<{ readonly status: number; readonly body: string }> {
+async function call(
+  socketPath: string,
+  method: string,
+  path: string,
+  content: object | undefined,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const headers = content === undefined ? {} : { 'content-type': 'application/json' }
   return new Promise((resolve, reject) => {
     // A connection of its own: the short path may have led elsewhere the last time.
-    const outgoing = request({ socketPath, method, path, timeout: PATIENCE, agent: false }, (incoming) => {
+    const outgoing = request({ socketPath, method, path, headers, timeout: PATIENCE, agent: false }, (incoming) => {
       resolve(text(incoming).then((body) => ({ status: incoming.statusCode ?? 0, body })))
     })
     outgoing.once('timeout', () => outgoing.destroy(new Error('it does not answer in time')))
     outgoing.once('error', reject)
-    outgoing.end()
+    outgoing.end(content === undefined ? undefined : JSON.stringify(content))
   })
 }
 

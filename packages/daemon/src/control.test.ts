@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MeshError } from '@vxmesh/core'
-import { leaveAnswer, statusAnswer, type LeaveReport, type StatusReport } from './answers.ts'
+import { evictionAnswer, leaveAnswer, statusAnswer, type EvictionReport, type LeaveReport, type StatusReport } from './answers.ts'
 import { ask } from './client.ts'
 import { openControl, type Control } from './control.ts'
 
@@ -19,6 +19,7 @@ const STATUS: StatusReport = {
   health: [],
   dropped: { 'malformed frame': 2 },
 }
+const EVICTIONS: EvictionReport = { version: 1, evictions: 1, living: 3, enforcing: 2, waiting: [{ name: 'a', peer: 'A', state: 'alive' }] }
 const LEFT: LeaveReport = { version: 1, device: 'provider0', removed: 2 }
 
 let directory = ''
@@ -44,7 +45,7 @@ async function start(): Promise<Control> {
 }
 
 function serving(parts: { readonly status?: () => Promise<StatusReport>; readonly leave?: () => Promise<LeaveReport> } = {}) {
-  return { status: async () => STATUS, leave: async () => LEFT, ...parts }
+  return { status: async () => STATUS, leave: async () => LEFT, evictions: () => EVICTIONS, evict: () => EVICTIONS, ...parts }
 }
 
 /** Why there is no answer, with the temporary directory left out. */
@@ -83,6 +84,8 @@ describe('a daemon that serves', () => {
     control.serve(serving())
     expect(await ask(path, 'GET', '/v1/status', statusAnswer)).toEqual(STATUS)
     expect(await ask(path, 'POST', '/v1/leave', leaveAnswer)).toEqual(LEFT)
+    expect(await ask(path, 'GET', '/v1/evictions', evictionAnswer)).toEqual(EVICTIONS)
+    expect(await ask(path, 'POST', '/v1/evict', evictionAnswer, { eviction: 'AAAA' })).toEqual(EVICTIONS)
   })
 
   test('answers on a socket that only its owner may use', async () => {
@@ -112,6 +115,7 @@ describe('a daemon that serves', () => {
     ['leave by a mere look at it', 'GET', '/v1/leave', '', '404'],
     ['more than it wants to hear', 'POST', '/v1/leave', JSON.stringify('x'.repeat(5000)), '413'],
     ['half of something', 'POST', '/v1/leave', '{', '400'],
+    ['an eviction that is none', 'POST', '/v1/evict', '{"eviction":7}', '400'],
   ])('asked for %s refuses', async (_name, method, url, body, status) => {
     const control = await start()
     let left = 0

@@ -1,11 +1,15 @@
 /** The daemon's side of the control socket: HTTP on a unix socket of mode 0600, so that curl can read it as well. */
 import { fastify } from 'fastify'
 import { listenAlone } from './exclusive.ts'
-import type { LeaveReport, StatusReport } from './answers.ts'
+import type { Bytes } from '@vxmesh/core'
+import { evictRequest, type EvictionReport, type LeaveReport, type StatusReport } from './answers.ts'
 
 type ControlHandlers = {
   status(): Promise<StatusReport>
   leave(): Promise<LeaveReport>
+  evictions(): EvictionReport
+  /** Throws `MeshError` when the mesh key did not sign it. */
+  evict(eviction: Bytes): EvictionReport
 }
 
 export type Control = {
@@ -22,6 +26,12 @@ export async function openControl(path: string): Promise<Control> {
   let handlers: ControlHandlers | undefined
   server.get('/v1/status', async (_request, reply) => handlers?.status() ?? reply.code(503).send(STARTING))
   server.post('/v1/leave', async (_request, reply) => handlers?.leave() ?? reply.code(503).send(STARTING))
+  server.get('/v1/evictions', async (_request, reply) => handlers?.evictions() ?? reply.code(503).send(STARTING))
+  server.post('/v1/evict', async ({ body }, reply) => {
+    const request = evictRequest.safeParse(body)
+    if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not an eviction' })
+    return handlers?.evict(Uint8Array.from(Buffer.from(request.data.eviction, 'base64'))) ?? reply.code(503).send(STARTING)
+  })
   const meaning = { what: 'the control socket', flag: `--control ${path}` }
   const withdraw = await listenAlone(path, meaning, async (reachable) => server.listen({ path: reachable }))
   return {

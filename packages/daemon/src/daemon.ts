@@ -1,9 +1,13 @@
 /** The composition root: builds the real things, joins them, and ends them in order. */
 import {
+  contains,
   desired,
+  hostOf,
+  MeshError,
   milliseconds,
   removalHold,
   ZERO_MAC,
+  type Bounds,
   type Device,
   type IpAddress,
   type Kernel,
@@ -13,8 +17,8 @@ import {
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { surroundings } from '@vxmesh/gossip'
-import { startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
+import { evictionsDigest, openEviction, surroundings, type Content, type Seed } from '@vxmesh/gossip'
+import { envelopeVerifier, parseSeed, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
 import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
 import { establish } from './establish.ts'
@@ -24,6 +28,7 @@ import type { UpOptions } from './options.ts'
 import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel, withLocal } from './prelude.ts'
 import { entryCount } from './report.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
+import { evictionReport } from './progress.ts'
 import { cloneTrouble, seedTrouble, statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
 
@@ -48,6 +53,7 @@ export async function runDaemon(asked: UpOptions): Promise<void> {
   held.adopt(await lockDevice(options), async (lock) => lock.release())
   await checkListening(options)
   const membership = await loadMembership(options.stateDir, invite)
+  keepWithin(membership.admission.bounds, options)
   await run({ options, log, kernel, membership, control })
 }
 
@@ -60,7 +66,7 @@ type Parts = {
 }
 
 async function run({ options, log, kernel, membership, control }: Parts): Promise<void> {
-  const { identity, mesh: meshId, chain } = membership
+  const { identity, mesh: meshId, admission } = membership
   const { local, vxlanPort: port, addresses, name, seeds } = options
   const spec: TunnelSpec = {
     device: options.device,
@@ -78,23 +84,37 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   const parts: { mesh?: Mesh; reconciler?: Reconciler } = {}
   const saver = saveLater(store, () => parts.mesh)
   const warn = once(log)
+  let enforces = ''
+  let remembered = true
+  const content = (): Omit<Content, 'control'> => ({ name, enforces, tunnels: [claim] })
 
   const mesh = await startMesh({
     identity,
     mesh: meshId,
-    chain,
+    admission,
     listen: { address: options.kernel === 'memory' ? LOOPBACK : device.local, port: options.port },
-    content: { name, tunnels: [claim] },
+    content: content(),
     above: store.highestIncarnation(wallClock()),
-    seeds,
+    seeds: [...new Set([...seeds, ...membership.seeds.flatMap((text) => knownSeed(text))])],
     seedPort: options.port,
     saved: store.saved,
     clock,
     random: Math.random,
-    listener: listener(log, warn, store, () => {
-      parts.reconciler?.wake()
-      saver.changed()
-    }),
+    wall: wallClock,
+    listener: {
+      ...listener(log, warn, store),
+      evict: (evictions, { key }) => {
+        remembered = store.saveEvictions(evictions)
+        log.warn(
+          { event: 'evicted', key },
+          `the mesh key says that ${key}, or who was admitted by an invite of this key, is no member any more`,
+        )
+      },
+      changed: () => {
+        parts.reconciler?.wake()
+        saver.changed()
+      },
+    },
   })
   parts.mesh = mesh
   log.info(
@@ -111,7 +131,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     try {
       await mesh.move(address)
       log.info({ event: 'moved', address }, `listening on ${address} port ${String(mesh.listening.port)}`)
-      mesh.announce({ name, tunnels: [claim] })
+      mesh.announce(content())
     } catch (error) {
       warn(`listen ${address}`, `${reasonOf(error)}; it is tried again`)
     } finally {
@@ -126,22 +146,31 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     if (sameClaim(claim, claimed)) return
     claim = claimed
     log.info({ event: 'moved', device: current.name, ...claimed }, `${current.name} has changed: telling the others`)
-    mesh.announce({ name, tunnels: [claim] })
+    mesh.announce(content())
   }
 
   /** What follows for the kernel from the view as it is now. */
   function decide(): Decision {
     const state = mesh.state()
     const { view, standings } = state
+    if (!remembered) remembered = store.saveEvictions(state.evictions)
     const wanted = desired(view, standings, identity.peer, claim)
     for (const { loser, winner, what } of wanted.conflicts.values()) {
       const named = (peer: PeerId): string => view.get(peer)?.signed.record.name ?? peer
       warn(`${what} ${loser}`, `${what} is claimed by two members: ${named(winner)} has it, the claim of ${named(loser)} is not programmed`)
     }
-    return { desired: wanted, hold: removalHold(surroundings(state, identity.peer, clock.now())) }
+    const hold = removalHold(surroundings(state, identity.peer, clock.now()))
+    return { desired: wanted, hold, enforces: remembered ? evictionsDigest(state) : enforces }
   }
 
-  const reconciler = startReconciler({ kernel, spec, device, store, log, notice, decide })
+  /** What is written down, and followed by the kernel, is what the others may rely on. */
+  function enforced(decision: Decision): void {
+    if (decision.enforces === enforces) return
+    enforces = decision.enforces
+    mesh.announce(content())
+  }
+
+  const reconciler = startReconciler({ kernel, spec, device, store, log, notice, decide, enforced })
   parts.reconciler = reconciler
   control.serve({
     status: async () =>
@@ -153,6 +182,13 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
         tunnel: { device: spec.device, id: spec.id },
         now: clock.now(),
       }),
+    evictions: () => evictionReport(mesh.state()),
+    evict: (bytes) => {
+      const eviction = openEviction({ mesh: meshId, verifier: envelopeVerifier }, bytes)
+      if (!eviction.ok) throw new MeshError({ code: 'USAGE', reason: eviction.reason })
+      mesh.evict(eviction.value)
+      return evictionReport(mesh.state())
+    },
     leave: async () => {
       await mesh.leave()
       const removed = await reconciler.withdraw()
@@ -171,10 +207,27 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   saver.now()
 }
 
-function listener(log: Log, warn: Once, store: Store, changed: () => void): MeshListener {
+/** A seed that an invite named. */
+function knownSeed(text: string): readonly Seed[] {
+  const seed = parseSeed(text)
+  return seed.ok ? [seed.value] : []
+}
+
+/** Refuses what no other member would accept. */
+function keepWithin({ name, addresses }: Bounds, options: UpOptions): void {
+  const refuse = (where: string, reason: string): never => {
+    throw new MeshError({ code: 'CONFIG_INVALID', where, reason })
+  }
+  if (name !== undefined && name !== options.name) refuse(`--name ${options.name}`, `the invite of this host is for the name ${name}`)
+  for (const address of addresses.length === 0 ? [] : options.addresses) {
+    const inside = addresses.some((network) => contains(network, hostOf(address)))
+    if (!inside) refuse(`--address ${address}`, `the invite of this host is for ${addresses.join(', ')}`)
+  }
+}
+
+function listener(log: Log, warn: Once, store: Store): Omit<MeshListener, 'changed' | 'evict'> {
   return {
     persist: (incarnation) => store.setIncarnation(incarnation),
-    changed,
     member: (record, was, is) => logMember(log, record, was, is),
     dropped: (peer, reason) => warn(`dropped ${peer} ${reason}`, `something from ${peer} was dropped: ${reason}`),
     cloned: (clone) => {

@@ -14,6 +14,7 @@ function row(name: string, last: number, parts: Partial<MemberRow> = {}): Member
     mac: `02:00:00:00:00:0${String(last)}`,
     mtu: 1450,
     incarnation: 1,
+    invite: null,
     seen_ms: 120,
     entry: 'present',
     note: null,

@@ -88,7 +88,7 @@ export function writeExport(directory: string, files: readonly ExportedFile[]): 
 
 /** Those that have entries, here or, for this host itself, elsewhere. */
 function isCarried({ self, state, entry, underlay, overlay }: MemberRow): boolean {
-  return underlay !== null && overlay.length > 0 && (self || entry !== 'none') && state !== 'dead' && state !== 'left'
+  return underlay !== null && overlay.length > 0 && (self || entry !== 'none') && !['dead', 'left', 'evicted'].includes(state)
 }
 
 function endpoint({ name, self, underlay, port, mac, mtu, overlay }: MemberRow): Endpoint {

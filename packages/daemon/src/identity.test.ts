@@ -104,10 +104,11 @@ describe('an invite', () => {
 describe('a first start', () => {
   test('makes a key and a certificate that admits it, for their owner alone', async () => {
     const invite = await makeInvite()
-    const { identity, mesh, chain } = await loadMembership(state, invite)
+    const { identity, mesh, admission } = await loadMembership(state, invite)
     expect(list(state)).toEqual({ 'identity.key': '600', 'member.json': '600' })
     expect(mesh).toBe(invite.mesh)
-    expect(verifyChain({ mesh, verifier: envelopeVerifier }, chain)).toEqual({ ok: true, value: identity.peer })
+    expect(verifyChain({ mesh, verifier: envelopeVerifier }, admission.chain)).toEqual({ ok: true, value: admission })
+    expect(admission.peer).toBe(identity.peer)
   })
 
   test('without an invite is refused, and makes nothing', async () => {
@@ -147,7 +148,7 @@ describe('a later start', () => {
     const first = await loadMembership(state, await makeInvite())
     const before = content(state)
     const later = await loadMembership(state, undefined)
-    expect([later.identity.peer, later.mesh, later.chain]).toEqual([first.identity.peer, first.mesh, first.chain])
+    expect([later.identity.peer, later.mesh, later.admission]).toEqual([first.identity.peer, first.mesh, first.admission])
     expect(content(state)).toEqual(before)
   })
 

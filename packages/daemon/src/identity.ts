@@ -1,21 +1,26 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { MeshError, parseMeshId, type Bytes, type MeshId } from '@vxmesh/core'
+import { MeshError, parseMeshId, type Admission, type Bytes, type MeshId, type Result } from '@vxmesh/core'
 import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
 import { createFile, makeDirectory, readOptional, replaceFile, trouble } from './files.ts'
 
 /** A host's key and the certificates that make it a member of a mesh. */
-export type Membership = { readonly identity: Identity; readonly mesh: MeshId; readonly chain: Bytes }
+export type Membership = {
+  readonly identity: Identity
+  readonly mesh: MeshId
+  readonly admission: Admission
+  readonly seeds: readonly string[]
+}
 
 const KEY_FILE = 'identity.key'
 const CERTIFICATE_FILE = 'member.json'
 const MESH_KEY_FILE = 'mesh.key'
 const INVITE_FILE = 'mesh.invite'
 
-const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64() })
+const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64(), seeds: z.array(z.string()).default([]) })
 
 /** Makes a mesh: its key and an invite for all its hosts, in `directory`. Refuses to touch a mesh that is already there. */
 export async function initMesh(
@@ -45,6 +50,21 @@ export async function initMesh(
   return { mesh: mesh.value, keyFile, inviteFile }
 }
 
+/** The private key of the mesh, where `init` left it or its owner put it. */
+export function readMeshKey(directory: string): Identity {
+  const path = join(directory, MESH_KEY_FILE)
+  const text = readable(path, '--dir')
+  if (text === undefined)
+    throw invalid(`--dir ${directory}`, `there is no ${MESH_KEY_FILE}; name the directory that "vxmesh init" put it in`)
+  const key = parseKey(text)
+  if (!key.ok) throw invalid(path, `${key.reason}; restore it from a backup`)
+  return key.value
+}
+
+function parseKey(text: Bytes): Result<Identity> {
+  return parseIdentity(Uint8Array.from(Buffer.from(Buffer.from(text).toString('utf8'), 'base64')))
+}
+
 /** Reads an invite from its file. */
 export function readInvite(path: string): ParsedInvite {
   let text: string
@@ -54,9 +74,31 @@ export function readInvite(path: string): ParsedInvite {
     const remedy = 'name the file that "vxmesh init" made, or a copy that this user may read'
     throw invalid(`--invite ${path}`, `cannot be read: ${trouble(error)}; ${remedy}`, error)
   }
+  return inviteIn(text, `--invite ${path}`)
+}
+
+/** The invite in a text; `where` says of a bad one where it came from. */
+export function inviteIn(text: string, where: string): ParsedInvite {
   const invite = parseInvite(envelopeVerifier, text)
-  if (!invite.ok) throw invalid(`--invite ${path}`, invite.reason)
+  if (!invite.ok) throw invalid(where, invite.reason)
   return invite.value
+}
+
+/** The key of this host, made if there is none yet: what an invite can be made for before the host joins. */
+export async function loadIdentity(directory: string): Promise<Identity> {
+  const path = join(directory, KEY_FILE)
+  const text = readable(path, '--state-dir')
+  if (text === undefined) {
+    const made = await makeIdentity()
+    writing('--state-dir', directory, () => {
+      makeDirectory(directory)
+      createFile(path, keyText(made))
+    })
+    return made
+  }
+  const known = parseKey(text)
+  if (!known.ok) throw invalid(path, `${known.reason}; restore it from a backup, or remove it to become a new member`)
+  return known.value
 }
 
 /**
@@ -68,17 +110,17 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   const certificateFile = join(directory, CERTIFICATE_FILE)
   const key = readable(keyFile, '--state-dir')
   const certificate = readable(certificateFile, '--state-dir')
-  const known = key === undefined ? undefined : parseIdentity(Uint8Array.from(Buffer.from(Buffer.from(key).toString('utf8'), 'base64')))
+  const known = key === undefined ? undefined : parseKey(key)
   if (known?.ok === false) throw invalid(keyFile, `${known.reason}; restore it from a backup, or remove it to become a new member`)
   if (known !== undefined && certificate !== undefined) return checked(known.value, certificateFile, certificate, invite)
   if (invite === undefined) throw invalid('--invite', `needed at the first start: there is no membership in ${directory}`)
   const identity = known?.value ?? (await makeIdentity())
   const membership = admit(identity, invite)
-  const chain = Buffer.from(membership.chain).toString('base64')
+  const chain = Buffer.from(membership.admission.chain).toString('base64')
   writing('--state-dir', directory, () => {
     makeDirectory(directory)
     if (known === undefined) createFile(keyFile, keyText(identity))
-    replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain })}\n`)
+    replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain, seeds: membership.seeds })}\n`)
   })
   return membership
 }
@@ -98,12 +140,15 @@ function writing(flag: string, directory: string, act: () => void): void {
 
 /** Signs a member certificate with the invite's key. */
 function admit(identity: Identity, invite: ParsedInvite): Membership {
+  const { notAfter } = invite.bounds
+  if (notAfter !== undefined && Date.now() > notAfter)
+    throw invalid('--invite', `expired ${new Date(notAfter).toISOString()}; ask for another`)
   const inviter = parseIdentity(invite.privateKey)
   if (!inviter.ok) throw invalid('--invite', `damaged: ${inviter.reason}`)
   const chain = certifyMember(invite.mesh, inviter.value, invite.certificate, identity.peer)
   const admitted = verifyChain({ mesh: invite.mesh, verifier: envelopeVerifier }, chain)
   if (!admitted.ok) throw invalid('--invite', `admits nobody: ${admitted.reason}`)
-  return { identity, mesh: invite.mesh, chain }
+  return { identity, mesh: invite.mesh, admission: admitted.value, seeds: invite.seeds }
 }
 
 function checked(identity: Identity, path: string, content: Bytes, invite: ParsedInvite | undefined): Membership {
@@ -112,7 +157,7 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
   if (!parsed.success || mesh?.ok !== true) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
   const chain = Uint8Array.from(Buffer.from(parsed.data.chain, 'base64'))
   const admitted = verifyChain({ mesh: mesh.value, verifier: envelopeVerifier }, chain)
-  if (!admitted.ok || admitted.value !== identity.peer)
+  if (!admitted.ok || admitted.value.peer !== identity.peer)
     throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
   if (invite !== undefined && invite.mesh !== mesh.value) {
     const over = `to change over for good: "vxmesh leave" while its daemon runs, then remove ${dirname(path)}`
@@ -121,7 +166,7 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
       `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir, or, ${over}`,
     )
   }
-  return { identity, mesh: mesh.value, chain }
+  return { identity, mesh: mesh.value, admission: admitted.value, seeds: parsed.data.seeds }
 }
 
 function json(content: Bytes): unknown {

@@ -42,8 +42,8 @@ import type { Log } from './log.ts'
 import { startLoop } from './loop.ts'
 import type { Store } from './store.ts'
 
-/** What should be there, and why nothing may be removed for now if so. */
-export type Decision = { readonly desired: Desired; readonly hold: string | undefined }
+/** What should be there, why nothing may be removed for now if so, and the evictions, as a digest, that this takes into account. */
+export type Decision = { readonly desired: Desired; readonly hold: string | undefined; readonly enforces: string }
 
 export type ReconcilerOptions = {
   readonly kernel: Kernel
@@ -55,6 +55,8 @@ export type ReconcilerOptions = {
   notice(device: Device): void
   /** Decides what the device should hold, as of now. */
   decide(): Decision
+  /** Hears that, of those that this decision takes for evicted, the device holds no entry any more. */
+  enforced(decision: Decision): void
 }
 
 /** What status shows of the kernel. */
@@ -120,12 +122,13 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     missing = false
     device = reading.device
     options.notice(device)
-    const { desired, hold } = options.decide()
+    const decision = options.decide()
+    const { desired, hold } = decision
     orphaned ??= orphans(reading, store.hasNotes(spec.device))
     store.noteWritten(spec.device, reclaimed(orphaned, reading, desired.table))
     const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
     const all = plan(desired.table, actual)
-    const operations = hold === undefined ? all : plan(desired.table, actual, 'held')
+    const operations = hold === undefined ? all : plan(desired.table, actual, 'held', desired.evicted)
     const before = last
     const after = await attempt(reading, operations, (operation) => isDrift(operation, before))
     kept = after && { reading: after, ...asOf }
@@ -133,7 +136,9 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
     const barred = obstacles(desired.table, actual).map(({ wanted }) => slot(wanted))
     const left = all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))
-    last = { desired: desired.table, undone: new Set([...barred, ...left]) }
+    const undone = new Set([...barred, ...left])
+    last = { desired: desired.table, undone }
+    if (![...desired.evicted].some((place) => undone.has(place))) options.enforced(decision)
     return hold !== undefined
   }
 

@@ -14,6 +14,7 @@ function row(name: string, parts: Partial<MemberRow> = {}): MemberRow {
     mac: '02:00:00:00:00:05',
     mtu: 1450,
     incarnation: 1,
+    invite: null,
     seen_ms: 120,
     entry: 'present',
     note: null,

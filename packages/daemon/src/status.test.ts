@@ -28,8 +28,8 @@ import { statusReport } from './status.ts'
 
 const SELF = 'A' as PeerId
 const VNI = 16 as Vni
-const NOW = 100_000
 const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
+const [NOW, BY_INVITE] = [100_000, { admission: { invite: 'I', bounds: { members: 0 } } }]
 
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
@@ -68,7 +68,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const all: [string, Sketch][] = Object.entries({ A: { name: 'bastion' }, ...members })
   const none = EMPTY_VIEW as unknown as Belief['accusations']
   const view: View = EMPTY_VIEW.concat(
-    all.map(([peer, sketch]) => [peer as PeerId, { signed: { record: record(peer, sketch) }, accusations: none } as Belief]),
+    all.map(([peer, sketch]) => [peer as PeerId, { signed: { ...BY_INVITE, record: record(peer, sketch) }, accusations: none } as Belief]),
   )
   const maps = EMPTY_VIEW as unknown as { concat(entries: Iterable<[PeerId, unknown]>): unknown }
   const state = {
@@ -83,7 +83,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const verdicts = new Map(all.filter(([peer]) => peer !== 'A').map(([peer, { verdict }]) => [peer as PeerId, verdict ?? wanted(peer)]))
   const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? verdict.entries : []))
   const conflicts = new Map((around.conflicts ?? []).map((conflict) => [conflict.loser, conflict]))
-  const desired: Desired = { table: table(entries), verdicts, conflicts }
+  const desired: Desired = { table: table(entries), evicted: new Set(), verdicts, conflicts }
   const held = around.present ?? all.map(([peer]) => underlay(peer))
   const reading =
     around.device === null
@@ -94,7 +94,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     homeless: false,
     foreign: 0,
     obstacles: [],
-    decision: { desired, hold: around.hold },
+    decision: { desired, hold: around.hold, enforces: '' },
     rejections: [],
     repairs: 0,
     ...around.picture,
@@ -152,6 +152,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         mac: '02:00:00:00:00:09',
         mtu: 1450,
         incarnation: 5,
+        invite: 'I',
         seen_ms: null,
         entry: 'none',
         note: null,
@@ -167,6 +168,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         mac: '02:00:00:00:00:09',
         mtu: 1450,
         incarnation: 5,
+        invite: 'I',
         seen_ms: 250,
         entry: 'present',
         note: null,

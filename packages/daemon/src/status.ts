@@ -1,7 +1,8 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { holds, quorum, slot, ZERO_MAC, type MemberRecord, type PeerId, type TunnelClaim } from '@vxmesh/core'
+import { holds, quorum, slot, ZERO_MAC, type MemberRecord, type PeerId, type SignedRecord, type TunnelClaim } from '@vxmesh/core'
 import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
 import type { MemberRow, StatusReport } from './answers.ts'
+import { overusedInvites } from './progress.ts'
 import type { Picture } from './reconciler.ts'
 import { conflictsIn, tunnelRow, type Tunnel } from './tunnel.ts'
 
@@ -33,7 +34,7 @@ export function statusReport(input: StatusInput): StatusReport {
 }
 
 function memberRows(input: StatusInput): readonly MemberRow[] {
-  const rows = [...input.state.view.values()].map(({ signed: { record } }) => memberRow(input, record))
+  const rows = [...input.state.view.values()].map(({ signed }) => memberRow(input, signed))
   return rows.sort((a, b) => Number(b.self) - Number(a.self) || order(a.name, b.name) || order(a.peer, b.peer))
 }
 
@@ -41,7 +42,7 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
+function memberRow(input: StatusInput, { record, admission }: SignedRecord): MemberRow {
   const { state, self, tunnel, now } = input
   const claim = record.tunnels.find((each) => each.id === tunnel.id)
   const watch = state.watches.get(record.peer)
@@ -57,6 +58,7 @@ function memberRow(input: StatusInput, record: MemberRecord): MemberRow {
     mac: claim === undefined || claim.mac === ZERO_MAC ? null : claim.mac,
     mtu: claim?.mtu ?? null,
     incarnation: record.incarnation,
+    invite: admission.invite,
     seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
     entry: entryOf(input, record.peer),
     note: notes.length === 0 ? null : notes.join('; '),
@@ -88,6 +90,7 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
     ...(standing?.state === 'restarting'
       ? [`its host answers, its daemon does not, for ${String(Math.round((now - standing.since) / 1000))}s`]
       : []),
+    ...(standing?.state === 'evicted' ? ['the mesh key says that it is a member no more'] : []),
     ...(standing?.state === 'dead' ? [`dead by ${standing.because}`] : []),
     ...(conflict === undefined ? [] : [`${conflict.what} belongs to ${nameOf(input, conflict.winner)}`]),
     ...(conflict === undefined && verdict?.kind === 'refused' ? [`not programmed: ${verdict.reason}`] : []),
@@ -103,8 +106,9 @@ function notesOn(input: StatusInput, record: MemberRecord, claim: TunnelClaim | 
 }
 
 function namesakes({ state }: StatusInput, record: MemberRecord): readonly string[] {
-  const others = state.view.some(({ signed }, peer) => peer !== record.peer && signed.record.name === record.name && !signed.record.leaving)
-  return others && !record.leaving ? ['another member has this name'] : []
+  const isThere = (peer: PeerId): boolean => !['left', 'evicted'].includes(state.standings.get(peer)?.state ?? '')
+  const others = state.view.some(({ signed }, peer) => peer !== record.peer && signed.record.name === record.name && isThere(peer))
+  return others && isThere(record.peer) ? ['another member has this name'] : []
 }
 
 function nameOf({ state }: StatusInput, peer: PeerId): string {
@@ -114,10 +118,13 @@ function nameOf({ state }: StatusInput, peer: PeerId): string {
 function health(input: StatusInput, { reading, decision, rejections }: Picture): readonly string[] {
   const { device } = input.tunnel
   const lost = [...decision.desired.conflicts.values()]
-  const { clone } = input.state
+  const { state, self } = input
+  const { clone } = state
   return [
     ...(reading === undefined ? [`${device} does not exist: whoever made it must make it again`] : []),
+    ...(state.standings.get(self)?.state === 'evicted' ? [EVICTED] : []),
     ...(clone === undefined || clone.role === 'suspected' ? [] : [cloneTrouble(clone)]),
+    ...overusedInvites(state),
     ...lost.map(
       ({ loser, winner, what }) =>
         `${what} is claimed by ${nameOf(input, winner)} and by ${nameOf(input, loser)}: the claim of ${nameOf(input, loser)} is not programmed`,
@@ -133,6 +140,9 @@ function health(input: StatusInput, { reading, decision, rejections }: Picture):
     ...rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ]
 }
+
+const EVICTED =
+  'the mesh key says that this host is a member no more: its entries are removed and nobody speaks to it; to come back, with a new invite: stop it, delete identity.key and member.json in its state directory, start it with --invite'
 
 /** Pairs that cannot talk: members that carry the tunnel, and to which nothing can be sent. */
 function strangers({ state, picture, self }: StatusInput): readonly string[] {
@@ -155,6 +165,7 @@ export function cloneTrouble({ control, role }: Clone): string {
   return `another machine, at ${place}, runs with this identity: ${outcome}; give one of the two its own: stop it, delete identity.key in its state directory, start it`
 }
 
+/** Why a seed leads nowhere, for now. Every seed is tried again for ever. */
 export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble']>): string {
   const why = {
     refused: 'its host answers, but no daemon listens there',
@@ -163,6 +174,7 @@ export function seedTrouble(seed: Seed, trouble: NonNullable<SeedState['trouble'
     unresolved: 'the name has no address',
     untried: 'this host cannot even try',
     self: 'it is this host itself',
+    evicted: 'what is there was revoked, and is a member no more',
     unwelcome: 'it closed the connection before it admitted us: it is of another mesh, or does not accept our certificate',
   }[trouble]
   return `seed ${seed} is not reached: ${why}; it is tried again for ever`

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   EMPTY_VIEW,
+  NO_EVICTIONS,
   wallTime,
   type Accusation,
   type Belief,
@@ -167,13 +168,26 @@ describe('the addresses given to a device', () => {
   })
 })
 
+test('evictions are saved, and loaded again byte for byte, in a file of their own', () => {
+  const bytes = Uint8Array.of(0, 1, 255)
+  expect(open().saveEvictions(NO_EVICTIONS.set('a' as PeerId, { key: 'a' as PeerId, bytes, hash: '' }))).toBe(true)
+  expect(open().saved).toEqual({ records: [], accusations: [], evictions: [bytes] })
+  expect(readdirSync(directory)).toContain('evictions.json')
+})
+
+test('evictions that cannot be saved are not said to be', () => {
+  mkdirSync(join(directory, 'evictions.json.new', 'x'), { recursive: true })
+  expect(open().saveEvictions(NO_EVICTIONS)).toBe(false)
+  expect(troubles).toHaveLength(1)
+})
+
 test('a view is saved, and loaded again byte for byte', () => {
   const record = Uint8Array.of(0, 1, 255)
   const accusation = Uint8Array.of(7)
   const none = EMPTY_VIEW as unknown as Belief['accusations']
   const accusations = none.set('b' as PeerId, { bytes: accusation } as Accusation)
   open().saveView(EMPTY_VIEW.set('a' as PeerId, { signed: { bytes: record }, accusations } as Belief))
-  expect(open().saved).toEqual({ records: [record], accusations: [accusation] })
+  expect(open().saved).toEqual({ records: [record], accusations: [accusation], evictions: [] })
   expect(troubles).toEqual([])
 })
 
@@ -196,7 +210,7 @@ describe('a file that cannot be read', () => {
     expect(troubles).toEqual([`${file} cannot be read: set aside as ${file}.bad, the mesh is asked instead`])
     expect(readdirSync(directory)).toEqual([`${file}.bad`])
     expect(readFileSync(join(directory, `${file}.bad`), 'utf8')).toBe(text)
-    expect(store.saved).toEqual({ records: [], accusations: [] })
+    expect(store.saved).toEqual({ records: [], accusations: [], evictions: [] })
     expect(store.highestIncarnation(wallTime(7))).toBe(7)
   })
 

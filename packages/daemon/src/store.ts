@@ -1,6 +1,6 @@
 /**
  * What the daemon remembers across restarts, apart from who it is: its incarnation, since when it claims what, which
- * entries on adopted devices it wrote, which addresses it gave to devices, and the view. A file that cannot be read is
+ * entries on adopted devices it wrote, which addresses it gave to devices, the view, and who is evicted. A file that cannot be read is
  * set aside and the mesh is asked instead; a disk that takes nothing stops nothing, and is reported.
  */
 import { renameSync } from 'node:fs'
@@ -14,6 +14,7 @@ import {
   type Bytes,
   type DeviceName,
   type Entry,
+  type Evictions,
   type Incarnation,
   type InterfaceAddress,
   type Slot,
@@ -38,6 +39,7 @@ const stateFile = z.object({
   given: z.record(z.string(), z.array(z.string())).default({}),
 })
 const viewFile = z.object({ version: z.literal(1), records: z.array(z.base64()), accusations: z.array(z.base64()) })
+const evictionsFile = z.object({ version: z.literal(1), evictions: z.array(z.base64()) })
 
 type StateFile = z.infer<typeof stateFile>
 
@@ -66,19 +68,25 @@ export type Store = {
   /** Forgets all but those that are asked for. */
   keepGiven(device: DeviceName, asked: readonly InterfaceAddress[]): void
   saveView(view: View): void
+  /** False when they could not be written down. */
+  saveEvictions(evictions: Evictions): boolean
 }
 
 export function openStore(directory: string, trouble: StoreTrouble): Store {
   const statePath = join(directory, 'state.json')
   const viewPath = join(directory, 'view.json')
+  const evictionsPath = join(directory, 'evictions.json')
   let state: StateFile = load(statePath, stateFile, trouble) ?? { version: 1, incarnation: 0, claims: {}, written: {}, given: {} }
   const view = load(viewPath, viewFile, trouble) ?? { version: 1, records: [], accusations: [] }
+  const { evictions } = load(evictionsPath, evictionsFile, trouble) ?? { evictions: [] }
 
-  function write(path: string, content: object): void {
+  function write(path: string, content: object): boolean {
     try {
       replaceFile(path, `${JSON.stringify(content)}\n`)
+      return true
     } catch (error) {
       trouble(`cannot write ${path}`, error)
+      return false
     }
   }
   function change(parts: Partial<StateFile>): void {
@@ -103,7 +111,11 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
   }
 
   return {
-    saved: { records: view.records.map(fromBase64), accusations: view.accusations.map(fromBase64) },
+    saved: {
+      records: view.records.map(fromBase64),
+      accusations: view.accusations.map(fromBase64),
+      evictions: evictions.map(fromBase64),
+    },
     highestIncarnation(now) {
       const highest = parseIncarnation(Math.max(state.incarnation, now, 1))
       if (!highest.ok) throw new Error(`${statePath}: ${highest.reason}`)
@@ -129,6 +141,7 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
         device,
         givenTo(device).filter((address) => asked.includes(address)),
       ),
+    saveEvictions: (current) => write(evictionsPath, { version: 1, evictions: [...current.values()].map(({ bytes }) => toBase64(bytes)) }),
     saveView(current) {
       const beliefs = [...current.values()]
       write(viewPath, {

@@ -24,10 +24,10 @@ const TUNNEL = { device: 'provider0' as DeviceName, id: 16 as Vni }
 
 function pictureOf(wanted: readonly Entry[], present: readonly Entry[] | undefined, parts: Partial<Picture> = {}): Picture {
   const reading = present && { device: DEVICE, entries: table(present), marked: new Set<string>() }
-  const desired = { table: table(wanted), verdicts: new Map(), conflicts: new Map() }
+  const desired = { table: table(wanted), evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() }
   return {
     reading,
-    decision: { desired, hold: undefined },
+    decision: { desired, hold: undefined, enforces: '' },
     homeless: false,
     foreign: 0,
     obstacles: [],

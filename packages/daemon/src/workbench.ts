@@ -108,8 +108,13 @@ export class Workbench {
       store: this.store,
       log: makeLog('debug', false, { write: (text) => void this.said.push(this.#sentence(text)) }),
       notice: ({ addresses }) => void this.noticed.push(addresses.join(' ')),
+      enforced: () => undefined,
       decide: () => {
-        return { desired: { table: table(this.wanted.map(entry)), verdicts: new Map(), conflicts: new Map() }, hold: this.hold }
+        return {
+          desired: { table: table(this.wanted.map(entry)), evicted: new Set(), verdicts: new Map(), conflicts: new Map() },
+          hold: this.hold,
+          enforces: '',
+        }
       },
     })
     await vi.advanceTimersByTimeAsync(0)

@@ -1,6 +1,7 @@
 /** Taking in what is said, saying it on, and speaking for ourselves. */
 import {
   incarnationAbove,
+  isEvicted,
   withAccusation,
   withRecord,
   type Accusation,
@@ -10,13 +11,13 @@ import {
   type SignedRecord,
   type Testimony,
 } from '@vxmesh/core'
-import type { Rings } from './graph.ts'
+import { isOut, showOut } from './evictions.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
 import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
 import { meetOurselves, resume } from './clone.ts'
 import { refuted } from './rebuff.ts'
 import { strain } from './strain.ts'
-import { change, changeBelief, draft, draftItems, drop, offer, openLinks, owe } from './turn.ts'
+import { change, changeBelief, draft, drop, forward, offer } from './turn.ts'
 
 /** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
 export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
@@ -29,16 +30,18 @@ export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Byt
   if (believe(turn, signed)) {
     forward(turn, link, record.peer, (items) => (items.record = bytes))
     if (record.leaving && record.peer === from) draft(turn, link).farewell = record.incarnation
-  } else {
-    // Older than what we hold: whoever sent it learns of the newer one, and an owner that lost its state jumps over it.
+  } else if (isEvicted(turn.state.evictions, signed) && record.peer === from) showOut(turn, link, from)
+  else {
+    // Older than what we hold, or of one that is evicted: whoever sent it learns of the newer one, and an owner that lost its state jumps over it.
     offer(turn, link, record.peer)
   }
 }
 
-/** Adds a record to the view; false when it is not news. */
+/** Adds a record to the view; false when it is not news, or its owner is evicted. */
 export function believe(turn: Turn, signed: SignedRecord): boolean {
   const { view, seen } = turn.state
   const { peer } = signed.record
+  if (isEvicted(turn.state.evictions, signed)) return false
   const held = view.get(peer)
   const next = withRecord(view, signed)
   if (next === view) return false
@@ -105,7 +108,8 @@ export function accuse(turn: Turn, subject: PeerId, testimony: Testimony): void 
 
 /** Signs and announces what we are now, above every incarnation of ours that was ever seen. */
 export function publish(turn: Turn): void {
-  const { trust, signer, chain, bootId } = turn.env
+  const { trust, signer, admission, bootId } = turn.env
+  if (isOut(turn, signer.peer)) return
   const { content, leaving, clone } = turn.state
   const incarnation = incarnationAbove(turn.state.incarnation)
   const record = {
@@ -115,7 +119,7 @@ export function publish(turn: Turn): void {
     leaving: leaving !== undefined,
     ...(clone === undefined ? {} : { overrides: clone.bootId }),
   }
-  const signed = sealRecord(trust.mesh, signer, chain, record)
+  const signed = sealRecord(trust.mesh, signer, admission, record)
   change(turn, { incarnation, publishedAt: turn.now, refutes: false })
   turn.effects.push({ kind: 'persist', incarnation })
   believe(turn, signed)
@@ -126,22 +130,4 @@ export function publish(turn: Turn): void {
 export function refute(turn: Turn): void {
   const { refutes, publishedAt } = turn.state
   if (refutes && turn.state.clone?.role !== 'passive' && turn.now - publishedAt >= REFUTE_PAUSE * strain(turn)) publish(turn)
-}
-
-/**
- * Says what is new on all links, if it is ours. What others said goes on to our neighbours on the rings: above 32 members
- * these are all the links there are, and below, where its author is linked to everybody, all links of all members would
- * carry it a thousand times.
- */
-function forward(turn: Turn, except: LinkId | undefined, peer: PeerId, write: (items: ReturnType<typeof draftItems>) => void): void {
-  const { rings } = turn.state.circle
-  for (const link of openLinks(turn.state)) {
-    if (link.id === except || (except !== undefined && !isRelay(rings, link.peer))) continue
-    if (link.congested) owe(turn, link.id, [peer])
-    else write(draftItems(turn, link.id, peer))
-  }
-}
-
-function isRelay(rings: Rings, peer: PeerId): boolean {
-  return rings.some(({ next, previous }) => next?.peer === peer || previous?.peer === peer)
 }

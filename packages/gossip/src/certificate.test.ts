@@ -1,4 +1,4 @@
-import { parseMeshId, type Bytes } from '@vxmesh/core'
+import { parseMeshId, UNBOUND, wallTime, type Bounds, type Bytes, type InterfaceAddress, type MemberName } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain } from './certificate.ts'
@@ -15,6 +15,13 @@ function meshOf(key: Identity | undefined) {
 
 const trust = { mesh: meshOf(mesh), verifier: envelopeVerifier }
 const certificate = certifyInvite(mesh!, invite!.peer)
+const BOUNDS: Bounds = {
+  peer: member!.peer,
+  name: 'db' as MemberName,
+  addresses: ['192.168.234.9/32' as InterfaceAddress],
+  members: 2,
+  notAfter: wallTime(1_750_000_000_000),
+}
 const chain = certifyMember(trust.mesh, invite!, certificate, member!.peer)
 
 function flipped(bytes: Bytes, at: number): Bytes {
@@ -54,7 +61,7 @@ test.each<[string, Bytes, string]>([
   ['that is no protobuf', Uint8Array.of(255, 255, 255), 'malformed certificate chain'],
 ])('a chain %s', (_name, bytes, expected) => {
   const admitted = verifyChain(trust, bytes)
-  expect(admitted.ok ? admitted.value : admitted.reason).toBe(expected)
+  expect(admitted.ok ? admitted.value.peer : admitted.reason).toBe(expected)
 })
 
 function exchanged(): Bytes {
@@ -63,7 +70,9 @@ function exchanged(): Bytes {
 }
 
 test('a chain with any one bit changed admits nobody else', () => {
-  const admitted = Array.from(chain, (_, at) => verifyChain(trust, flipped(chain, at))).flatMap((each) => (each.ok ? [each.value] : []))
+  const admitted = Array.from(chain, (_, at) => verifyChain(trust, flipped(chain, at))).flatMap((each) =>
+    each.ok ? [each.value.peer] : [],
+  )
   expect(admitted.filter((peer) => peer !== member!.peer)).toEqual([])
 })
 
@@ -82,8 +91,23 @@ describe('an invite', () => {
     expect(text).toMatch(/^vxmesh-invite-1-[A-Za-z0-9_-]+$/)
     expect(parseInvite(envelopeVerifier, `  ${text}\n`)).toEqual({
       ok: true,
-      value: { mesh: trust.mesh, certificate, privateKey: privateKeyBytes(invite!) },
+      value: { mesh: trust.mesh, key: invite!.peer, bounds: UNBOUND, certificate, privateKey: privateKeyBytes(invite!), seeds: [] },
     })
+  })
+
+  test('carries what it binds and where members may be found, and so does every certificate made with it', () => {
+    const bounded = certifyInvite(mesh!, invite!.peer, BOUNDS)
+    const parsed = parseInvite(envelopeVerifier, renderInvite(bounded, privateKeyBytes(invite!), ['192.0.2.1', 'host:4788']))
+    expect(parsed).toMatchObject({ ok: true, value: { bounds: BOUNDS, seeds: ['192.0.2.1', 'host:4788'] } })
+    expect(verifyChain(trust, certifyMember(trust.mesh, invite!, bounded, member!.peer))).toMatchObject({
+      ok: true,
+      value: { bounds: BOUNDS },
+    })
+  })
+
+  test('for one peer admits no other', () => {
+    const other = certifyMember(trust.mesh, invite!, certifyInvite(mesh!, invite!.peer, BOUNDS), stranger!.peer)
+    expect(verifyChain(trust, other)).toEqual({ ok: false, reason: 'member certificate by an invite for another peer' })
   })
 
   test.each<[string, string, RegExp]>([

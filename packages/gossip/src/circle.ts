@@ -83,7 +83,7 @@ export function speaks(watch: Watch | undefined, now: Instant): boolean {
 
 /**
  * Whether there are other members and none of them gives a sign: then it is we who are cut off. A refused connection is
- * a sign, since a host sent it. Who knows of no other member at all, not even of one that left, has lost everybody too.
+ * a sign, since a host sent it. Who knows of no other member at all, not even of one that left or was evicted, has lost everybody too.
  */
 export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
   const heard = state.watches.some(
@@ -91,7 +91,10 @@ export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
       (watch.heard && now - watch.spoke < SILENCE + BEAT) || (watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE)),
   )
   if (heard) return false
-  return state.standings.size <= 1 || state.standings.some((standing, peer) => peer !== self && standing.state !== 'left')
+  return (
+    state.standings.size <= 1 ||
+    state.standings.some((standing, peer) => peer !== self && standing.state !== 'left' && standing.state !== 'evicted')
+  )
 }
 
 /**
@@ -104,5 +107,13 @@ export function surroundings(state: State, self: PeerId, now: Instant): Surround
     ([peer, watch]) => watch.heard && now - lastSign(watch) > 2 * BEAT && standings.get(peer)?.state !== 'dead',
   )
   const deaths = [...state.deaths, ...silent.map(() => now)]
-  return { now, startedAt: aloneUntil, exchanged, isolated: isIsolated(state, self, now), deaths, members: view.size }
+  return {
+    now,
+    startedAt: aloneUntil,
+    exchanged,
+    isolated: isIsolated(state, self, now),
+    deaths,
+    members: view.size,
+    evicted: standings.get(self)?.state === 'evicted',
+  }
 }

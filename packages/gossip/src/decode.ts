@@ -13,3 +13,14 @@ export function decode<Message>(codec: Codec<Message>, bytes: Bytes, limits: Lim
     return refuse(error instanceof Error ? error.message : 'malformed')
   }
 }
+
+/** Every one of a list parsed, or the first refusal. */
+export function all<Raw, Value>(raw: readonly Raw[], parse: (each: Raw) => Result<Value>): Result<readonly Value[]> {
+  const values: Value[] = []
+  for (const each of raw) {
+    const parsed = parse(each)
+    if (!parsed.ok) return parsed
+    values.push(parsed.value)
+  }
+  return accept(values)
+}

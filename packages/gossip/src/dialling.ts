@@ -1,6 +1,7 @@
 /** Who is dialled when. Nobody that ever was a member, and no seed, is given up: the pace slows down, it never stops. */
 import { after, instant, milliseconds, seconds, unreachable, type Duration, type Instant, type PeerId } from '@vxmesh/core'
 import { isPassive } from './clone.ts'
+import { isOut } from './evictions.ts'
 import { isSeed, type Dialling, type Link, type State, type Target, type Turn } from './state.ts'
 import { change, openLinks } from './turn.ts'
 
@@ -36,7 +37,7 @@ const considered = new WeakMap<State['links'], Pick<State, 'standings' | 'seeds'
 
 /** Asks for every dial that is due. Returns when the next one is. */
 export function dialDue(turn: Turn): Instant {
-  if (isPassive(turn)) return after(turn.now, LONGEST_PAUSE)
+  if (isPassive(turn) || isOut(turn, turn.env.signer.peer)) return after(turn.now, LONGEST_PAUSE)
   const before = turn.state
   const known = considered.get(before.links)
   const same = known !== undefined && (['standings', 'seeds', 'shunned', 'dials'] as const).every((part) => known[part] === before[part])
@@ -74,7 +75,9 @@ function wanted(turn: Turn): readonly Target[] {
 function seedIsLost(turn: Turn, peer: PeerId): boolean {
   if (peer === turn.env.signer.peer) return false
   const standing = turn.state.standings.get(peer)?.state
-  return standing === undefined || standing === 'dead' || standing === 'left' || openLinks(turn.state).length === 0
+  return (
+    standing === undefined || standing === 'dead' || standing === 'left' || standing === 'evicted' || openLinks(turn.state).length === 0
+  )
 }
 
 function addressesOf(turn: Turn, target: Target): Extract<Turn['effects'][number], { kind: 'dial' }>['addresses'] {
@@ -107,7 +110,7 @@ export function redial(turn: Turn, link: Link): void {
   const targets: readonly Target[] = link.dialled === undefined ? [link.peer] : [link.peer, link.dialled]
   const good = link.phase === 'open' && turn.now - link.since >= GOOD_LINK
   for (const target of targets) {
-    if (isSeed(target) ? !seeds.has(target) : !view.has(target)) continue
+    if (isSeed(target) ? !seeds.has(target) : !view.has(target) || isOut(turn, target)) continue
     const underway = dials.get(target)?.underway ?? false
     if (good) setDial(turn, target, { next: turn.now, failures: 0, underway })
     else dialFailed(turn, target, underway)
@@ -138,6 +141,7 @@ function longestPause(turn: Turn, target: Target): Duration {
     case 'suspect':
       return LIVING_PAUSE
     case 'left':
+    case 'evicted':
     case undefined:
       return LONGEST_PAUSE
     default:

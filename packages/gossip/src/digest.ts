@@ -3,41 +3,81 @@
  * (exclusive or) of their fingerprints, so that it follows a change without being made anew. Equal roots mean equal
  * views. Where roots differ, the 256 digests of the buckets that members fall into say where, and only the summaries of
  * those buckets travel: with one difference among 10,000 members about 2 kB and 40 summaries, instead of 10,000.
+ *
+ * An eviction is summarised like a belief about the key it names, of the last of all incarnations: so it is offered to
+ * whoever lacks it, and wanted. A belief about an evicted member counts for nothing, since others may hold another or none.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { utf8ToBytes } from '@noble/hashes/utils.js'
-import type { Belief, Bytes, PeerId, View } from '@vxmesh/core'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import {
+  EMPTY_VIEW,
+  LAST_INCARNATION,
+  type Belief,
+  type Bytes,
+  type Eviction,
+  type Evictions,
+  type Knowledge,
+  type PeerId,
+} from '@vxmesh/core'
 import { BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { FINGERPRINT_BYTES, type Summary } from './message.ts'
 
 /** Beliefs are immutable, so what was computed of one stays true; the memo dies with the belief. */
-const fingerprints = new WeakMap<Belief, Bytes>()
+const fingerprints = new WeakMap<Belief | Eviction, Bytes>()
 
-function fingerprint(belief: Belief): Bytes {
-  const known = fingerprints.get(belief)
+function fingerprint(what: Belief | Eviction): Bytes {
+  const known = fingerprints.get(what)
   if (known !== undefined) return known
-  const { record, hash } = belief.signed
-  const accusers = [...belief.accusations.values()].map((each) => `${each.observer} ${each.testimony}`).sort()
-  const made = Uint8Array.from(
-    sha256(utf8ToBytes([record.peer, record.incarnation, hash, ...accusers].join('\n'))).subarray(0, FINGERPRINT_BYTES),
-  )
-  fingerprints.set(belief, made)
+  const made = Uint8Array.from(sha256(utf8ToBytes(contents(what).join('\n'))).subarray(0, FINGERPRINT_BYTES))
+  fingerprints.set(what, made)
   return made
+}
+
+/** What makes two of them differ. Of an eviction that is what it says, and not the signature. */
+function contents(what: Belief | Eviction): readonly (string | number)[] {
+  if ('key' in what) return ['evicted', what.key]
+  const { record, hash } = what.signed
+  return [
+    record.peer,
+    record.incarnation,
+    hash,
+    ...[...what.accusations.values()].map((each) => `${each.observer} ${each.testimony}`).sort(),
+  ]
 }
 
 export const EMPTY_ROOT: Bytes = new Uint8Array(FINGERPRINT_BYTES)
 
-/** The digest of a whole view: 16 bytes. */
-export function rootOf(view: View): Bytes {
+/** The digest of all that is known: 16 bytes. */
+export function rootOf(known: Knowledge): Bytes {
   const root = new Uint8Array(FINGERPRINT_BYTES)
-  for (const belief of view.values()) mix(root, fingerprint(belief))
+  for (const [, what] of items(known)) mix(root, fingerprint(what))
   return root
 }
 
-/** The root after one belief took the place of another, or of none. */
-export function rootAfter(root: Bytes, was: Belief | undefined, is: Belief | undefined): Bytes {
+/** The digest of evictions as members tell it to each other, in hexadecimal: empty where there are none. */
+export function evictionsDigest({ evictions }: { readonly evictions: Evictions }): string {
+  return evictions.isEmpty() ? '' : bytesToHex(rootOf({ view: EMPTY_VIEW, evictions }))
+}
+
+/** What is held of each key that counts. */
+function* items({ view, evictions }: Knowledge): Generator<readonly [PeerId, Belief | Eviction]> {
+  yield* evictions
+  for (const item of view) if (!item[1].evicted) yield item
+}
+
+function itemOf({ view, evictions }: Knowledge, key: PeerId): Belief | Eviction | undefined {
+  const belief = view.get(key)
+  return evictions.get(key) ?? (belief?.evicted === true ? undefined : belief)
+}
+
+function incarnationOf(what: Belief | Eviction): Summary['incarnation'] {
+  return 'key' in what ? LAST_INCARNATION : what.signed.record.incarnation
+}
+
+/** The root after one belief took the place of another, or of none, or an eviction came. */
+export function rootAfter(root: Bytes, was: Belief | undefined, is: Belief | Eviction | undefined): Bytes {
   const next = Uint8Array.from(root)
-  for (const belief of [was, is]) if (belief !== undefined) mix(next, fingerprint(belief))
+  for (const what of [was, is]) if (what !== undefined && !('evicted' in what && what.evicted)) mix(next, fingerprint(what))
   return next
 }
 
@@ -58,18 +98,18 @@ export function bucketOf(peer: PeerId): number {
 }
 
 /** The digests of all buckets, one after the other: 256 times 8 bytes. */
-export function bucketsOf(view: View): Bytes {
+export function bucketsOf(known: Knowledge): Bytes {
   const buckets = new Uint8Array(BUCKETS * BUCKET_BYTES)
-  for (const [peer, belief] of view) {
-    const at = bucketOf(peer) * BUCKET_BYTES
-    mix(buckets.subarray(at, at + BUCKET_BYTES), fingerprint(belief))
+  for (const [key, what] of items(known)) {
+    const at = bucketOf(key) * BUCKET_BYTES
+    mix(buckets.subarray(at, at + BUCKET_BYTES), fingerprint(what))
   }
   return buckets
 }
 
-/** The buckets in which a view differs from that with these digests. */
-export function differingBuckets(view: View, theirs: Bytes): ReadonlySet<number> {
-  const ours = bucketsOf(view)
+/** The buckets in which what is known differs from that with these digests. */
+export function differingBuckets(known: Knowledge, theirs: Bytes): ReadonlySet<number> {
+  const ours = bucketsOf(known)
   const differs = (bucket: number): boolean => {
     const at = bucket * BUCKET_BYTES
     return !sameDigest(ours.subarray(at, at + BUCKET_BYTES), theirs.subarray(at, at + BUCKET_BYTES))
@@ -77,40 +117,34 @@ export function differingBuckets(view: View, theirs: Bytes): ReadonlySet<number>
   return new Set(Array.from({ length: BUCKETS }, (_, bucket) => bucket).filter(differs))
 }
 
-/** What a view holds of the members in some buckets, or of all. */
-export function summarise(view: View, buckets?: ReadonlySet<number>): readonly Summary[] {
-  return [...within(view, buckets)].map(([peer, belief]) => ({
-    peer,
-    incarnation: belief.signed.record.incarnation,
-    fingerprint: fingerprint(belief),
-  }))
+/** What is held of the keys in some buckets, or of all. */
+export function summarise(known: Knowledge, buckets?: ReadonlySet<number>): readonly Summary[] {
+  return [...within(known, buckets)].map(([peer, what]) => ({ peer, incarnation: incarnationOf(what), fingerprint: fingerprint(what) }))
 }
 
-function within(view: View, buckets: ReadonlySet<number> | undefined): Iterable<[PeerId, Belief]> {
-  return buckets === undefined ? view : [...view].filter(([peer]) => buckets.has(bucketOf(peer)))
+function within(known: Knowledge, buckets: ReadonlySet<number> | undefined): Iterable<readonly [PeerId, Belief | Eviction]> {
+  return buckets === undefined ? items(known) : [...items(known)].filter(([key]) => buckets.has(bucketOf(key)))
 }
 
 /** What a peer with these summaries of some buckets, or of all, lacks, and what it has that we lack. */
 export function difference(
-  view: View,
+  known: Knowledge,
   summaries: readonly Summary[],
   buckets?: ReadonlySet<number>,
 ): { readonly offers: readonly PeerId[]; readonly wants: readonly PeerId[] } {
   const theirs = new Map(summaries.map((summary) => [summary.peer, summary]))
-  const offers = [...within(view, buckets)].flatMap(([peer, belief]) => {
-    const summary = theirs.get(peer)
-    const newer = summary === undefined || belief.signed.record.incarnation > summary.incarnation
-    return newer || differs(belief, summary) ? [peer] : []
+  const offers = [...within(known, buckets)].flatMap(([key, what]) => {
+    const summary = theirs.get(key)
+    return summary === undefined || incarnationOf(what) > summary.incarnation || differs(what, summary) ? [key] : []
   })
   const wants = summaries.flatMap((summary) => {
-    const belief = view.get(summary.peer)
-    const newer = belief === undefined || summary.incarnation > belief.signed.record.incarnation
-    return newer || differs(belief, summary) ? [summary.peer] : []
+    const what = itemOf(known, summary.peer)
+    return what === undefined || summary.incarnation > incarnationOf(what) || differs(what, summary) ? [summary.peer] : []
   })
   return { offers, wants }
 }
 
 /** Equal incarnations whose accusations, or contents, are not: each side has something to give. */
-function differs(belief: Belief, summary: Summary): boolean {
-  return belief.signed.record.incarnation === summary.incarnation && !sameDigest(fingerprint(belief), summary.fingerprint)
+function differs(what: Belief | Eviction, summary: Summary): boolean {
+  return incarnationOf(what) === summary.incarnation && !sameDigest(fingerprint(what), summary.fingerprint)
 }

@@ -1,6 +1,17 @@
-export { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite, type Trust } from './certificate.ts'
+export {
+  ADDRESSES_MOST,
+  certifyInvite,
+  certifyMember,
+  openEviction,
+  parseInvite,
+  renderInvite,
+  sealEviction,
+  verifyChain,
+  type ParsedInvite,
+  type Trust,
+} from './certificate.ts'
 export type { Clone } from './clone.ts'
-export { rootOf } from './digest.ts'
+export { evictionsDigest, rootOf } from './digest.ts'
 export { places } from './graph.ts'
 export { circleOf, isIsolated, surroundings } from './circle.ts'
 export { encodeFrame, parseFrame, sealAccusation, sealRecord } from './message.ts'

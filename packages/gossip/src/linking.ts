@@ -2,13 +2,14 @@
  * The life of a link: greeted, admitted, open, gone. The dialler shows its certificates first; a peer without valid
  * ones is told nothing, not even that this is a mesh. Of two links to one peer, that of the smaller id's dial stays.
  */
-import { after, seconds, type Bytes, type PeerId } from '@vxmesh/core'
+import { after, seconds, type Bounds, type Bytes, type PeerId } from '@vxmesh/core'
 import { Set } from 'immutable'
 import { receiveAccusation, receiveRecord } from './beliefs.ts'
 import { verifyChain } from './certificate.ts'
 import { isPassive } from './clone.ts'
 import { receiveAnswer, receiveQuestion, refused, touch, unanswered } from './detector.ts'
 import { dialFailed, dialled, redial } from './dialling.ts'
+import { isOut, receiveEviction, showOut } from './evictions.ts'
 import { HELLO_MOST, parseFrame, type Frame } from './message.ts'
 import {
   GREETING,
@@ -46,9 +47,18 @@ export function linked(turn: Turn, id: LinkId, peer: PeerId, target: Target | un
   }
   change(turn, { links: turn.state.links.set(id, link) })
   if (isPassive(turn)) return unlink(turn, id, 'another machine runs with our key')
+  if (isOut(turn, turn.env.signer.peer)) return unlink(turn, id, 'we are evicted')
+  if (isOut(turn, peer)) return turnAway(turn, link)
   if (turn.state.shunned.has(peer)) return unlink(turn, id, 'broke the protocol of late')
   if (target === undefined && waiting >= GREETINGS_MOST) return unlink(turn, id, 'too many at the door')
-  if (target !== undefined) draft(turn, id).hello = turn.env.chain
+  if (target !== undefined) draft(turn, id).hello = turn.env.admission.chain
+}
+
+/** Of an evicted peer nothing is asked: it is told that it is evicted, and shown out. */
+function turnAway(turn: Turn, link: Link): void {
+  showOut(turn, link.id, link.peer)
+  if (link.dialled !== undefined && isSeed(link.dialled)) trouble(turn, link.dialled, 'evicted')
+  redial(turn, link)
 }
 
 /** The other end, or the network, ended a link. */
@@ -124,11 +134,29 @@ export function receive(turn: Turn, id: LinkId, bytes: Bytes): void {
 function greet(turn: Turn, link: Link, bytes: Bytes): void {
   const frame = bytes.length > HELLO_MOST ? undefined : parseFrame(bytes)
   const hello = frame?.ok === true ? frame.value.hello : undefined
+  const [eviction] = frame?.ok === true ? (frame.value.evictions ?? []) : []
+  // Whom we dialled may say at the door that we are evicted; nobody else is listened to.
+  if (eviction !== undefined && link.dialled !== undefined) receiveEviction(turn, link.id, link.peer, eviction)
+  if (!turn.state.links.has(link.id)) return
   if (hello === undefined) return refuseLink(turn, link, 'spoke before it was admitted')
   const admitted = verifyChain(turn.env.trust, hello)
   if (!admitted.ok) return refuseLink(turn, link, `not admitted: ${admitted.reason}`)
-  if (admitted.value !== link.peer) return refuseLink(turn, link, 'not admitted: certificate of another peer')
+  const { peer, invite, bounds } = admitted.value
+  if (peer !== link.peer) return refuseLink(turn, link, 'not admitted: certificate of another peer')
+  if (turn.state.evictions.has(invite)) return refuseLink(turn, link, 'not admitted: its invite was revoked')
+  const late = link.dialled === undefined && !turn.state.view.has(peer) ? spent(turn, invite, bounds) : undefined
+  if (late !== undefined) return refuseLink(turn, link, `not admitted: ${late}`)
   open(turn, link)
+}
+
+/**
+ * Why an invite admits nobody new any more, if so. Those that were admitted stay: by their certificates alone nobody
+ * could tell when they came, so whoever comes to the door of a member unknown to it is looked at, and nobody else.
+ */
+function spent({ state, env }: Turn, invite: PeerId, { members, notAfter }: Bounds): string | undefined {
+  if (notAfter !== undefined && env.wall() > notAfter) return 'its invite has expired'
+  const used = members === 0 ? 0 : state.view.count(({ signed }) => signed.admission.invite === invite)
+  return used > 0 && used >= members ? 'its invite was used by as many as it is for' : undefined
 }
 
 function refuseLink(turn: Turn, link: Link, reason: string): void {
@@ -144,7 +172,7 @@ function open(turn: Turn, link: Link): void {
     change(turn, { seeds: turn.state.seeds.set(link.dialled, { peer: link.peer, trouble: undefined }) })
   }
   touch(turn, link.peer)
-  if (link.dialled === undefined) draft(turn, link.id).hello = turn.env.chain
+  if (link.dialled === undefined) draft(turn, link.id).hello = turn.env.admission.chain
   offer(turn, link.id, turn.env.signer.peer)
   draftRoot(turn, link.id)
   if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')
@@ -169,6 +197,8 @@ function shun(turn: Turn, link: Link, reason: string): void {
 
 function receiveFrame(turn: Turn, link: Link, frame: Frame): void {
   const { id, peer } = link
+  for (const bytes of frame.evictions ?? []) receiveEviction(turn, id, peer, bytes)
+  if (!turn.state.links.has(id)) return
   for (const bytes of frame.records ?? []) receiveRecord(turn, id, peer, bytes)
   for (const bytes of frame.accusations ?? []) receiveAccusation(turn, id, peer, bytes)
   if (frame.buckets !== undefined) receiveBuckets(turn, id, frame.buckets)

@@ -1,4 +1,5 @@
 import {
+  UNBOUND,
   parseIncarnation,
   parseInterfaceAddress,
   parseIp,
@@ -41,6 +42,7 @@ const mesh = sure(parseMeshId(meshKey!.peer))
 const trust = { mesh, verifier: envelopeVerifier }
 const certificate = certifyInvite(meshKey!, invite!.peer)
 const chain = certifyMember(mesh, invite!, certificate, self!.peer)
+const admission = { chain, peer: self!.peer, invite: invite!.peer, bounds: UNBOUND }
 const otherChain = certifyMember(mesh, invite!, certificate, other!.peer)
 
 const incarnation = sure(parseIncarnation(1_750_000_000_000))
@@ -59,6 +61,7 @@ const record: Omit<MemberRecord, 'peer'> = {
   bootId: 'c0ffee',
   leaving: false,
   name: sure(parseMemberName('host-00')),
+  enforces: '00112233445566778899aabbccddeeff',
   control: [{ address: sure(parseIp('192.168.226.4')), port: sure(parsePort(4788)) }],
   tunnels: [tunnel],
 }
@@ -68,18 +71,20 @@ const open = (bytes: Bytes) => openRecord(trust, bytes, nobodyHeld)
 const reasonOf = (result: Result<unknown>) => (result.ok ? 'believed' : result.reason)
 
 describe('a record', () => {
-  const signed = sealRecord(mesh, self!, chain, record)
+  const signed = sealRecord(mesh, self!, admission, record)
 
   test('is read as it was written', () => {
     expect(open(signed.bytes)).toEqual({ ok: true, value: { ...signed, record: { ...record, peer: self!.peer } } })
-    const empty = sealRecord(mesh, self!, chain, { ...record, leaving: true, control: [], tunnels: [] })
+    const empty = sealRecord(mesh, self!, admission, { ...record, leaving: true, control: [], tunnels: [] })
     expect(open(empty.bytes)).toMatchObject({ ok: true, value: { record: { leaving: true, control: [], tunnels: [] } } })
   })
 
   test('with the largest contents that are allowed fits', () => {
     const control = Array.from({ length: 8 }, () => record.control[0]!)
     const overlay = Array.from({ length: 8 }, () => tunnel.overlay[0]!)
-    expect(reasonOf(open(sealRecord(mesh, self!, chain, { ...record, control, tunnels: [{ ...tunnel, overlay }] }).bytes))).toBe('believed')
+    expect(reasonOf(open(sealRecord(mesh, self!, admission, { ...record, control, tunnels: [{ ...tunnel, overlay }] }).bytes))).toBe(
+      'believed',
+    )
   })
 
   const message = RecordMessage.decode(RecordMessage.encode({}))
@@ -93,15 +98,15 @@ describe('a record', () => {
 
   test.each<[string, Bytes, string]>([
     ['as good as any', raw({}), 'believed'],
-    ['of another mesh', sealRecord(sure(parseMeshId(invite!.peer)), self!, chain, record).bytes, 'record with a bad signature'],
+    ['of another mesh', sealRecord(sure(parseMeshId(invite!.peer)), self!, admission, record).bytes, 'record with a bad signature'],
     [
       'with the certificates of another member',
-      sealRecord(mesh, self!, otherChain, record).bytes,
+      sealRecord(mesh, self!, { ...admission, chain: otherChain }, record).bytes,
       'record with the certificate of another member',
     ],
     [
       'without certificates',
-      sealRecord(mesh, self!, new Uint8Array(0), record).bytes,
+      sealRecord(mesh, self!, { ...admission, chain: new Uint8Array(0) }, record).bytes,
       'record without admission: invite certificate with a bad signature',
     ],
     ['longer than any may be', new Uint8Array(ENVELOPE_MOST + 1), 'record too long'],
@@ -162,7 +167,7 @@ describe('an accusation', () => {
       sealAccusation(sure(parseMeshId(invite!.peer)), self!, other!.peer, incarnation, 'silent').bytes,
       'accusation with a bad signature',
     ],
-    ['that is a record', sealRecord(mesh, self!, chain, record).bytes, 'accusation with a bad signature'],
+    ['that is a record', sealRecord(mesh, self!, admission, record).bytes, 'accusation with a bad signature'],
     ['too long', new Uint8Array(ENVELOPE_MOST + 1), 'accusation too long'],
   ])('%s is refused', (_name, bytes, expected) => {
     expect(reasonOf(openAccusation(trust, bytes))).toBe(expected)
@@ -195,7 +200,7 @@ describe('a frame', () => {
   )
 
   test('is read as it was written, with nothing for what it lacks', () => {
-    const nothing = { records: [], accusations: [], wants: [], questions: [], answers: [] }
+    const nothing = { records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [] }
     fc.assert(
       fc.property(frame, (each) => {
         expect(parseFrame(encodeFrame(each))).toEqual({ ok: true, value: { ...nothing, ...each } })
@@ -245,8 +250,8 @@ describe('whatever bytes come', () => {
       summaries: { covered: new Set([7]), summaries: [{ peer: self!.peer, incarnation, fingerprint: new Uint8Array(16) }] },
       farewell: incarnation,
     }),
-    encodeFrame({ records: [sealRecord(mesh, self!, chain, record).bytes] }),
-    sealRecord(mesh, self!, chain, record).bytes,
+    encodeFrame({ records: [sealRecord(mesh, self!, admission, record).bytes] }),
+    sealRecord(mesh, self!, admission, record).bytes,
     sealAccusation(mesh, self!, other!.peer, incarnation, 'silent').bytes,
   ]
   const mutated = fc

@@ -3,22 +3,16 @@
  * counts while it is, then turned into core's values or refused; nothing past this file looks at bytes again.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex } from '@noble/hashes/utils.js'
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import {
   accept,
   parseIncarnation,
-  parseInterfaceAddress,
-  parseIp,
-  parseMac,
   parseMemberName,
   parsePeerId,
-  parsePort,
-  parseVni,
-  parseWallTime,
   refuse,
   type Accusation,
+  type Admission,
   type Bytes,
-  type ControlAddress,
   type Incarnation,
   type MemberRecord,
   type MeshId,
@@ -27,11 +21,11 @@ import {
   type SignedRecord,
   type Signer,
   type Testimony,
-  type TunnelClaim,
 } from '@vxmesh/core'
 import { bitmap, bitsOf, BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { verifyChain, type Trust } from './certificate.ts'
-import { decode } from './decode.ts'
+import { parseControlAddress, parseTunnelClaim } from './claim.ts'
+import { all, decode } from './decode.ts'
 import { loneRoot } from './heartbeat.ts'
 import { Accusation as AccusationMessage, Frame as FrameMessage, Record as RecordMessage } from './wire.js'
 
@@ -47,7 +41,7 @@ export const HELLO_MOST = 4096
 const BOOT_ID = /^[0-9a-f]{1,32}$/
 
 const RECORD_LIMITS = { control: 8, tunnels: 16, tunnels$: { overlay: 8 } }
-const FRAME_LIMITS = { records: 256, accusations: 1024, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
+const FRAME_LIMITS = { records: 256, accusations: 1024, evictions: 256, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
 
 /** How many records and accusations we put into one frame, and how long they may be together: well below what a receiver takes. */
 export const ITEMS_A_FRAME = 256
@@ -69,7 +63,7 @@ export function hashOf(bytes: Bytes): string {
 }
 
 /** A record signed by its owner, ready to be announced. */
-export function sealRecord(mesh: MeshId, signer: Signer, chain: Bytes, record: Omit<MemberRecord, 'peer'>): SignedRecord {
+export function sealRecord(mesh: MeshId, signer: Signer, admission: Admission, record: Omit<MemberRecord, 'peer'>): SignedRecord {
   const payload = RecordMessage.encode({
     incarnation: BigInt(record.incarnation),
     bootId: record.bootId,
@@ -77,11 +71,12 @@ export function sealRecord(mesh: MeshId, signer: Signer, chain: Bytes, record: O
     leaving: record.leaving,
     name: record.name,
     control: [...record.control],
-    chain,
+    chain: admission.chain,
+    enforces: hexToBytes(record.enforces),
     tunnels: record.tunnels.map((tunnel) => ({ ...tunnel, overlay: [...tunnel.overlay], claimedAt: BigInt(tunnel.claimedAt) })),
   })
   const bytes = signer.seal(recordDomain(mesh), payload)
-  return { record: { ...record, peer: signer.peer }, bytes, hash: hashOf(bytes), chain }
+  return { record: { ...record, peer: signer.peer }, bytes, hash: hashOf(bytes), admission }
 }
 
 /**
@@ -96,18 +91,17 @@ export function openRecord(trust: Trust, bytes: Bytes, held: (peer: PeerId) => S
   if (!message.ok) return refuse('malformed record')
   const { signer } = sealed.value
   const { chain } = message.value
-  if (!sameBytes(chain, held(signer)?.chain)) {
-    const admitted = verifyChain(trust, chain)
-    if (!admitted.ok) return refuse(`record without admission: ${admitted.reason}`)
-    if (admitted.value !== signer) return refuse('record with the certificate of another member')
-  }
+  const known = held(signer)?.admission
+  const admitted = known !== undefined && sameBytes(chain, known.chain) ? accept(known) : verifyChain(trust, chain)
+  if (!admitted.ok) return refuse(`record without admission: ${admitted.reason}`)
+  if (admitted.value.peer !== signer) return refuse('record with the certificate of another member')
   const record = parseRecord(signer, message.value)
   // Why exactly is its owner's affair: a reason that quotes what was sent would be another one every time.
-  return record.ok ? accept({ record: record.value, bytes, hash: hashOf(bytes), chain }) : refuse('malformed record')
+  return record.ok ? accept({ record: record.value, bytes, hash: hashOf(bytes), admission: admitted.value }) : refuse('malformed record')
 }
 
-function sameBytes(a: Bytes, b: Bytes | undefined): boolean {
-  return b !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index])
+function sameBytes(a: Bytes, b: Bytes): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
 function parseRecord(peer: PeerId, message: RecordMessage): Result<MemberRecord> {
@@ -119,7 +113,8 @@ function parseRecord(peer: PeerId, message: RecordMessage): Result<MemberRecord>
   if (!name.ok) return name
   if (!control.ok) return control
   if (!tunnels.ok) return tunnels
-  const { bootId, overrides, leaving } = message
+  const { bootId, overrides, leaving, enforces } = message
+  if (enforces.length !== 0 && enforces.length !== FINGERPRINT_BYTES) return refuse('malformed digest of evictions')
   if (!BOOT_ID.test(bootId) || (overrides !== '' && !BOOT_ID.test(overrides))) return refuse('malformed boot id')
   return accept({
     peer,
@@ -128,52 +123,10 @@ function parseRecord(peer: PeerId, message: RecordMessage): Result<MemberRecord>
     ...(overrides === '' ? {} : { overrides }),
     leaving,
     name: name.value,
+    enforces: bytesToHex(enforces),
     control: control.value,
     tunnels: tunnels.value,
   })
-}
-
-function parseControlAddress(message: RecordMessage['control'][number]): Result<ControlAddress> {
-  const address = parseIp(message.address)
-  const port = parsePort(message.port)
-  if (!address.ok) return address
-  return port.ok ? accept({ address: address.value, port: port.value }) : port
-}
-
-function parseTunnelClaim(message: RecordMessage['tunnels'][number]): Result<TunnelClaim> {
-  const id = parseVni(message.id)
-  const underlay = parseIp(message.underlay)
-  const port = parsePort(message.port)
-  const mac = parseMac(message.mac)
-  const overlay = all(message.overlay, parseInterfaceAddress)
-  const claimedAt = parseWallTime(message.claimedAt)
-  if (message.mode !== 'vxlan') return refuse('tunnel of an unknown mode')
-  if (!id.ok) return id
-  if (!underlay.ok) return underlay
-  if (!port.ok) return port
-  if (!mac.ok) return mac
-  if (!overlay.ok) return overlay
-  if (!claimedAt.ok) return claimedAt
-  return accept({
-    mode: message.mode,
-    id: id.value,
-    underlay: underlay.value,
-    port: port.value,
-    mac: mac.value,
-    overlay: overlay.value,
-    claimedAt: claimedAt.value,
-    mtu: message.mtu,
-  })
-}
-
-function all<Raw, Value>(raw: readonly Raw[], parse: (each: Raw) => Result<Value>): Result<readonly Value[]> {
-  const values: Value[] = []
-  for (const each of raw) {
-    const parsed = parse(each)
-    if (!parsed.ok) return parsed
-    values.push(parsed.value)
-  }
-  return accept(values)
 }
 
 /** Our signed testimony about a member at one incarnation. */
@@ -220,6 +173,7 @@ export type Frame = {
   readonly hello?: Bytes
   readonly records?: readonly Bytes[]
   readonly accusations?: readonly Bytes[]
+  readonly evictions?: readonly Bytes[]
   /** The digest of the sender's view. Every frame of an open link is also a heartbeat. */
   readonly root?: Bytes
   /** The digests of the buckets of the sender's view. */
@@ -240,6 +194,7 @@ export function encodeFrame(frame: Frame): Bytes {
     ...(frame.root === undefined ? {} : { root: frame.root }),
     records: [...(frame.records ?? [])],
     accusations: [...(frame.accusations ?? [])],
+    evictions: [...(frame.evictions ?? [])],
     ...(frame.buckets === undefined ? {} : { buckets: frame.buckets }),
     summaries: (frame.summaries?.summaries ?? []).map((summary) => ({ ...summary, incarnation: BigInt(summary.incarnation) })),
     ...(frame.summaries === undefined ? {} : { covered: bitmap(frame.summaries.covered) }),
@@ -254,10 +209,10 @@ export function encodeFrame(frame: Frame): Bytes {
 export function parseFrame(bytes: Bytes): Result<Frame> {
   if (bytes.length > FRAME_MOST) return refuse('frame too long')
   const lone = loneRoot(bytes, FINGERPRINT_BYTES)
-  if (lone !== undefined) return accept({ root: lone, records: [], accusations: [], wants: [], questions: [], answers: [] })
+  if (lone !== undefined) return accept({ root: lone, records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [] })
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
-  const { hello, root, buckets, covered, farewell, records, accusations } = message.value
+  const { hello, root, buckets, covered, farewell, records, accusations, evictions } = message.value
   const summaries = all(message.value.summaries, parseSummary)
   const wants = all(message.value.wants, parsePeerId)
   const questions = all(message.value.questions, ({ nonce, subject }) => {
@@ -276,6 +231,7 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     ...(left.value === undefined ? {} : { farewell: left.value }),
     records,
     accusations,
+    evictions,
     wants: wants.value,
     questions: questions.value,
     answers: message.value.answers.map(({ nonce, linked, age }) => ({ nonce, age: linked ? age : undefined })),

@@ -4,6 +4,7 @@ import { certifyInvite, certifyMember } from './certificate.ts'
 import type { Identity } from './libp2p/signer.ts'
 import {
   a,
+  admissionOf,
   b,
   c,
   chainOf,
@@ -44,7 +45,7 @@ describe('at the door', () => {
   test('whoever dials shows its certificates, and nothing else', () => {
     const member = new Stepped(a, [SEED]).take({ kind: 'linked', link: 1, peer: b.peer, dialled: SEED })
     expect(member.sent().map(({ frame }) => frame)).toEqual([
-      { hello: chainOf(a.peer), records: [], accusations: [], wants: [], questions: [], answers: [] },
+      { hello: chainOf(a.peer), records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [] },
     ])
     expect(member.sent(member.wait(2000))).toEqual([])
   })
@@ -190,7 +191,7 @@ describe('another machine with our key', () => {
   const ours = '8'
   /** Its record, above all that was said before, made to override one of this boot id. */
   const clone = (bootId: string, incarnation: number, overrides?: string, leaving = false) =>
-    sealRecord(mesh, a, chainOf(a.peer), {
+    sealRecord(mesh, a, admissionOf(a.peer), {
       ...content,
       bootId,
       incarnation: sure(parseIncarnation(incarnation)),

@@ -14,6 +14,7 @@ import {
   milliseconds,
   isForwarded,
   judge,
+  NO_EVICTIONS,
   NOBODY_JUDGED,
   NOTHING_HEARD,
   seconds,
@@ -24,11 +25,13 @@ import {
   type PeerId,
 } from '@vxmesh/core'
 import { believe, heed, publish, refute } from './beliefs.ts'
+import { openEviction } from './certificate.ts'
 import { circleAfter, loneCircle } from './circle.ts'
 import { forgetClone } from './clone.ts'
 import { detect, forgiveAfterLag, noteFlaps } from './detector.ts'
 import { dialDue } from './dialling.ts'
 import { EMPTY_ROOT } from './digest.ts'
+import { believeEviction, evict } from './evictions.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
 import { openAccusation, openRecord } from './message.ts'
 import {
@@ -52,8 +55,8 @@ import { change, changeLink, draftRoot, flush, isIndebted, openLinks } from './t
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] }
 
-/** The envelopes of a view as they were saved before a restart. */
-export type Saved = { readonly records: readonly Bytes[]; readonly accusations: readonly Bytes[] }
+/** The envelopes of a view, and of evictions, as they were saved before a restart. */
+export type Saved = { readonly records: readonly Bytes[]; readonly accusations: readonly Bytes[]; readonly evictions: readonly Bytes[] }
 
 /** What a member starts from. */
 export type Beginning = {
@@ -83,6 +86,11 @@ export function begin(beginning: Beginning, now: Instant, env: Environment): Ste
     if (opened.ok && turn.state.view.has(opened.value.observer)) heed(turn, opened.value)
   }
   publish(turn)
+  // Last, so that what is remembered of the evicted, ourselves perhaps, is known for what it is.
+  for (const bytes of saved.evictions) {
+    const opened = openEviction(env.trust, bytes)
+    if (opened.ok) believeEviction(turn, opened.value)
+  }
   return settle(turn)
 }
 
@@ -96,6 +104,7 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     leaving: undefined,
     left: false,
     view: EMPTY_VIEW,
+    evictions: NO_EVICTIONS,
     heard: NOTHING_HEARD,
     ...NOBODY_JUDGED,
     root: EMPTY_ROOT,
@@ -155,6 +164,8 @@ function take(turn: Turn, input: Input): void {
       return publish(turn)
     case 'leave':
       return leave(turn)
+    case 'evict':
+      return evict(turn, undefined, input.eviction)
     case 'tick':
       return
     default:

@@ -7,8 +7,11 @@ import {
   milliseconds,
   parsePeerId,
   seconds,
+  type Admission,
   type Bytes,
   type ControlAddress,
+  type Eviction,
+  type Evictions,
   type Heard,
   type Incarnation,
   type Instant,
@@ -19,6 +22,7 @@ import {
   type Signer,
   type Standing,
   type View,
+  type WallTime,
 } from '@vxmesh/core'
 import type { Trust } from './certificate.ts'
 import type { Circle } from './circle.ts'
@@ -91,10 +95,10 @@ export type Dialling = {
 }
 
 /** What we say about ourselves, all but what the protocol adds. */
-export type Content = Pick<MemberRecord, 'name' | 'control' | 'tunnels'>
+export type Content = Pick<MemberRecord, 'name' | 'enforces' | 'control' | 'tunnels'>
 
 /** What became of a seed: the peer it led to, once it did, and what stood in the way of the last dial. */
-export type SeedState = { readonly peer: PeerId | undefined; readonly trouble: DialFailure | 'unwelcome' | undefined }
+export type SeedState = { readonly peer: PeerId | undefined; readonly trouble: DialFailure | 'unwelcome' | 'evicted' | undefined }
 
 /** How often a member came back from the dead, and when last: see `detector.ts`. */
 export type Flaps = { readonly count: number; readonly at: Instant }
@@ -117,8 +121,10 @@ export type State = Judgement & {
   readonly leaving: { readonly since: Instant; readonly farewells: Set<PeerId> } | undefined
   readonly left: boolean
   readonly view: View
+  /** Who is a member no more: these are kept for ever. */
+  readonly evictions: Evictions
   readonly heard: Heard
-  /** The digest of the view. */
+  /** The digest of view and evictions. */
   readonly root: Bytes
   /** The view that the standings were derived from, and of whom it is not ours any more. */
   readonly judged: View
@@ -133,7 +139,7 @@ export type State = Judgement & {
   readonly watches: Map<PeerId, Watch>
   readonly dials: Map<Target, Dialling>
   readonly seeds: Map<Seed, SeedState>
-  /** Hashes of the envelopes in the view, so that what is known is not verified again. */
+  /** Hashes of the envelopes in the view, and of the evictions, so that what is known is not verified again. */
   readonly seen: Set<string>
   /** Peers that broke the protocol, and until when they are left alone. */
   readonly shunned: Map<PeerId, Instant>
@@ -155,10 +161,12 @@ export type State = Judgement & {
 export type Environment = {
   readonly trust: Trust
   readonly signer: Signer
-  /** Our own certificate chain. */
-  readonly chain: Bytes
+  /** What admits us. */
+  readonly admission: Admission
   readonly bootId: string
   readonly random: Random
+  /** The wall clock, by which invites expire. */
+  readonly wall: () => WallTime
 }
 
 export type Input =
@@ -171,11 +179,14 @@ export type Input =
   /** What we say about ourselves has changed. */
   | { readonly kind: 'announce'; readonly content: Content }
   | { readonly kind: 'leave' }
+  /** The mesh key says that somebody is a member no more: verified. */
+  | { readonly kind: 'evict'; readonly eviction: Eviction }
   | { readonly kind: 'tick' }
 
 export type Effect =
   /** Write it down, and sync it, before anything after it is carried out. */
   | { readonly kind: 'persist'; readonly incarnation: Incarnation }
+  | { readonly kind: 'evict'; readonly evictions: Evictions; readonly eviction: Eviction }
   | { readonly kind: 'send'; readonly link: LinkId; readonly bytes: Bytes }
   | { readonly kind: 'dial'; readonly target: Target; readonly addresses: readonly ControlAddress[] | undefined }
   | { readonly kind: 'unlink'; readonly link: LinkId; readonly reason: string }
@@ -215,7 +226,7 @@ export type Draft = {
 }
 
 /** What of one member goes into a frame: a record before the accusations against it. */
-export type PeerItems = { record?: Bytes; readonly accusations: Bytes[] }
+export type PeerItems = { eviction?: Bytes; record?: Bytes; readonly accusations: Bytes[] }
 
 /** How often a link between observers carries a frame. */
 export const BEAT = milliseconds(250)

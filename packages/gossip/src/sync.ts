@@ -47,22 +47,22 @@ function isFresh({ now, state: { aloneUntil } }: Turn, link: Link): boolean {
 }
 
 function compare(turn: Turn, link: LinkId): void {
-  const { view, comparisons } = turn.state
-  if (view.size <= SUMMARISED_MOST) draft(turn, link).summaries = { covered: EVERYTHING, summaries: summarise(view) }
-  else draft(turn, link).buckets = bucketsOf(view)
+  const { view, evictions, comparisons } = turn.state
+  if (view.size + evictions.size <= SUMMARISED_MOST) draft(turn, link).summaries = { covered: EVERYTHING, summaries: summarise(turn.state) }
+  else draft(turn, link).buckets = bucketsOf(turn.state)
   change(turn, { comparisons: { ...comparisons, begun: comparisons.begun + 1 } })
   changeLink(turn, link, { summarisedAt: turn.now })
 }
 
 /** The digests of the peer's buckets: it is told what we hold in those that differ. */
 export function receiveBuckets(turn: Turn, link: LinkId, buckets: Bytes): void {
-  const covered = differingBuckets(turn.state.view, buckets)
-  if (covered.size > 0) draft(turn, link).summaries = { covered, summaries: summarise(turn.state.view, covered) }
+  const covered = differingBuckets(turn.state, buckets)
+  if (covered.size > 0) draft(turn, link).summaries = { covered, summaries: summarise(turn.state, covered) }
 }
 
 /** What the peer holds of some members: it gets what it lacks and is asked for what we lack. */
 export function receiveSummaries(turn: Turn, link: LinkId, { covered, summaries }: Summaries): void {
-  const { offers, wants } = difference(turn.state.view, summaries, covered.size === BUCKETS ? undefined : covered)
+  const { offers, wants } = difference(turn.state, summaries, covered.size === BUCKETS ? undefined : covered)
   owe(turn, link, offers)
   draft(turn, link).wants.push(...wants)
   draftRoot(turn, link)
@@ -72,7 +72,7 @@ export function receiveWants(turn: Turn, link: LinkId, wants: readonly PeerId[])
   owe(
     turn,
     link,
-    wants.filter((peer) => turn.state.view.has(peer)),
+    wants.filter((key) => turn.state.view.has(key) || turn.state.evictions.has(key)),
   )
   if (wants.length > 0) draftRoot(turn, link)
 }

@@ -24,7 +24,7 @@ export function bury(turn: Turn): void {
   if (surplus <= 0) return
   const ended = [...view].flatMap(([peer, { signed }]) => {
     const state = standings.get(peer)?.state
-    return state === 'left' || state === 'dead' ? [{ peer, state, incarnation: signed.record.incarnation }] : []
+    return state === 'evicted' || state === 'left' || state === 'dead' ? [{ peer, state, incarnation: signed.record.incarnation }] : []
   })
   const order = ended.sort((a, b) => Number(a.state === 'dead') - Number(b.state === 'dead') || a.incarnation - b.incarnation)
   for (const { peer } of order.slice(0, surplus)) forget(turn, peer)

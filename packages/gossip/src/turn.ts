@@ -1,5 +1,6 @@
-import type { Bytes, PeerId, View } from '@vxmesh/core'
+import type { Bytes, Eviction, PeerId, View } from '@vxmesh/core'
 import { bucketOf, rootAfter } from './digest.ts'
+import type { Rings } from './graph.ts'
 import { encodeFrame, ITEM_BYTES_A_FRAME, ITEMS_A_FRAME, SUMMARIES_A_FRAME, type Frame, type Summaries, type Summary } from './message.ts'
 import type { Draft, Link, LinkId, PeerItems, State, Turn } from './state.ts'
 
@@ -29,7 +30,7 @@ export function draft(turn: Turn, link: LinkId): Draft {
 }
 
 /** The items about one member in the frame that this turn will send on a link. */
-export function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
+function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
   const { items } = draft(turn, link)
   const begun = items.get(peer)
   if (begun !== undefined) return begun
@@ -79,6 +80,30 @@ export function drop(turn: Turn, peer: PeerId, reason: string): void {
   turn.effects.push({ kind: 'dropped', peer, reason })
 }
 
+/**
+ * Says what is new on all links, if it is ours. What others said goes on to our neighbours on the rings: above 32 members
+ * these are all the links there are, and below, where its author is linked to everybody, all links of all members would
+ * carry it a thousand times.
+ */
+export function forward(turn: Turn, except: LinkId | undefined, peer: PeerId, write: (items: PeerItems) => void): void {
+  const { rings } = turn.state.circle
+  for (const link of openLinks(turn.state)) {
+    if (link.id === except || (except !== undefined && !isRelay(rings, link.peer))) continue
+    if (link.congested) owe(turn, link.id, [peer])
+    else write(draftItems(turn, link.id, peer))
+  }
+}
+
+function isRelay(rings: Rings, peer: PeerId): boolean {
+  return rings.some(({ next, previous }) => next?.peer === peer || previous?.peer === peer)
+}
+
+/** What a peer, as far as we know it, is evicted by: its own key, or that of its invite. */
+export function evictionOf({ evictions, view }: State, peer: PeerId): Eviction | undefined {
+  const belief = view.get(peer)
+  return evictions.get(peer) ?? (belief?.evicted === true ? evictions.get(belief.signed.admission.invite) : undefined)
+}
+
 /** The sends of a turn. */
 export function flush(turn: Turn): void {
   payDebts(turn)
@@ -104,11 +129,13 @@ export function isIndebted(state: State): boolean {
   return sumOf(state.links).indebted.length > 0
 }
 
-/** What we hold about a member, for the next frame of a link: its record, then who accuses it. */
-export function offer(turn: Turn, link: LinkId, peer: PeerId): void {
-  const belief = turn.state.view.get(peer)
-  if (belief === undefined) return
-  const items = draftItems(turn, link, peer)
+/** What we hold about a key, for the next frame of a link: that it is evicted, or a member's record and then who accuses it. */
+export function offer(turn: Turn, link: LinkId, key: PeerId): void {
+  const belief = turn.state.view.get(key)
+  const eviction = evictionOf(turn.state, key)
+  if (eviction !== undefined) draftItems(turn, link, key).eviction = eviction.bytes
+  if (belief === undefined || eviction !== undefined) return
+  const items = draftItems(turn, link, key)
   items.record = belief.signed.bytes
   items.accusations.length = 0
   items.accusations.push(...[...belief.accusations.values()].map((accusation) => accusation.bytes))
@@ -125,7 +152,10 @@ export function flushLink(turn: Turn, id: LinkId): void {
   for (const bytes of sent) turn.effects.push({ kind: 'send', link: id, bytes })
   if (made.buckets === undefined && made.summaries === undefined && made.wants.length === 0) return
   const { begun, bytes } = turn.state.comparisons
-  const items = [...made.items.values()].reduce((sum, { record, accusations }) => sum + lengthOf([record, ...accusations]), 0)
+  const items = [...made.items.values()].reduce(
+    (sum, { eviction, record, accusations }) => sum + lengthOf([eviction, record, ...accusations]),
+    0,
+  )
   change(turn, { comparisons: { begun, bytes: bytes + lengthOf(sent) - items } })
 }
 
@@ -140,21 +170,22 @@ export function owe(turn: Turn, id: LinkId, peers: Iterable<PeerId>): void {
   if (owed !== undefined && owed !== link?.owed) changeLink(turn, id, { owed })
 }
 
-type Chunk = { readonly records: Bytes[]; readonly accusations: Bytes[]; bytes: number }
+type Chunk = { readonly evictions: Bytes[]; readonly records: Bytes[]; readonly accusations: Bytes[]; bytes: number; count: number }
 
 /** Items in the order they were drafted, spread over as many frames as they need: a record never comes after what accuses its owner. */
 function chunksOf(items: Iterable<PeerItems>): readonly Chunk[] {
   const chunks: Chunk[] = []
-  const put = (kind: 'records' | 'accusations', item: Bytes): void => {
+  const put = (kind: 'evictions' | 'records' | 'accusations', item: Bytes): void => {
     const last = chunks.at(-1)
-    const full =
-      last === undefined || last.records.length + last.accusations.length === ITEMS_A_FRAME || last.bytes + item.length > ITEM_BYTES_A_FRAME
-    const chunk = full ? { records: [], accusations: [], bytes: 0 } : last
+    const full = last === undefined || last.count === ITEMS_A_FRAME || last.bytes + item.length > ITEM_BYTES_A_FRAME
+    const chunk = full ? { evictions: [], records: [], accusations: [], bytes: 0, count: 0 } : last
     if (full) chunks.push(chunk)
     chunk[kind].push(item)
+    chunk.count++
     chunk.bytes += item.length
   }
-  for (const { record, accusations } of items) {
+  for (const { eviction, record, accusations } of items) {
+    if (eviction !== undefined) put('evictions', eviction)
     if (record !== undefined) put('records', record)
     for (const accusation of accusations) put('accusations', accusation)
   }
@@ -201,7 +232,7 @@ export function frames(made: Draft): readonly Bytes[] {
   const greeting = hello === undefined ? [] : [encodeFrame({ hello })]
   if (quiet && root === undefined) return greeting
   const parts: readonly Frame[] = [
-    ...chunksOf(items.values()).map(({ records, accusations }) => ({ records, accusations })),
+    ...chunksOf(items.values()).map(({ evictions, records, accusations }) => ({ evictions, records, accusations })),
     ...(summaries === undefined ? [] : portionsOf(summaries).map((portion) => ({ summaries: portion }))),
   ]
   // What the sender's view comes to is said after all that makes it so.

@@ -1,10 +1,20 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { instant, type Incarnation, type IpAddress, type MemberName, type MeshId, type PeerId, type Port } from '@vxmesh/core'
+import {
+  instant,
+  UNBOUND,
+  wallTime,
+  type Incarnation,
+  type IpAddress,
+  type MemberName,
+  type MeshId,
+  type PeerId,
+  type Port,
+} from '@vxmesh/core'
 import { certifyInvite, certifyMember } from '../certificate.ts'
 import type { Saved } from '../protocol.ts'
 import type { Seed } from '../state.ts'
-import { startMesh, type Mesh } from './mesh.ts'
+import { startMesh, type Mesh, type MeshOptions } from './mesh.ts'
 import { makeIdentity, type Identity } from './signer.ts'
 
 const LOOPBACK = '127.0.0.1' as IpAddress
@@ -15,12 +25,17 @@ afterEach(async () => {
 })
 
 /** What admits to one mesh. */
-type Admission = { readonly mesh: MeshId; certify(peer: PeerId): Uint8Array<ArrayBuffer> }
+type Admission = { readonly meshKey: Identity; readonly mesh: MeshId; certify(peer: PeerId): Granted }
+type Granted = MeshOptions['admission']
 
 async function admission(): Promise<Admission> {
   const [meshKey, invite] = [await makeIdentity(), await makeIdentity()]
   const mesh = meshKey.peer as MeshId
-  return { mesh, certify: (peer) => certifyMember(mesh, invite, certifyInvite(meshKey, invite.peer), peer) }
+  const certify = (peer: PeerId): Granted => {
+    const chain = certifyMember(mesh, invite, certifyInvite(meshKey, invite.peer), peer)
+    return { chain, peer, invite: invite.peer, bounds: UNBOUND }
+  }
+  return { meshKey, mesh, certify }
 }
 
 type Start = {
@@ -48,17 +63,19 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
   const mesh = await startMesh({
     identity,
     mesh: admitted.mesh,
-    chain: options.chain ?? admitted.certify(identity.peer),
+    admission: { ...admitted.certify(identity.peer), ...(options.chain === undefined ? {} : { chain: options.chain }) },
     listen: { address: LOOPBACK, port: options.at ?? (0 as Port) },
-    content: { name: name as MemberName, tunnels: [] },
+    content: { name: name as MemberName, enforces: '', tunnels: [] },
     above: (options.above ?? 1) as Incarnation,
     seeds: (options.seeds ?? []).map(({ listening }) => `${listening.address}:${String(listening.port)}` as Seed),
     seedPort: 1,
-    saved: options.saved ?? { records: [], accusations: [] },
+    saved: options.saved ?? { records: [], accusations: [], evictions: [] },
     clock: { now: () => instant(performance.now()) },
     random: Math.random,
+    wall: () => wallTime(Date.now()),
     listener: {
       persist: (incarnation) => persisted.push(incarnation),
+      evict: (_evictions, { key }) => told.push(`evicted: ${key}`),
       changed: () => {},
       member: (record, _was, is) => told.push(`${record.name} is ${is.state}`),
       dropped: (_peer, reason) => told.push(`dropped: ${reason}`),
@@ -96,7 +113,7 @@ describe('members of one mesh', () => {
     const a = await start('a', admitted)
     const b = await start('b', admitted, { seeds: [a.mesh] })
     await until([a, b], { a: 'alive', b: 'alive' })
-    b.mesh.announce({ name: 'renamed' as MemberName, tunnels: [] })
+    b.mesh.announce({ name: 'renamed' as MemberName, enforces: '', tunnels: [] })
     await until([a, b], { a: 'alive', renamed: 'alive' })
     expect(b.persisted).toEqual(b.persisted.toSorted((one, other) => one - other))
     expect(b.persisted.at(-1)).toBe(b.mesh.state().incarnation)
@@ -109,7 +126,7 @@ describe('members of one mesh', () => {
     await until([a, b], { a: 'alive', b: 'alive' })
     const { port } = b.mesh.listening
     await b.mesh.move('127.0.0.2' as IpAddress)
-    b.mesh.announce({ name: 'b' as MemberName, tunnels: [] })
+    b.mesh.announce({ name: 'b' as MemberName, enforces: '', tunnels: [] })
     expect(b.mesh.listening).toEqual({ address: '127.0.0.2', port })
     await vi.waitFor(() => expect(a.mesh.state().view.get(b.peer)?.signed.record.control).toEqual([b.mesh.listening]), 10_000)
     const c = await start('c', admitted, { seeds: [b.mesh] })
@@ -135,7 +152,7 @@ describe('members of one mesh', () => {
     const a = await start('a', admitted)
     const b = await start('b', admitted, { identity, seeds: [a.mesh] })
     await until([a, b], { a: 'alive', b: 'alive' })
-    const saved = { records: [...b.mesh.state().view.values()].map(({ signed }) => signed.bytes), accusations: [] }
+    const saved = { records: [...b.mesh.state().view.values()].map(({ signed }) => signed.bytes), accusations: [], evictions: [] }
     await b.mesh.stop()
     const again = await start('again', admitted, { identity, saved, above: b.mesh.state().incarnation })
     await until([a, again], { a: 'alive', again: 'alive' })
@@ -181,7 +198,7 @@ describe('who is not admitted', () => {
   test('shows the certificate of somebody else', async () => {
     const admitted = await admission()
     const a = await start('a', admitted)
-    await start('thief', admitted, { seeds: [a.mesh], chain: admitted.certify(a.peer) })
+    await start('thief', admitted, { seeds: [a.mesh], chain: admitted.certify(a.peer).chain })
     await vi.waitFor(() => expect(a.told).toContain('dropped: not admitted: certificate of another peer'), 5000)
     expect(a.sees()).toEqual({ a: 'alive' })
   })

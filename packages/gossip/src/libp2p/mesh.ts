@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import {
   instant,
-  type Bytes,
+  type Admission,
   type Clock,
   type ControlAddress,
+  type Eviction,
+  type Evictions,
   type Incarnation,
   type IpAddress,
   type MeshId,
@@ -12,6 +14,7 @@ import {
   type PeerId,
   type Random,
   type Standing,
+  type WallTime,
 } from '@vxmesh/core'
 import type { Clone } from '../clone.ts'
 import { begin, step, type Saved, type Step } from '../protocol.ts'
@@ -23,6 +26,8 @@ import { startTransport, type Transport } from './transport.ts'
 export type MeshListener = {
   /** Must have written the number down, and synced it, when it returns. */
   persist(incarnation: Incarnation): void
+  /** Must have written all evictions down, and synced them, when it returns. `eviction` is the one that came. */
+  evict(evictions: Evictions, eviction: Eviction): void
   /** The view or a standing changed. */
   changed(): void
   member(record: MemberRecord, was: Standing | undefined, is: Standing): void
@@ -36,7 +41,7 @@ export type MeshListener = {
 export type MeshOptions = {
   readonly identity: Identity
   readonly mesh: MeshId
-  readonly chain: Bytes
+  readonly admission: Admission
   readonly listen: ControlAddress
   /** What we say about ourselves, all but where we listen. */
   readonly content: Omit<Content, 'control'>
@@ -48,6 +53,8 @@ export type MeshOptions = {
   readonly saved: Saved
   readonly clock: Clock
   readonly random: Random
+  /** The wall clock. */
+  readonly wall: () => WallTime
   readonly listener: MeshListener
 }
 
@@ -58,6 +65,8 @@ export type Mesh = {
   announce(content: Omit<Content, 'control'>): void
   /** Listens at another address of this host from now on, and dials everybody anew from there. */
   move(address: IpAddress): Promise<void>
+  /** The mesh key says that somebody is a member no more. */
+  evict(eviction: Eviction): void
   /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
   leave(): Promise<void>
   /** Ends every link and tells nobody anything: the others see a member that restarts. */
@@ -65,9 +74,9 @@ export type Mesh = {
 }
 
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
-  const { identity, mesh, chain, listener, clock, random } = options
+  const { identity, mesh, admission, listener, clock, random, wall } = options
   const bootId = randomBytes(8).toString('hex')
-  const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, chain, bootId, random }
+  const env: Environment = { trust: { mesh, verifier: envelopeVerifier }, signer: identity, admission, bootId, random, wall }
   const departure = Promise.withResolvers<undefined>()
   const inputs: Input[] = []
   let state: State | undefined
@@ -119,6 +128,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     move: async (address) => transport.move(address),
     state: () => state!,
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
+    evict: (eviction) => feed({ kind: 'evict', eviction }),
     leave: async () => {
       feed({ kind: 'leave' })
       await departure.promise
@@ -135,6 +145,8 @@ function perform(effect: Effect, transport: Transport, listener: MeshListener, l
   switch (effect.kind) {
     case 'persist':
       return listener.persist(effect.incarnation)
+    case 'evict':
+      return listener.evict(effect.evictions, effect.eviction)
     case 'send':
       return transport.send(effect.link, effect.bytes)
     case 'dial':

@@ -1,6 +1,6 @@
 /** Members to test the protocol with: real keys and certificates, stepped by hand. */
-import { instant, parseIncarnation, parseMemberName, parseMeshId, type Bytes, type PeerId, type Result } from '@vxmesh/core'
-import { certifyInvite, certifyMember } from '../certificate.ts'
+import { instant, wallTime, parseIncarnation, parseMemberName, parseMeshId, type Bytes, type PeerId, type Result } from '@vxmesh/core'
+import { certifyInvite, certifyMember, verifyChain } from '../certificate.ts'
 import { encodeFrame, openRecord, parseFrame, sealRecord, type Frame } from '../message.ts'
 import { begin, step } from '../protocol.ts'
 import { isSeed, type Effect, type Environment, type Input, type Seed, type State } from '../state.ts'
@@ -28,20 +28,22 @@ function key(index: number): Identity {
 
 /** Four members, in the order of their peer ids. */
 export const [a, b, c, d] = [key(0), key(1), key(2), key(3)]
-const [meshKey, invite] = [key(4), key(5)]
+export const inviteIdentity = key(5)
+export const meshKey = key(4)
 /** A key that nobody admitted. */
 export const stranger = key(6)
 
 export const mesh = sure(parseMeshId(meshKey.peer))
 export const trust = { mesh, verifier: envelopeVerifier }
-const certificate = certifyInvite(meshKey, invite.peer)
-export const content = { name: sure(parseMemberName('host')), control: [], tunnels: [] }
+const certificate = certifyInvite(meshKey, inviteIdentity.peer)
+export const content = { name: sure(parseMemberName('host')), enforces: '', control: [], tunnels: [] }
 export const start = sure(parseIncarnation(100))
 export const SEED = seed('192.0.2.1')
 
-export const chainOf = (peer: PeerId) => certifyMember(mesh, invite, certificate, peer)
+export const chainOf = (peer: PeerId) => certifyMember(mesh, inviteIdentity, certificate, peer)
+export const admissionOf = (peer: PeerId) => sure(verifyChain(trust, chainOf(peer)))
 export const recordOf = (of: Identity, incarnation = start, leaving = false) =>
-  sealRecord(mesh, of, chainOf(of.peer), { ...content, bootId: '1', incarnation, leaving })
+  sealRecord(mesh, of, admissionOf(of.peer), { ...content, bootId: '1', incarnation, leaving })
 
 /** A member that is stepped by hand, and what it did in its last step. */
 export class Stepped {
@@ -51,9 +53,9 @@ export class Stepped {
   readonly #env: Environment
 
   constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1') {
-    this.#env = { trust, signer: self, chain: chainOf(self.peer), bootId, random: () => 0.5 }
+    this.#env = { trust, signer: self, admission: admissionOf(self.peer), bootId, random: () => 0.5, wall: () => wallTime(this.now) }
     const { state, effects } = begin(
-      { content, above: start, seeds, saved: { records: [], accusations: [] } },
+      { content, above: start, seeds, saved: { records: [], accusations: [], evictions: [] } },
       instant(this.now),
       this.#env,
     )
