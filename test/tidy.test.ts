@@ -31,7 +31,7 @@ const doors: readonly (readonly [library: RegExp, place: string, why: string])[]
   [/^(node:)?child_process$/, 'nowhere: execa runs programs', 'one file runs ip and bridge'],
   [/^pino(-pretty)?$/, 'packages/daemon/src/log.ts', 'one file decides what a log line is'],
   [/^(fastify|@fastify\/.*)$/, 'packages/daemon/src/control.ts', 'one file answers on the control socket'],
-  [/^commander$/, 'packages/daemon/src/cli.ts', 'one file knows the flags'],
+  [/^commander$/, 'packages/daemon/src/cli', 'only the command line knows its flags'],
   [/^ipaddr\.js$/, 'packages/core/src/values.ts', 'an address is parsed once'],
 ]
 

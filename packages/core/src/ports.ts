@@ -85,6 +85,8 @@ export interface Kernel {
    * @param given is told at once of each address that the device now has because we gave it, not of those it had
    */
   establish(spec: TunnelSpec, given?: (address: InterfaceAddress) => void): Promise<Device>
+  /** The commands that `establish` would carry out now, as a person would type them. Throws as `establish` does. */
+  steps(spec: TunnelSpec): Promise<readonly string[]>
   /** The interfaces of the host, but for that one. Throws `KERNEL_UNREADABLE`. */
   interfaces(without: DeviceName): Promise<readonly HostInterface[]>
   /** The device and its entries as they are now; undefined when there is no such device. Throws `KERNEL_UNREADABLE`. */

@@ -85,6 +85,16 @@ export const evictionAnswer = z.object({
   waiting: z.array(z.object({ name: z.string(), peer: z.string(), state: z.string() }).readonly()).readonly(),
 })
 
+/** Answer to `GET /v1/plan`: what would be done to the kernel now. */
+export const planAnswer = z.object({
+  version: z.literal(1),
+  device: z.string(),
+  /** In order, as a person would type them. `held`: not now, for the reason in `hold`. */
+  commands: z.array(z.object({ command: z.string(), held: z.boolean() }).readonly()).readonly(),
+  hold: z.string().nullable(),
+})
+
+export type PlanReport = Readonly<z.infer<typeof planAnswer>>
 export type MemberRow = Readonly<z.infer<typeof member>>
 export type TunnelRow = Readonly<z.infer<typeof tunnel>>
 export type StatusReport = Readonly<z.infer<typeof statusAnswer>>

@@ -4,23 +4,27 @@ import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { MeshError, unreachable, type Failure } from '@vxmesh/core'
 import { z } from 'zod'
+import { addInvite, addJoin, addRevoke } from './cli-admission.ts'
+import { collect, controlOption, print } from './cli-parts.ts'
 import { ask } from './client.ts'
-import { leaveAnswer, statusAnswer } from './answers.ts'
+import { leaveAnswer, planAnswer, statusAnswer, type PlanReport } from './answers.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawUpOptions } from './options.ts'
-import type { RawInviteOptions } from './invites.ts'
-import type { RevokeOptions } from './revoke.ts'
 import { entryCount, printable, renderStatus } from './report.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
-const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78 } as const
+const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78, differs: 2 } as const
+
+/** What a command that did what it should has to say by its exit code. */
+type Outcome = { code: number }
 
 /** Runs one command line, prints what there is to say, and returns the exit code. */
 export async function runCli(args: readonly string[]): Promise<number> {
   try {
-    const vxmesh = program()
+    const outcome: Outcome = { code: EXIT.ok }
+    const vxmesh = program(outcome)
     await vxmesh.parseAsync(withCommand(vxmesh, args), { from: 'user' })
-    return EXIT.ok
+    return outcome.code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     if (!(error instanceof MeshError)) throw error
@@ -61,7 +65,7 @@ function exitCode(failure: Failure): number {
   }
 }
 
-function program(): Command {
+function program(outcome: Outcome): Command {
   const vxmesh = new Command('vxmesh')
     .description('Multipoint VXLAN tunnels that build and mend themselves.')
     .exitOverride()
@@ -71,9 +75,10 @@ function program(): Command {
     .version(version(), '-V, --version', 'show the version')
     .addHelpText('after', EXIT_HELP)
   addInit(vxmesh)
-  addUp(vxmesh)
+  addUp(vxmesh, outcome)
   addStatus(vxmesh)
   addLeave(vxmesh)
+  addPlan(vxmesh, outcome)
   addExport(vxmesh)
   addInvite(vxmesh)
   addJoin(vxmesh)
@@ -108,7 +113,7 @@ function addInit(vxmesh: Command): void {
     })
 }
 
-function addUp(vxmesh: Command): void {
+function addUp(vxmesh: Command, outcome: Outcome): void {
   vxmesh
     .command('up')
     .description('be a member: carry one tunnel and keep its entries, until stopped')
@@ -128,11 +133,16 @@ function addUp(vxmesh: Command): void {
     .addOption(
       new Option('--kernel <kernel>', 'iproute2, or memory: try it out on loopback, without touching any kernel').default(DEFAULTS.kernel),
     )
+    .option('--dry-run', 'print what would be done, as "vxmesh plan" does, and do nothing')
     .addHelpText('after', UP_HELP)
-    .action(async (raw: RawUpOptions) => {
+    .action(async (raw: RawUpOptions & { readonly dryRun?: true }) => {
       // What only a daemon needs is loaded only for one: `vxmesh status` should answer at once.
       const { parseUpOptions } = await import('./options.ts')
       const options = parseUpOptions(raw)
+      if (raw.dryRun === true) {
+        const { foresee } = await import('./foresight.ts')
+        return printPlan(await foresee(options), outcome)
+      }
       const { runDaemon } = await import('./daemon.ts')
       await runDaemon(options)
     })
@@ -163,6 +173,46 @@ function addLeave(vxmesh: Command): void {
     })
 }
 
+const PLAN_HELP = `
+Nothing is changed. Exit code 0: nothing is to be done; 2: something is. Lines that begin with # are not done now, or are
+no commands. Without a daemon the answer comes from what the last one knew.`
+
+function addPlan(vxmesh: Command, outcome: Outcome): void {
+  vxmesh
+    .command('plan')
+    .description('print what would be done to the kernel now, as commands of ip and bridge')
+    .option('--state-dir <directory>', 'where to look when no daemon answers', DEFAULTS.stateDir)
+    .option('-j, --json', 'print one versioned JSON object')
+    .addOption(controlOption())
+    .addHelpText('after', PLAN_HELP)
+    .action(async ({ control, stateDir, json }: { readonly control: string; readonly stateDir: string; readonly json?: true }) => {
+      const report = await planOf(control, stateDir)
+      if (json !== true) return printPlan(report, outcome)
+      print(JSON.stringify(report, undefined, 2))
+      outcome.code = report.commands.length === 0 ? EXIT.ok : EXIT.differs
+    })
+}
+
+/** From the daemon, or, where none answers, from what the last one left. */
+async function planOf(control: string, stateDir: string): Promise<PlanReport> {
+  try {
+    return await ask(control, 'GET', '/v1/plan', planAnswer)
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.failure.code !== 'NO_DAEMON') throw error
+    const { foreseeFrom } = await import('./foresight.ts')
+    const report = await foreseeFrom(stateDir)
+    if (report === undefined) throw error
+    return report
+  }
+}
+
+function printPlan({ device, commands, hold }: PlanReport, outcome: Outcome): void {
+  if (commands.length === 0) print(`# nothing to do: ${device} has what it should`)
+  for (const { command, held } of commands) print(held ? `# not now: ${command}` : command)
+  if (commands.some(({ held }) => held)) print(`# ${hold ?? ''}`)
+  outcome.code = commands.length === 0 ? EXIT.ok : EXIT.differs
+}
+
 function addExport(vxmesh: Command): void {
   vxmesh
     .command('export')
@@ -178,91 +228,8 @@ function addExport(vxmesh: Command): void {
     })
 }
 
-const INVITE_HELP = `
-The invite goes to standard output, for "vxmesh join -" on the new host, or a file for "vxmesh up --invite"; it is a secret.
-Bound to a name or to networks, whoever comes by it may claim nothing else, and nobody may claim that name.`
-
-function addInvite(vxmesh: Command): void {
-  vxmesh
-    .command('invite')
-    .description('make an invite with the key of the mesh, for one host or for many')
-    .option('--dir <directory>', 'where the key of the mesh is', '.')
-    .option('--for <peer>', 'the only host that may use it: what "vxmesh identity" says there')
-    .option('--name <name>', 'what it must be called')
-    .option('--address <cidr>', 'a network for its overlay addresses; may be repeated', collect, [])
-    .option('--ttl <time>', 'until when it admits hosts, as 30m, 24h or 7d; 0 for no end', '24h')
-    .option('--members <number>', 'how many hosts may use it; 0 for any number', '1')
-    .option('--seed <host[:port]>', 'a member to begin with; may be repeated', collect, [])
-    .addHelpText('after', INVITE_HELP)
-    .action(async (raw: RawInviteOptions) => {
-      const { makeInvite } = await import('./invites.ts')
-      const { id, line } = await makeInvite(raw, Date.now())
-      process.stderr.write(`invite ${id}; "vxmesh revoke --invite ${id}" takes it back\n`)
-      print(line)
-    })
-  vxmesh
-    .command('invites')
-    .description('list the invites that were made with "vxmesh invite"')
-    .option('--dir <directory>', 'where the key of the mesh is', '.')
-    .action(async ({ dir }: { readonly dir: string }) => {
-      const { listInvites } = await import('./invites.ts')
-      for (const line of listInvites(dir, Date.now())) print(printable(line))
-    })
-}
-
-function addJoin(vxmesh: Command): void {
-  vxmesh
-    .command('join')
-    .description('take an invite: from then on "vxmesh up" needs none')
-    .argument('<invite>', 'the invite, a file that holds it, or - to read it from standard input')
-    .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
-    .action(async (given: string, { stateDir }: { readonly stateDir: string }) => {
-      const { inviteIn, loadMembership, readInvite } = await import('./identity.ts')
-      const invite =
-        given === '-'
-          ? inviteIn(readFileSync(0, 'utf8'), 'standard input')
-          : given.startsWith('vxmesh-invite-')
-            ? inviteIn(given, 'the invite')
-            : readInvite(given)
-      const { identity, mesh } = await loadMembership(stateDir, invite)
-      print(`${identity.peer} may be a member of mesh ${mesh}; start it with: vxmesh up`)
-    })
-  vxmesh
-    .command('identity')
-    .description('show the peer id of this host, for "vxmesh invite --for"; made if there is none yet')
-    .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
-    .action(async ({ stateDir }: { readonly stateDir: string }) => {
-      const { loadIdentity } = await import('./identity.ts')
-      print((await loadIdentity(stateDir)).peer)
-    })
-}
-
-const REVOKE_HELP = `
-The other members hear of it at once, or as soon as they can be reached, and never forget it. An invite takes with it
-everybody who came by it. Exit code 1 says that not all live members enforce it yet; the same command asks again.`
-
-function addRevoke(vxmesh: Command): void {
-  vxmesh
-    .command('revoke')
-    .description('end a membership by the key of the mesh, for ever, and wait until all live members enforce it')
-    .argument('[member]', 'its name, or its peer id')
-    .option('--invite <id>', 'an invite instead, and all who came by it; see "vxmesh invites"')
-    .option('--dir <directory>', 'where the key of the mesh is', '.')
-    .option('--wait <seconds>', 'how long to wait for the others', '30')
-    .addOption(controlOption())
-    .addHelpText('after', REVOKE_HELP)
-    .action(async (member: string | undefined, given: Omit<RevokeOptions, 'member' | 'invite'> & { readonly invite?: string }) => {
-      const { revoke } = await import('./revoke.ts')
-      await revoke({ ...given, member, invite: given.invite }, (line) => print(printable(line)))
-    })
-}
-
 function version(): string {
   return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'))).version
-}
-
-function controlOption(): Option {
-  return new Option('--control <path>', 'the control socket').default(DEFAULTS.control).env('VXMESH_CONTROL')
 }
 
 /** What commander complains of, without its prefix and its line breaks. */
@@ -273,12 +240,4 @@ function oneLine(text: string): string {
       .trimEnd()
       .replaceAll('\n', ' '),
   )
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value]
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MeshError } from '@vxmesh/core'
-import { evictionAnswer, leaveAnswer, statusAnswer, type EvictionReport, type LeaveReport, type StatusReport } from './answers.ts'
+import {
+  evictionAnswer,
+  leaveAnswer,
+  statusAnswer,
+  type EvictionReport,
+  type LeaveReport,
+  type PlanReport,
+  type StatusReport,
+} from './answers.ts'
 import { ask } from './client.ts'
 import { openControl, type Control } from './control.ts'
 
@@ -19,6 +27,7 @@ const STATUS: StatusReport = {
   health: [],
   dropped: { 'malformed frame': 2 },
 }
+const PLAN: PlanReport = { version: 1, device: 'provider0', commands: [], hold: null }
 const EVICTIONS: EvictionReport = { version: 1, evictions: 1, living: 3, enforcing: 2, waiting: [{ name: 'a', peer: 'A', state: 'alive' }] }
 const LEFT: LeaveReport = { version: 1, device: 'provider0', removed: 2 }
 
@@ -45,7 +54,14 @@ async function start(): Promise<Control> {
 }
 
 function serving(parts: { readonly status?: () => Promise<StatusReport>; readonly leave?: () => Promise<LeaveReport> } = {}) {
-  return { status: async () => STATUS, leave: async () => LEFT, evictions: () => EVICTIONS, evict: () => EVICTIONS, ...parts }
+  return {
+    status: async () => STATUS,
+    leave: async () => LEFT,
+    evictions: () => EVICTIONS,
+    evict: () => EVICTIONS,
+    plan: async () => PLAN,
+    ...parts,
+  }
 }
 
 /** Why there is no answer, with the temporary directory left out. */

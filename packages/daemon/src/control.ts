@@ -2,11 +2,12 @@
 import { fastify } from 'fastify'
 import { listenAlone } from './exclusive.ts'
 import type { Bytes } from '@vxmesh/core'
-import { evictRequest, type EvictionReport, type LeaveReport, type StatusReport } from './answers.ts'
+import { evictRequest, type EvictionReport, type LeaveReport, type PlanReport, type StatusReport } from './answers.ts'
 
 type ControlHandlers = {
   status(): Promise<StatusReport>
   leave(): Promise<LeaveReport>
+  plan(): Promise<PlanReport>
   evictions(): EvictionReport
   /** Throws `MeshError` when the mesh key did not sign it. */
   evict(eviction: Bytes): EvictionReport
@@ -26,6 +27,7 @@ export async function openControl(path: string): Promise<Control> {
   let handlers: ControlHandlers | undefined
   server.get('/v1/status', async (_request, reply) => handlers?.status() ?? reply.code(503).send(STARTING))
   server.post('/v1/leave', async (_request, reply) => handlers?.leave() ?? reply.code(503).send(STARTING))
+  server.get('/v1/plan', async (_request, reply) => handlers?.plan() ?? reply.code(503).send(STARTING))
   server.get('/v1/evictions', async (_request, reply) => handlers?.evictions() ?? reply.code(503).send(STARTING))
   server.post('/v1/evict', async ({ body }, reply) => {
     const request = evictRequest.safeParse(body)

@@ -6,7 +6,6 @@ import {
   MeshError,
   milliseconds,
   removalHold,
-  ZERO_MAC,
   type Bounds,
   type Device,
   type IpAddress,
@@ -15,16 +14,16 @@ import {
   type PeerId,
   type Standing,
   type TunnelClaim,
-  type TunnelSpec,
 } from '@vxmesh/core'
 import { evictionsDigest, openEviction, surroundings, type Content, type Seed } from '@vxmesh/gossip'
 import { envelopeVerifier, parseSeed, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
 import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
-import { establish } from './establish.ts'
+import { claimOf, establish, specOf } from './establish.ts'
+import { foreseen } from './foresight.ts'
 import { loadMembership, readInvite, type Membership } from './identity.ts'
 import { makeLog, type Log } from './log.ts'
-import type { UpOptions } from './options.ts'
+import { askedOf, type UpOptions } from './options.ts'
 import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel, withLocal } from './prelude.ts'
 import { entryCount } from './report.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
@@ -67,19 +66,12 @@ type Parts = {
 
 async function run({ options, log, kernel, membership, control }: Parts): Promise<void> {
   const { identity, mesh: meshId, admission } = membership
-  const { local, vxlanPort: port, addresses, name, seeds } = options
-  const spec: TunnelSpec = {
-    device: options.device,
-    mode: options.mode,
-    id: options.id,
-    local,
-    port,
-    addresses,
-    alias: `vxmesh:${meshId}:${String(options.id)}`,
-  }
+  const { name, seeds } = options
+  const spec = specOf(options, meshId)
   using ended = untilSignalled()
   const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
   const device = await establish(kernel, spec, store)
+  store.noteAsked(askedOf(options))
   let claim = claimOf(device, store)
   const parts: { mesh?: Mesh; reconciler?: Reconciler } = {}
   const saver = saveLater(store, () => parts.mesh)
@@ -182,6 +174,10 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
         tunnel: { device: spec.device, id: spec.id },
         now: clock.now(),
       }),
+    plan: async () => {
+      const { differs, decision } = await reconciler.look()
+      return foreseen(spec.device, [], differs, decision)
+    },
     evictions: () => evictionReport(mesh.state()),
     evict: (bytes) => {
       const eviction = openEviction({ mesh: meshId, verifier: envelopeVerifier }, bytes)
@@ -236,13 +232,6 @@ function listener(log: Log, warn: Once, store: Store): Omit<MeshListener, 'chang
     },
     trouble: (seed, trouble) => warn(`seed ${seed} ${trouble}`, seedTrouble(seed, trouble)),
   }
-}
-
-/** What we claim, from the device as it is. What is behind a bridge speaks with other MAC addresses: none is claimed. */
-function claimOf(device: Device, store: Store): TunnelClaim {
-  const { id, local: underlay, port, mtu, addresses: overlay } = device
-  const mac = device.bridged ? ZERO_MAC : device.mac
-  return { mode: 'vxlan', id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(id, overlay, wallClock()) }
 }
 
 function sameClaim(a: TunnelClaim, b: TunnelClaim): boolean {

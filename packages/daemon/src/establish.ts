@@ -1,6 +1,7 @@
 /** The device of a tunnel, and which of its addresses are ours to take away again: those that it lacked and got from us. */
-import type { Device, Kernel, TunnelSpec } from '@vxmesh/core'
-import type { Store } from './store.ts'
+import { ZERO_MAC, type Device, type Kernel, type MeshId, type TunnelClaim, type TunnelSpec } from '@vxmesh/core'
+import type { UpOptions } from './options.ts'
+import { wallClock, type Store } from './store.ts'
 
 /**
  * Makes or takes the device. What an earlier start gave it and is not asked for any more goes. An address is noted once
@@ -8,8 +9,24 @@ import type { Store } from './store.ts'
  */
 export async function establish(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Device> {
   const { device, addresses } = spec
-  const formerAddresses = store.given(device).filter((address) => !addresses.includes(address))
-  const established = await kernel.establish({ ...spec, formerAddresses }, (address) => store.noteGiven(device, address))
+  const established = await kernel.establish(withFormer(spec, store), (address) => store.noteGiven(device, address))
   store.keepGiven(device, addresses)
   return established
+}
+
+/** The spec with the addresses that an earlier start gave the device and that are not asked for any more. */
+export function withFormer(spec: TunnelSpec, store: Store): TunnelSpec {
+  return { ...spec, formerAddresses: store.given(spec.device).filter((address) => !spec.addresses.includes(address)) }
+}
+
+/** The tunnel that was asked for. */
+export function specOf({ device, mode, id, local, vxlanPort: port, addresses }: UpOptions, mesh: MeshId): TunnelSpec {
+  return { device, mode, id, local, port, addresses, alias: `vxmesh:${mesh}:${String(id)}` }
+}
+
+/** What we claim, from the device as it is. What is behind a bridge speaks with other MAC addresses: none is claimed. */
+export function claimOf(device: Device, store: Store): TunnelClaim {
+  const { id, local: underlay, port, mtu, addresses: overlay } = device
+  const mac = device.bridged ? ZERO_MAC : device.mac
+  return { mode: 'vxlan', id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(id, overlay, wallClock()) }
 }

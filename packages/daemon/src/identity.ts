@@ -101,6 +101,11 @@ export async function loadIdentity(directory: string): Promise<Identity> {
   return known.value
 }
 
+/** Whether there is a membership in a state directory. */
+export function isMember(directory: string): boolean {
+  return readable(join(directory, CERTIFICATE_FILE), '--state-dir') !== undefined
+}
+
 /**
  * The membership in a state directory. At the first start it is made from the invite; later starts need none, and one
  * that is given must be of the same mesh. Nothing is written before everything is known to be good.

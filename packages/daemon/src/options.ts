@@ -60,6 +60,31 @@ export type UpOptions = {
   readonly kernel: 'iproute2' | 'memory'
 }
 
+/** What a later `vxmesh plan` has to know of a start, as it would be typed. */
+export type Asked = {
+  readonly device: string
+  readonly mode: string
+  readonly id: string
+  readonly local?: string | undefined
+  readonly address: readonly string[]
+  readonly name: string
+  readonly port: string
+  readonly vxlanPort?: string | undefined
+}
+
+export function askedOf({ device, mode, id, local, localInterface, addresses, name, port, vxlanPort }: UpOptions): Asked {
+  return {
+    device,
+    mode,
+    id: String(id),
+    local: localInterface ?? local,
+    address: addresses,
+    name,
+    port: String(port),
+    vxlanPort: vxlanPort?.toString(),
+  }
+}
+
 export function parseUpOptions(raw: RawUpOptions): UpOptions {
   const { mode, kernel, local } = raw
   const logLevel = LOG_LEVELS.find((level) => level === raw.logLevel)

@@ -70,6 +70,8 @@ export type Picture = {
   /** Those of them that are where another is wanted. */
   readonly obstacles: readonly Obstacle[]
   readonly decision: Decision
+  /** What is to be done to the entries, removals that are held included. */
+  readonly differs: readonly Operation[]
   readonly rejections: readonly Rejection[]
   /** How often an entry, or the device with all of them, was put right though the members had not changed. */
   readonly repairs: number
@@ -230,10 +232,12 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       })
       const reading = await looking
       const decision = options.decide()
-      if (reading === undefined) return { reading, homeless: home.lost, foreign: 0, obstacles: [], decision, rejections, repairs }
+      const rest = { homeless: home.lost, decision, rejections, repairs }
+      if (reading === undefined) return { ...rest, reading, foreign: 0, obstacles: [], differs: [] }
       const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
       const foreign = [...reading.entries.keys()].filter((place) => !actual.ours.has(place)).length
-      return { reading, homeless: home.lost, foreign, obstacles: obstacles(decision.desired.table, actual), decision, rejections, repairs }
+      const { table } = decision.desired
+      return { ...rest, reading, foreign, obstacles: obstacles(table, actual), differs: plan(table, actual) }
     },
     async withdraw() {
       await settle()

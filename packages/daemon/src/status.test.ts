@@ -94,6 +94,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     homeless: false,
     foreign: 0,
     obstacles: [],
+    differs: [],
     decision: { desired, hold: around.hold, enforces: '' },
     rejections: [],
     repairs: 0,

@@ -25,6 +25,7 @@ import {
 import type { Saved } from '@vxmesh/gossip'
 import { z } from 'zod'
 import { readOptional, replaceFile } from './files.ts'
+import type { Asked } from './options.ts'
 
 const stateFile = z.object({
   version: z.literal(1),
@@ -37,6 +38,18 @@ const stateFile = z.object({
   written: z.record(z.string(), z.array(z.string())),
   /** Older files do not have it. */
   given: z.record(z.string(), z.array(z.string())).default({}),
+  asked: z
+    .object({
+      device: z.string(),
+      mode: z.string(),
+      id: z.string(),
+      local: z.string().optional(),
+      address: z.array(z.string()).readonly(),
+      name: z.string(),
+      port: z.string(),
+      vxlanPort: z.string().optional(),
+    })
+    .optional(),
 })
 const viewFile = z.object({ version: z.literal(1), records: z.array(z.base64()), accusations: z.array(z.base64()) })
 const evictionsFile = z.object({ version: z.literal(1), evictions: z.array(z.base64()) })
@@ -67,12 +80,16 @@ export type Store = {
   noteGiven(device: DeviceName, address: InterfaceAddress): void
   /** Forgets all but those that are asked for. */
   keepGiven(device: DeviceName, asked: readonly InterfaceAddress[]): void
+  /** What the last start was asked for; undefined before the first. */
+  asked(): Asked | undefined
+  noteAsked(asked: Asked): void
   saveView(view: View): void
   /** False when they could not be written down. */
   saveEvictions(evictions: Evictions): boolean
 }
 
-export function openStore(directory: string, trouble: StoreTrouble): Store {
+/** @param replace writes a file; one that does nothing makes a store that only remembers */
+export function openStore(directory: string, trouble: StoreTrouble, replace: typeof replaceFile = replaceFile): Store {
   const statePath = join(directory, 'state.json')
   const viewPath = join(directory, 'view.json')
   const evictionsPath = join(directory, 'evictions.json')
@@ -82,7 +99,7 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
 
   function write(path: string, content: object): boolean {
     try {
-      replaceFile(path, `${JSON.stringify(content)}\n`)
+      replace(path, `${JSON.stringify(content)}\n`)
       return true
     } catch (error) {
       trouble(`cannot write ${path}`, error)
@@ -141,6 +158,10 @@ export function openStore(directory: string, trouble: StoreTrouble): Store {
         device,
         givenTo(device).filter((address) => asked.includes(address)),
       ),
+    asked: () => state.asked,
+    noteAsked: (asked) => {
+      if (JSON.stringify(asked) !== JSON.stringify(state.asked)) change({ asked })
+    },
     saveEvictions: (current) => write(evictionsPath, { version: 1, evictions: [...current.values()].map(({ bytes }) => toBase64(bytes)) }),
     saveView(current) {
       const beliefs = [...current.values()]

@@ -31,6 +31,7 @@ function pictureOf(wanted: readonly Entry[], present: readonly Entry[] | undefin
     homeless: false,
     foreign: 0,
     obstacles: [],
+    differs: [],
     rejections: [],
     repairs: 0,
     ...parts,

@@ -43,6 +43,7 @@ type MemoryDevice = Present & { readonly tables: Tables }
 export function memoryKernel(host: MemoryHost): Kernel {
   return {
     establish: async (spec, given) => host.establishNow(spec, given),
+    steps: async (spec) => host.stepsNow(spec).map((step) => words(stepCommand(spec, step))),
     interfaces: async (without) => host.interfacesNow(without),
     read: async (spec) => host.readNow(spec),
     attempt: async (device, operations) => host.attemptNow(device, operations),
@@ -64,15 +65,21 @@ export class MemoryHost {
     this.#host = interfaces(addresses)
   }
 
+  /** What `establishNow` would do. */
+  stepsNow(spec: TunnelSpec): readonly Step[] {
+    const steps = decide(spec, this.#devices.get(spec.device), this.#host)
+    if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
+    return steps.value
+  }
+
   /** `Kernel.establish`, at once. */
   establishNow(spec: TunnelSpec, given: (address: InterfaceAddress) => void = () => {}): Device {
     const before = this.#devices.get(spec.device)
-    const steps = decide(spec, before, this.#host)
-    if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
-    for (const [index, step] of steps.value.entries()) {
+    const steps = this.stepsNow(spec)
+    for (const [index, step] of steps.entries()) {
       const complaint = this.#refused() ?? this.#perform(spec, step)
       if (complaint !== undefined) {
-        if (index > 0 && steps.value[0]?.kind === 'create') this.deleteDevice(spec.device)
+        if (index > 0 && steps[0]?.kind === 'create') this.deleteDevice(spec.device)
         throw new MeshError(explain(stepCommand(spec, step), complaint))
       }
       if (step.kind === 'address') given(step.address)

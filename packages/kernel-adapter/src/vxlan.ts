@@ -30,6 +30,7 @@ export function iproute2Kernel(): Kernel {
   const watched = new Map<DeviceName, Watched>()
   return {
     establish,
+    steps,
     interfaces: async (without) => interfaces(without, watched.get(without)?.tools),
     read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
@@ -64,10 +65,19 @@ function remembering(understand: typeof tablesOn): typeof tablesOn {
 type Given = (address: InterfaceAddress) => void
 
 async function establish(spec: TunnelSpec, given: Given = () => {}): Promise<Device> {
+  const { present, steps } = await decided(spec)
+  return await perform(spec, present, steps, given)
+}
+
+async function steps(spec: TunnelSpec): Promise<readonly string[]> {
+  return (await decided(spec)).steps.map((step) => words(stepCommand(spec, step)))
+}
+
+async function decided(spec: TunnelSpec): Promise<{ readonly present: Present | undefined; readonly steps: readonly Step[] }> {
   const [present, host] = await Promise.all([look(spec.device), lookAtHost()])
   const steps = decide(spec, present, host)
   if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
-  return await perform(spec, present, steps.value, given)
+  return { present, steps: steps.value }
 }
 
 /** A device is deleted here and nowhere else: the one just made, when it cannot be finished. */
