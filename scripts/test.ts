@@ -2,8 +2,8 @@
  * Runs all suites, or those named, and adds up: the last line is `N passed, N failed, N skipped`.
  *
  * The namespace tests run in labs: as root once as root and once rootless, else rootless only; the storm, which keeps the
- * whole machine busy, rootless and alone. Where a lab cannot be had its tests are skipped, and what is missing is named;
- * where the environment variable VXMESH_PROMISE says `netns`, they fail.
+ * whole machine busy, rootless and alone; what needs another kernel, GRE, in a guest. Where a lab cannot be had its tests
+ * are skipped, and what is missing is named; where the environment variable VXMESH_PROMISE names it (`netns,guest`), they fail.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -16,11 +16,18 @@ type Suite = {
   readonly part: string
   readonly name: string
   readonly argv: (report: string) => readonly string[]
-  readonly lab?: readonly string[]
+  readonly lab?: Lab
 }
+/** A command that runs others in a lab, and the word by which a machine is promised to have it. */
+type Lab = { readonly promise: 'netns' | 'guest'; readonly argv: readonly string[] }
 
 const root = resolve(import.meta.dirname, '..')
-const lab = join(root, 'scripts/lab')
+const reports = mkdtempSync(join(tmpdir(), 'vxmesh-test-'))
+process.on('exit', () => {
+  rmSync(reports, { recursive: true, force: true })
+})
+const namespaces = (...flags: readonly string[]): Lab => ({ promise: 'netns', argv: [join(root, 'scripts/lab'), ...flags] })
+const guest: Lab = { promise: 'guest', argv: [join(root, 'test/guest/run'), '--share', reports] }
 const config = ['--config', 'test/vitest.config.ts', '--configLoader', 'native'] as const
 const vitest = (command: string, project: string): readonly [string, ...string[]] => ['vitest', command, ...config, '--project', project]
 const reporting = (report: string): readonly string[] => ['--reporter', 'default', '--reporter', 'json', `--outputFile.json=${report}`]
@@ -29,13 +36,17 @@ const tests = (project: string): Suite => ({
   name: project,
   argv: (report) => [...vitest('run', project), ...reporting(report)],
 })
-const inLab = (part: string, name: string, ...lab: readonly string[]): Suite => ({ ...tests(part), name, lab })
+const inLab = (part: string, name: string, lab: Lab): Suite => ({ ...tests(part), name, lab })
 
 /** What runs together, on two cores. The namespace tests mostly wait, and keep real time: the busy ones are over by then. */
 const stages: readonly (readonly Suite[])[] = [
   [{ part: 'check', name: 'check', argv: (report) => ['node', 'scripts/check.ts', '--report', report] }, tests('unit'), tests('sim')],
-  [...(process.getuid?.() === 0 ? [inLab('netns', 'netns as root', lab)] : []), inLab('netns', 'netns rootless', lab, '--rootless')],
-  [inLab('storm', 'storm', lab, '--rootless')],
+  [
+    ...(process.getuid?.() === 0 ? [inLab('netns', 'netns as root', namespaces())] : []),
+    inLab('netns', 'netns rootless', namespaces('--rootless')),
+  ],
+  [inLab('guest', 'guest', guest)],
+  [inLab('storm', 'storm', namespaces('--rootless'))],
 ]
 
 const parts = new Set(stages.flat().map(({ part }) => part))
@@ -47,10 +58,6 @@ if (unknown !== undefined) {
 }
 
 const running = new Set<ChildProcess>()
-const reports = mkdtempSync(join(tmpdir(), 'vxmesh-test-'))
-process.on('exit', () => {
-  rmSync(reports, { recursive: true, force: true })
-})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     // Each child leads a process group of its own; with its first process a lab ends altogether.
@@ -82,15 +89,15 @@ console.log(sentence(total))
 process.exitCode = total.failed > 0 || total.passed + total.skipped === 0 ? 1 : 0
 
 async function run(suite: Suite, print: (text: string) => void): Promise<Totals> {
-  const missing = suite.lab === undefined ? undefined : lacks(suite.lab)
-  if (missing !== undefined) {
+  const missing = suite.lab === undefined ? undefined : lacks(suite.lab.argv)
+  if (suite.lab !== undefined && missing !== undefined) {
     const count = listed(suite.part)
-    const promised = (process.env['VXMESH_PROMISE'] ?? '').split(',').includes('netns')
+    const promised = (process.env['VXMESH_PROMISE'] ?? '').split(',').includes(suite.lab.promise)
     print(`${missing}\n${String(count)} tests ${promised ? 'failed: this machine was promised to run them' : 'skipped'}\n`)
     return promised ? { passed: 0, failed: count, skipped: 0 } : { passed: 0, failed: 0, skipped: count }
   }
   const report = join(reports, suite.name)
-  const code = await ended([...(suite.lab ?? []), ...suite.argv(report)], print)
+  const code = await ended([...(suite.lab?.argv ?? []), ...suite.argv(report)], print)
   const totals = read(report)
   // A suite that could not even say what failed has failed.
   return code !== 0 && totals.failed === 0 ? add(totals, { passed: 0, failed: 1, skipped: 0 }) : totals

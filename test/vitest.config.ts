@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 const simulation = 'test/sim/**/*.test.ts'
 const namespaces = 'test/**/*.netns.test.ts'
 const storm = 'test/netns/storm.netns.test.ts'
+const guest = 'test/guest/**/*.guest.test.ts'
 
 export default defineConfig({
   root: `${import.meta.dirname}/..`,
@@ -18,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [simulation, namespaces],
+          exclude: [simulation, namespaces, guest],
           testTimeout: 60_000,
         },
       },
@@ -36,6 +37,8 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'storm', include: [storm] } },
+      // A machine that a process imitates: all takes ten times as long.
+      { extends: true, test: { name: 'guest', include: [guest], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
   },
 })

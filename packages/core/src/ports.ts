@@ -39,6 +39,8 @@ export type TunnelSpec = {
   readonly port: Port | undefined
   /** Its MTU, in bytes; undefined: that of a device that exists, and the underlay's less the encapsulation for one that is made. */
   readonly mtu?: number
+  /** The MAC address of a device that is made; undefined: one of the kernel's choice. */
+  readonly mac?: MacAddress
   /** Addresses the device must have. Others that it has are left alone. */
   readonly addresses: readonly InterfaceAddress[]
   /** Addresses that an earlier start gave the device and that go now, unless they are among `addresses`. */

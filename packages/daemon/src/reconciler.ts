@@ -171,7 +171,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       return undefined
     }
     log.warn({ event: 'kernel', device: spec.device }, `${spec.device} is gone: making it again`)
-    await establish(kernel, spec, store)
+    // The others know it by its MAC address, and need not learn another.
+    await establish(kernel, { ...spec, mac: device.mac, mtu: device.mtu }, store)
     // One repair, however many entries follow: an empty device has lost none of them.
     repairs++
     last = undefined

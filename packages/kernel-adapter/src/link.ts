@@ -19,6 +19,7 @@ import {
   type HostInterface,
   type InterfaceAddress,
   type IpAddress,
+  type MacAddress,
   type Port,
   type Result,
   type TunnelSpec,
@@ -31,7 +32,7 @@ export type Present = { readonly link: Link; readonly addresses: readonly Interf
 
 /** One command's worth of work on the device. `mtu` is in bytes. */
 export type Step =
-  | { readonly kind: 'create'; readonly local: IpAddress; readonly port: Port; readonly mtu: number }
+  | { readonly kind: 'create'; readonly local: IpAddress; readonly port: Port; readonly mtu: number; readonly mac?: MacAddress }
   | { readonly kind: 'mark' }
   | { readonly kind: 'move'; readonly local: IpAddress }
   | { readonly kind: 'resize'; readonly mtu: number }
@@ -117,7 +118,7 @@ function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readon
   if (!home.ok) return home
   const mtu = spec.mtu ?? mtuAt(home.value)
   return accept([
-    { kind: 'create', local, port: spec.port ?? defaultPort(), mtu },
+    { kind: 'create', local, port: spec.port ?? defaultPort(), mtu, ...(spec.mac === undefined ? {} : { mac: spec.mac }) },
     { kind: 'mark' },
     ...missing(spec.addresses, []),
     { kind: 'raise' },

@@ -246,12 +246,12 @@ export class MemoryHost {
     return this.#put(name, { ...device, addresses, tables: last ? forgotten(device.tables, 'ipv4') : device.tables })
   }
 
-  #create({ device, id }: TunnelSpec, { local, port, mtu }: Step & { kind: 'create' }): string | undefined {
+  #create({ device, id }: TunnelSpec, { local, port, mtu, mac }: Step & { kind: 'create' }): string | undefined {
     const taken = [...this.#devices.values()].some(
       ({ link }) => link.kind === 'vxlan' && link.id === id && link.port === port && familyOf(link.local) === family(local),
     )
     if (taken) return 'Error: A VXLAN device with the specified VNI already exists.'
-    const link: VxlanLink = { kind: 'vxlan', id, local, port, mtu, mac: this.#mac(device), ...FRESH }
+    const link: VxlanLink = { kind: 'vxlan', id, local, port, mtu, mac: mac ?? this.#mac(device), ...FRESH }
     return this.#put(device, { link, addresses: [], tables: EMPTY })
   }
 

@@ -63,7 +63,8 @@ export function stepCommand(spec: TunnelSpec, step: Step): Command {
   switch (step.kind) {
     case 'create': {
       const vxlan = ['id', String(spec.id), 'local', step.local, 'dstport', String(step.port), 'learning']
-      return ip('link', 'add', 'name', spec.device, 'mtu', String(step.mtu), 'type', 'vxlan', ...vxlan)
+      const mac = step.mac === undefined ? [] : ['address', step.mac]
+      return ip('link', 'add', 'name', spec.device, ...mac, 'mtu', String(step.mtu), 'type', 'vxlan', ...vxlan)
     }
     case 'mark':
       return ip('link', 'set', 'dev', spec.device, 'alias', spec.alias)
