@@ -73,8 +73,10 @@ describe('on a device that it made', () => {
     const bench = new Workbench(directory)
     await bench.start(B, C)
     const said = bench.said.splice(0)
+    const before = bench.host.inspect(DEVICE)?.link
     bench.host.deleteDevice(DEVICE)
     await bench.wait(10)
+    expect(bench.host.inspect(DEVICE)?.link).toEqual(before)
     expect(bench.entries()).toEqual([B, C])
     expect(bench.said).toEqual(['warn: provider0 is gone: making it again', ...said])
     expect(await bench.repairs()).toBe(1)
