@@ -10,7 +10,6 @@ import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
-import { setFlagsFromString } from 'node:v8'
 import {
   parseDeviceName,
   parseIp,
@@ -43,9 +42,6 @@ const { values } = parseArgs({
   },
 })
 const runs = Number(values.runs)
-
-// As the daemon has it.
-setFlagsFromString('--optimize-for-size')
 
 const HERE = '10.0.0.1'
 const ZERO = '00:00:00:00:00:00'

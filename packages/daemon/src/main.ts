@@ -1,11 +1,6 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-
-// Garbage goes when it is made, not when the heap has doubled: a table of ten thousand that is read whole, again and again,
-// would otherwise keep a hundred megabytes.
-setFlagsFromString('--optimize-for-size')
 
 // Compiled code is kept with the packages, where only their owner writes; where it cannot be, every start compiles anew.
 enableCompileCache(join(import.meta.dirname, '../../../node_modules/.cache/vxmesh'))
