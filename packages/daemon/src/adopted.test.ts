@@ -115,6 +115,16 @@ describe('on a device that somebody else made', () => {
     expect(await bench.reconciler.look()).toMatchObject({ foreign: 2, repairs: 0 })
   })
 
+  test('without the state, who leaves while the kernel is read for the first time is known by what was wanted before', async () => {
+    bench.plant(STRANGER)
+    await bench.start(...MEMBER)
+    await bench.reconciler.stop()
+    rmSync(join(directory, 'state.json'))
+    bench.meanwhile = async () => void (bench.wanted = [])
+    await bench.start(...MEMBER)
+    expect(bench.tables()).toEqual([STRANGER])
+  })
+
   test('a neighbour that somebody else made for a member is as good as ours, and stays', async () => {
     bench.plant(NEIGHBOUR)
     await bench.start(...MEMBER)

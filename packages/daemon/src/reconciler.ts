@@ -96,6 +96,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let failures = 0
   let last: Outcome | undefined
   let orphaned: Table | undefined
+  /** What was wanted when we ended: who leaves while the kernel is read is ours as well. */
+  const remembered = options.decide().desired.table
   const home = homing(kernel)
   let missing = false
   let looking: Promise<Reading | undefined> | undefined
@@ -126,7 +128,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     options.notice(device)
     const decision = options.decide()
     const { desired, hold } = decision
-    orphaned ??= orphans(reading, store.hasNotes(spec.device))
+    if (orphaned === undefined) {
+      orphaned = orphans(reading, store.hasNotes(spec.device))
+      store.noteWritten(spec.device, reclaimed(orphaned, reading, remembered))
+    }
     store.noteWritten(spec.device, reclaimed(orphaned, reading, desired.table))
     const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
     const all = plan(desired.table, actual)
