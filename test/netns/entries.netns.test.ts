@@ -2,10 +2,11 @@
  * The entries of every kind in real kernels: what they are for, what others do to them, and whose they are. `bridge` and
  * `ip` are the operator's hands here, and show what the daemon wrote in their own words.
  */
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { until } from './harness.ts'
 import { DEVICE, messages, type Member } from './member.ts'
 import type { Process } from './process.ts'
@@ -23,6 +24,12 @@ async function entries({ host }: Member): Promise<readonly string[]> {
       / dst | lladdr /.test(line) && / permanent| PERMANENT/.test(line) ? [line.replace(/ self permanent| PERMANENT/, '').trim()] : [],
     )
     .toSorted()
+}
+
+/** How many members a restart would find in the state directory. */
+async function savedRecords({ stateDirectory }: Member): Promise<number> {
+  const saved = z.object({ records: z.array(z.string()) })
+  return saved.parse(JSON.parse(await readFile(join(stateDirectory, 'view.json'), 'utf8'))).records.length
 }
 
 /** What a kernel should have for these members. */
@@ -240,6 +247,8 @@ describe('on a device that somebody else made', () => {
     })
     expect(report.health.join()).toContain('somebody else has lladdr 02:00:00:00:00:33 there, which is left alone')
 
+    // The view is saved a moment after it changed, and only from it can who leaves meanwhile be known again.
+    await until('its view is saved', async () => (await savedRecords(first)) === 3, { within: seconds(60) })
     daemon.signal('SIGKILL')
     await daemon.exit
     await rm(join(first.stateDirectory, 'state.json'))
