@@ -59,6 +59,8 @@ export const statusAnswer = z.object({
   health: z.array(z.string()).readonly(),
   /** What was received and not believed, by reason. */
   dropped: z.record(z.string(), z.number()).readonly(),
+  /** Comparisons of views that this daemon began, and the bytes it sent for any; daemons of before do not tell. */
+  anti_entropy: z.object({ comparisons: z.number(), bytes: z.number() }).readonly().default({ comparisons: 0, bytes: 0 }),
 })
 
 /** Answer to `POST /v1/leave`. */

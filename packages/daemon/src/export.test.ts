@@ -43,6 +43,7 @@ function report(...members: readonly MemberRow[]): StatusReport {
     tunnels: [tunnel],
     health: [],
     dropped: {},
+    anti_entropy: { comparisons: 0, bytes: 0 },
   }
 }
 

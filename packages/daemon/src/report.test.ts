@@ -37,7 +37,16 @@ const TUNNEL: TunnelRow = {
 
 function report(members: readonly MemberRow[], tunnel: Partial<TunnelRow> = {}, health: readonly string[] = []): StatusReport {
   const self = { peer: '12D3KooW', name: 'bastion', incarnation: 1 }
-  return { version: 1, mesh: 'M', self, members, tunnels: [{ ...TUNNEL, ...tunnel }], health, dropped: {} }
+  return {
+    version: 1,
+    mesh: 'M',
+    self,
+    members,
+    tunnels: [{ ...TUNNEL, ...tunnel }],
+    health,
+    dropped: {},
+    anti_entropy: { comparisons: 0, bytes: 0 },
+  }
 }
 
 function lines(...text: readonly string[]): string {

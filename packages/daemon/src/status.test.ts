@@ -79,6 +79,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     seeds: maps.concat((around.seeds ?? []).map(([seed, trouble]) => [seed as PeerId, { peer: undefined, trouble }])),
     incarnation: 7,
     dropped: maps.concat([['malformed frame' as PeerId, 2]]),
+    comparisons: { begun: 3, bytes: 277 },
   } as unknown as State
   const verdicts = new Map(all.filter(([peer]) => peer !== 'A').map(([peer, { verdict }]) => [peer as PeerId, verdict ?? wanted(peer)]))
   const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? verdict.entries : []))
@@ -123,9 +124,7 @@ function record(peer: string, { name, claim, leaving = false }: Sketch): MemberR
 }
 
 function rowOf(sketch: Sketch, around: Surrounding = {}): MemberRow {
-  const row = reportOf({ B: sketch }, around).members.find(({ peer }) => peer === 'B')
-  if (row === undefined) throw new Error('B is not in the report')
-  return row
+  return reportOf({ B: sketch }, around).members.find(({ peer }) => peer === 'B')!
 }
 
 test('members to which nothing can be sent are named, six of them', () => {
@@ -191,6 +190,7 @@ test('a report has every field that the answer promises, and is nothing else', (
     ],
     health: [],
     dropped: { 'malformed frame': 2 },
+    anti_entropy: { comparisons: 3, bytes: 277 },
   })
 })
 

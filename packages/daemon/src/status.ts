@@ -21,7 +21,7 @@ export type StatusInput = {
 
 export function statusReport(input: StatusInput): StatusReport {
   const { state, self, mesh, picture, tunnel } = input
-  const { content, incarnation, dropped } = state
+  const { content, incarnation, dropped, comparisons } = state
   return {
     version: 1,
     mesh,
@@ -30,6 +30,7 @@ export function statusReport(input: StatusInput): StatusReport {
     tunnels: [tunnelRow(tunnel, picture)],
     health: health(input, picture),
     dropped: dropped.toObject(),
+    anti_entropy: { comparisons: comparisons.begun, bytes: comparisons.bytes },
   }
 }
 
