@@ -26,6 +26,8 @@ const reports = mkdtempSync(join(tmpdir(), 'vxmesh-test-'))
 process.on('exit', () => {
   rmSync(reports, { recursive: true, force: true })
 })
+/** Hundreds of daemons start in these tests: what was compiled for one need not be for the next. */
+const compiled = join(root, 'node_modules/.cache/compiled')
 const namespaces = (...flags: readonly string[]): Lab => ({ promise: 'netns', argv: [join(root, 'scripts/lab'), ...flags] })
 const guest: Lab = { promise: 'guest', argv: [join(root, 'test/guest/run'), '--share', reports] }
 const config = ['--config', 'test/vitest.config.ts', '--configLoader', 'native'] as const
@@ -117,7 +119,7 @@ function listed(project: string): number {
 }
 
 async function ended([command = '', ...args]: readonly string[], print: (text: string) => void): Promise<number> {
-  const env = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env
+  const env = { ...process.env, NODE_COMPILE_CACHE: compiled, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) }
   const child = spawn(command, args, { cwd: root, detached: true, env, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', print)

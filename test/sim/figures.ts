@@ -90,10 +90,10 @@ function crash(cluster: Cluster): number {
   return until(cluster, others, knows, seconds(20), () => cluster.powerOff(victim.name))
 }
 
-/** Two sides that gave each other up, the smaller a half or at most 32, from the end of the cut to all alive everywhere. */
+/** Two halves that gave each other up, from the end of the cut to all alive everywhere. */
 function heal(cluster: Cluster): number {
   const { names, hosts } = cluster
-  const island = Math.min(Math.floor(names.length / 2), 32)
+  const island = Math.floor(names.length / 2)
   cluster.partition(names.slice(0, island), names.slice(island))
   cluster.run(seconds(20))
   const whole = (host: Host) => host.state?.circle.living === hosts.length
