@@ -102,6 +102,9 @@ test('every pair of members pings in IPv4 and IPv6, and nobody asks for anybody'
       return found.join('\n') === lines.join('\n') || { found, lines }
     }
     await until(`${each.host.name} has all entries for the others`, same, { within: seconds(60) })
+    // Before that, an IPv6 address is not used: the kernel first asks whether anybody else has it.
+    const settled = async (): Promise<boolean> => (await each.host.run(['ip', 'address', 'show', 'dev', DEVICE, 'tentative'])) === ''
+    await until(`${each.host.name} may use its addresses`, settled, { within: seconds(60) })
   }
   const captures = await Promise.all(all.map(capture))
   for (const from of all)
