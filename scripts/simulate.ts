@@ -104,11 +104,11 @@ function measureIt({ suite, report }: Extract<Wanted, { suite: string }>): void 
   const tell = (line: string) => {
     lines.push(line)
     console.log(line)
+    // It takes long, and what ends it early leaves what was measured.
+    if (report !== undefined) writeFileSync(report, `${lines.join('\n')}\n`)
   }
   tell(`\`./scripts/simulate --suite ${suite}\`, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machine}`)
-  tell('')
   measure(chosen, tell)
-  if (report !== undefined) writeFileSync(report, `${lines.join('\n')}\n`)
 }
 
 type Range = { readonly least: number; readonly most: number; readonly whole: boolean }

@@ -24,8 +24,6 @@ export type Sample = {
   readonly seed: number
   readonly newsMs: number
   readonly crashMs: number
-  /** Undefined where it was not measured. */
-  readonly healMs: number | undefined
   /** Sent by one member to all others, in bits a second. */
   readonly idle: number
   /** The digests and summaries that bring one record to a member that missed it, in bytes. */
@@ -48,7 +46,7 @@ function formed(members: number, seed: number, options: Partial<ClusterOptions> 
   return cluster
 }
 
-export function sample(members: number, seed: number, parts: { readonly heal: boolean }): Sample {
+export function sample(members: number, seed: number): Sample {
   const cluster = formed(members, seed)
   const idle = idling(cluster)
   const newsMs = news(cluster)
@@ -61,7 +59,6 @@ export function sample(members: number, seed: number, parts: { readonly heal: bo
     newsMs,
     compared,
     crashMs,
-    healMs: parts.heal ? heal(formed(members, seed, { kernels: 'imagined' })) : undefined,
   }
 }
 
@@ -90,14 +87,25 @@ function crash(cluster: Cluster): number {
   return until(cluster, others, knows, seconds(20), () => cluster.powerOff(victim.name))
 }
 
-/** Two halves that gave each other up, from the end of the cut to all alive everywhere. */
-function heal(cluster: Cluster): number {
+/** Two halves that were cut apart for so long, in milliseconds from the end of the cut until all know all alive. */
+export function healed(members: number, seed: number, length: Duration): number {
+  const cluster = formed(members, seed, { kernels: 'imagined' })
   const { names, hosts } = cluster
-  const island = Math.floor(names.length / 2)
-  cluster.partition(names.slice(0, island), names.slice(island))
-  cluster.run(seconds(20))
-  const whole = (host: Host) => host.state?.circle.living === hosts.length
-  return until(cluster, hosts, whole, seconds(60), () => cluster.heal())
+  const half = Math.floor(members / 2)
+  cluster.partition(names.slice(0, half), names.slice(half))
+  cluster.run(length)
+  return until(cluster, hosts, knowsAll(hosts), seconds(60), () => cluster.heal())
+}
+
+/** All start in the same moment and know one address, in milliseconds until all know all alive. */
+export function started(members: number, seed: number): number {
+  const names = Array.from({ length: members }, (_, index) => `m${String(index)}`)
+  const cluster = new Cluster(names, { seed, kernels: 'imagined', lawsEvery: Math.max(1, Math.floor(members / 8)), network: LAN })
+  return until(cluster, cluster.hosts, knowsAll(cluster.hosts), seconds(300), () => undefined)
+}
+
+function knowsAll(hosts: readonly Host[]): (host: Host) => boolean {
+  return (host) => host.state?.circle.living === hosts.length
 }
 
 /** What it takes one member that missed one record to be given it, while nobody else is in its way. */
