@@ -87,12 +87,11 @@ function crash(cluster: Cluster): number {
   return until(cluster, others, knows, seconds(20), () => cluster.powerOff(victim.name))
 }
 
-/** Two halves that were cut apart for so long, in milliseconds from the end of the cut until all know all alive. */
-export function healed(members: number, seed: number, length: Duration): number {
+/** An island and the rest, cut apart for so long, in milliseconds from the end of the cut until all know all alive. */
+export function healed(members: number, island: number, seed: number, length: Duration): number {
   const cluster = formed(members, seed, { kernels: 'imagined' })
   const { names, hosts } = cluster
-  const half = Math.floor(members / 2)
-  cluster.partition(names.slice(0, half), names.slice(half))
+  cluster.partition(names.slice(0, island), names.slice(island))
   cluster.run(length)
   return until(cluster, hosts, knowsAll(hosts), seconds(60), () => cluster.heal())
 }
