@@ -155,7 +155,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'nothing is said on',
-    file: `${gossip}/beliefs.ts`,
+    file: `${gossip}/turn.ts`,
     text: 'if (link.id === except || (except',
     becomes: 'if (link.id > 0 || (except',
     history: ['join', 5, 1],
@@ -191,7 +191,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'strangers at the door are remembered',
     file: `${gossip}/dialling.ts`,
-    text: 'if (isSeed(target) ? !seeds.has(target) : !view.has(target)) continue',
+    text: 'if (isSeed(target) ? !seeds.has(target) : !view.has(target) || isOut(turn, target)) continue',
     becomes: '',
     history: ['swarm', 3, 1],
     tests: ['test/sim/liars.test.ts'],
@@ -217,8 +217,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'whoever connects is greeted first',
     file: `${gossip}/linking.ts`,
-    text: 'if (target !== undefined) draft(turn, id).hello = turn.env.chain',
-    becomes: 'draft(turn, id).hello = turn.env.chain',
+    text: 'if (target !== undefined) draft(turn, id).hello = turn.env.admission.chain',
+    becomes: 'draft(turn, id).hello = turn.env.admission.chain',
     history: ['join', 2, 1],
     expected: 'admission',
   },
