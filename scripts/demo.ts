@@ -71,27 +71,20 @@ function start({ at, flags }: Actor): Process {
   return at.up(...flags)
 }
 
-/** Every one of these has an entry for every other. */
+/** Every one of these has all entries for every other, and no more. */
 async function complete(actors: readonly Actor[]): Promise<void> {
   // One after the other: asked at once, those that are up would be asked again and again, each time anew reading their
   // kernels, while the one that still starts refuses; they would be long busy with that once it is up.
-  const entries = async (): Promise<readonly unknown[]> => {
-    const seen: unknown[] = []
-    for (const { at } of actors.toReversed()) seen.push((await at.status()).tunnels[0]?.entries)
-    return seen
+  const whole = async (): Promise<unknown> => {
+    for (const { at } of actors.toReversed()) {
+      const { tunnels, members } = await at.status()
+      const entries = tunnels[0]?.entries
+      const known = members.filter(({ entry }) => entry === 'present').length
+      if (known !== actors.length - 1 || entries?.wanted !== entries?.present || entries?.foreign !== 0) return { known, entries }
+    }
+    return true
   }
-  await until(
-    'every host has an entry for every other',
-    async () => {
-      const seen = await entries()
-      return (
-        seen.every(
-          (each) => JSON.stringify(each) === JSON.stringify({ wanted: actors.length - 1, present: actors.length - 1, foreign: 0 }),
-        ) || seen
-      )
-    },
-    { within: seconds(60) },
-  )
+  await until('every host has all entries for every other', whole, { within: seconds(60) })
 }
 
 async function restarting({ at }: Actor, other: Actor): Promise<void> {
@@ -132,7 +125,7 @@ async function tell(actors: readonly [Actor, Actor, Actor], real: boolean, keep:
   await showVxmesh(second, 'status')
 
   if (real) {
-    step('Each kernel holds one zero-MAC entry per other host: what had to be typed as "bridge fdb append".')
+    step('Each kernel holds one zero-MAC entry per other host, what had to be typed as "bridge fdb append", and one for its device.')
     for (const actor of actors) await show(actor, 'bridge', 'fdb', 'show', 'dev', 'provider0')
     step('Every host reaches every other inside the tunnel.')
     await pingAll(actors)

@@ -1,0 +1,11 @@
+/** The first thing that anybody runs. */
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { outcome } from './process.ts'
+
+test('the demo tells its whole story', async () => {
+  const { code, stdout, stderr } = await outcome(['node', join(import.meta.dirname, '../../scripts/demo.ts')])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toContain('6 of 6 entries present')
+  expect(stdout).toMatch(/That is the whole story, in [0-9]+ s\.\n$/)
+}, 90_000)
