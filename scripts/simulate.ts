@@ -13,15 +13,18 @@ import { begin, DEFAULTS, replayOf, stories, type Ask } from '../test/sim/storie
 import { measure, suites } from '../test/sim/suites.ts'
 import { Trace } from '../test/sim/trace.ts'
 
-type Wanted = { readonly ask: Ask; readonly picture: string | undefined } | { readonly suite: string; readonly report: string | undefined }
+type Wanted =
+  | { readonly ask: Ask; readonly traced: boolean; readonly seeds: number; readonly picture: string | undefined }
+  | { readonly suite: string; readonly report: string | undefined }
 
 const MEMBERS_MOST = 10_000
 const SEED_MOST = 2 ** 32 - 1
+const SEEDS_MOST = 1_000_000
 const MINUTES_MOST = 24 * 60
 
 const HELP = `Tells one history of a simulated mesh, and holds every step of it against the laws.
 
-  ./scripts/simulate --seed S --members N [--scenario NAME] [--minutes M] [--plot FILE.svg] [--trace]
+  ./scripts/simulate --seed S --members N [--scenario NAME] [--minutes M] [--seeds K] [--plot FILE.svg] [--trace]
 
   ./scripts/simulate --suite NAME [--report FILE.md]
 
@@ -38,6 +41,7 @@ ${Object.entries(stories)
   .map(([name, { says }]) => `                     ${name.padEnd(10)} ${says}`)
   .join('\n')}
   --minutes M      how long it goes on before all is mended (${String(DEFAULTS.minutes)})
+  --seeds K        tells K histories, of seed S and those after it, up to the first that breaks a law (1)
   --plot FILE.svg  draws how many members each believed alive, over virtual time
   --trace          prints every line of the history
 
@@ -56,7 +60,7 @@ function main(args: readonly string[]): void {
   const wanted = parse(args)
   if (wanted === undefined) process.stdout.write(HELP)
   else if ('suite' in wanted) measureIt(wanted)
-  else tellIt(wanted)
+  else tellThem(wanted)
 }
 
 function parse(args: readonly string[]): Wanted | undefined {
@@ -67,6 +71,7 @@ function parse(args: readonly string[]): Wanted | undefined {
       members: { type: 'string' },
       scenario: { type: 'string', default: DEFAULTS.scenario },
       minutes: { type: 'string', default: String(DEFAULTS.minutes) },
+      seeds: { type: 'string', default: '1' },
       plot: { type: 'string' },
       suite: { type: 'string' },
       report: { type: 'string' },
@@ -83,10 +88,11 @@ function parse(args: readonly string[]): Wanted | undefined {
   const seed = number('--seed', values.seed, { least: 0, most: SEED_MOST, whole: true })
   const members = number('--members', values.members, { least: story.least, most: MEMBERS_MOST, whole: true })
   const minutes = number('--minutes', values.minutes, { least: 0.01, most: MINUTES_MOST, whole: false })
-  const trace = new Trace(values.trace ? (line) => process.stdout.write(`${line}\n`) : undefined)
+  const seeds = number('--seeds', values.seeds, { least: 1, most: SEEDS_MOST, whole: true })
+  if (seeds > 1 && values.plot !== undefined) throw new Error('--plot draws one history: leave out --seeds')
   // Written once before the history, which may take minutes, is told: a place that takes no file is known at once.
   if (values.plot !== undefined) writeFileSync(values.plot, '')
-  return { ask: { scenario, seed, members, minutes, trace }, picture: values.plot }
+  return { ask: { scenario, seed, members, minutes }, traced: values.trace, seeds, picture: values.plot }
 }
 
 function named(suite: string): string {
@@ -122,9 +128,22 @@ function number(option: string, text: string | undefined, { least, most, whole }
   )
 }
 
-function tellIt({ ask, picture }: Extract<Wanted, { ask: Ask }>): void {
+function tellThem({ ask, traced, seeds, picture }: Extract<Wanted, { ask: Ask }>): void {
+  for (let told = 0; told < seeds; told++) {
+    if (told > 0) console.log()
+    const trace = new Trace(traced ? (line) => process.stdout.write(`${line}\n`) : undefined)
+    const broken = tellIt({ ...ask, seed: ask.seed + told, trace }, picture)
+    if (broken === undefined) continue
+    console.log(`\n${broken}`)
+    process.exitCode = 1
+    return
+  }
+}
+
+/** Tells one history, and why it ended early if it did. */
+function tellIt(ask: Ask, picture: string | undefined): string | undefined {
   const telling = attempt(() => begin(ask), ask)
-  if ('broken' in telling) return lose(telling.broken)
+  if ('broken' in telling) return telling.broken
   const { cluster, tell } = telling.value
   const filmed = picture === undefined ? undefined : film(cluster)
   const told = attempt(tell, ask)
@@ -141,12 +160,7 @@ function tellIt({ ask, picture }: Extract<Wanted, { ask: Ask }>): void {
   for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(14)}${value}`)
   if (picture !== undefined && filmed !== undefined) draw(picture, filmed(replayOf(ask), outcome))
   if (broken === undefined) console.log(outcome)
-  else lose(broken)
-}
-
-function lose(broken: string): void {
-  console.log(`\n${broken}`)
-  process.exitCode = 1
+  return broken
 }
 
 /** What comes of a part of a history, or why it ended there, with the lines that led to it. */
