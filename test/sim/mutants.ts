@@ -150,8 +150,8 @@ export const mutants: readonly Mutant[] = [
     file: `${gossip}/clone.ts`,
     text: 'if (record.incarnation < state.incarnation) return offer',
     becomes: 'if (record.incarnation > 0) return offer',
-    histories: ['swarm', 4, 1],
-    expected: 'law 5',
+    histories: ['swarm', 4, 5],
+    expected: 'law 7',
   },
   {
     name: 'nothing is said on',
@@ -194,8 +194,8 @@ export const mutants: readonly Mutant[] = [
     text: 'if (isSeed(target) ? !seeds.has(target) : !view.has(target) || isOut(turn, target)) continue',
     becomes: '',
     histories: ['swarm', 3, 1],
-    tests: ['test/sim/liars.test.ts'],
-    expected: 'law 7',
+    tests: [`${gossip}/protocol.test.ts`],
+    expected: 'is told nothing, and shown out',
   },
   {
     name: 'views that differ are not compared',
