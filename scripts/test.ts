@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { styleText } from 'node:util'
+import { build } from './build.ts'
 
 type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number }
 type Suite = {
@@ -26,7 +27,7 @@ const reports = mkdtempSync(join(tmpdir(), 'vxmesh-test-'))
 process.on('exit', () => {
   rmSync(reports, { recursive: true, force: true })
 })
-/** Hundreds of daemons start in these tests: what was compiled for one need not be for the next. */
+/** Hundreds of daemons start in these tests: what is built and compiled once starts sooner. */
 const compiled = join(root, 'node_modules/.cache/compiled')
 const namespaces = (...flags: readonly string[]): Lab => ({ promise: 'netns', argv: [join(root, 'scripts/lab'), ...flags] })
 const guest: Lab = { promise: 'guest', argv: [join(root, 'test/guest/run'), '--share', reports] }
@@ -59,6 +60,7 @@ if (unknown !== undefined) {
   process.exit(2)
 }
 
+const main = await build()
 const running = new Set<ChildProcess>()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -119,7 +121,7 @@ function listed(project: string): number {
 }
 
 async function ended([command = '', ...args]: readonly string[], print: (text: string) => void): Promise<number> {
-  const env = { ...process.env, NODE_COMPILE_CACHE: compiled, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) }
+  const env = { ...process.env, NODE_COMPILE_CACHE: compiled, VXMESH_MAIN: main, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}) }
   const child = spawn(command, args, { cwd: root, detached: true, env, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', print)

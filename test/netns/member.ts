@@ -10,8 +10,9 @@ import { z } from 'zod'
 import { until, type Host } from './harness.ts'
 import { outcome, run, start, type Outcome, type Process } from './process.ts'
 
-/** The command itself, without what `scripts/vxmesh` does to set a machine up. */
-const VXMESH = ['node', join(import.meta.dirname, '../../packages/daemon/src/main.ts')] as const
+/** The program: what scripts/test has built, or the sources as they are. */
+export const MAIN = process.env['VXMESH_MAIN'] ?? join(import.meta.dirname, '../../packages/daemon/src/main.ts')
+const VXMESH = ['node', MAIN] as const
 
 /** A directory for one test, with the mesh key and the invite in it. */
 export type Mesh = AsyncDisposable & { readonly directory: string; readonly invite: string }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { openSwitch, until, type Switch } from './harness.ts'
-import { converged, DEVICE, http, initMesh, member, messages, type Member, type Mesh } from './member.ts'
+import { converged, DEVICE, http, initMesh, MAIN, member, messages, type Member, type Mesh } from './member.ts'
 
 type Single = AsyncDisposable & { readonly net: Switch; readonly mesh: Mesh; readonly bastion: Member }
 
@@ -107,9 +107,8 @@ test.each([
 ] as const)('%s it says so before anything starts', async (_what, wrapper, named) => {
   await using hosts = await single()
   const { bastion, mesh } = hosts
-  const main = join(import.meta.dirname, '../../packages/daemon/src/main.ts')
   const up = ['up', '--invite', mesh.invite, '--device', DEVICE, '--id', '16', '--local', '192.168.226.4', '--state-dir', mesh.directory]
-  const outcome = await bastion.host.outcome([...wrapper, process.execPath, main, ...up, '--control', bastion.control])
+  const outcome = await bastion.host.outcome([...wrapper, process.execPath, MAIN, ...up, '--control', bastion.control])
   expect(outcome).toMatchObject({ code: 77, stdout: '', stderr: expect.stringContaining(named) })
   expect(outcome.stderr.trimEnd().split('\n')).toHaveLength(1)
 })

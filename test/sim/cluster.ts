@@ -82,6 +82,10 @@ const OVERHEARD_MOST = 500
  */
 const QUIET = seconds(45)
 
+/** How long those who agree are watched, and how often it is asked whether they do. */
+const WATCHED = seconds(10)
+const ASKED = seconds(1)
+
 export class Cluster {
   readonly hosts: Host[] = []
   readonly laws: Laws
@@ -145,10 +149,14 @@ export class Cluster {
     again()
   }
 
-  /** Mends everything that was broken in between, waits, and checks that all have come to agree. */
+  /** Mends everything that was broken in between, waits until all agree, and checks that they do so for a while. */
   settle(within: Duration = QUIET): void {
     this.heal()
-    this.run(within)
+    const [begun, end] = [this.now, this.now + within]
+    const agreed = () => this.hosts.every(({ condition }) => condition !== 'paused') && this.laws.disagreements().next().done === true
+    while (this.now < end && (this.now === begun || !agreed()))
+      this.run(milliseconds(Math.min(ASKED, end - this.now)))
+    this.run(milliseconds(Math.min(WATCHED, end - this.now)))
     this.laws.converged()
   }
 
@@ -344,6 +352,18 @@ export class Cluster {
     })
     return () => {
       host.censor = undefined
+      this.#repaired(word, `${name} repents`)
+    }
+  }
+
+  /** Says in its record that it is where another is. What is returned has it tell the truth again. */
+  pretend(name: string, victim: string): () => void {
+    const host = this.host(name)
+    this.laws.truth.lies(host)
+    const word = `the claim of ${name}`
+    this.#breaking(word, `${name} pretends to be at the address of ${victim}`, () => host.claim(this.host(victim).address))
+    return () => {
+      host.claim(host.address)
       this.#repaired(word, `${name} repents`)
     }
   }

@@ -286,8 +286,14 @@ export class Host implements Station {
     const daemon = this.#daemon
     if (daemon === undefined) return
     daemon.claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
-    this.take({ kind: 'announce', content: this.#content(daemon.claim, daemon.enforces) })
+    this.claim(daemon.claim.underlay)
     daemon.reconciler.wake()
+  }
+
+  /** Tells the others to send here, true or not. */
+  claim(underlay: IpAddress): void {
+    const daemon = this.#daemon
+    if (daemon !== undefined) this.take({ kind: 'announce', content: this.#content({ ...daemon.claim, underlay }, daemon.enforces) })
   }
 
   /** One input for the protocol, now or when its daemon gets to it. */

@@ -299,6 +299,12 @@ export class Laws {
 
   /** Law 5: once faults have stopped for long enough. */
   converged(): void {
+    const [first] = this.disagreements()
+    if (first !== undefined) this.broken(first.host, 'law 5', first.what)
+  }
+
+  /** What is still to come until all agree. */
+  *disagreements(): Generator<{ readonly host: Host; readonly what: string }> {
     const running = this.#hosts.filter(
       (host) => host.condition === 'listening' && !this.#clones.has(host.peer) && !this.#evicted.has(host.peer),
     )
@@ -307,19 +313,19 @@ export class Laws {
       const { state } = host
       if (state === undefined || first?.state === undefined) continue
       if (digest(state) !== digest(first.state))
-        this.broken(host, 'law 5', `does not see what ${first.name} sees\n${contrast(state, first.state)}`)
+        yield { host, what: `does not see what ${first.name} sees\n${contrast(state, first.state)}` }
       const turn = host.turn()
       if (turn !== undefined && turn.operations.length > 0)
-        this.broken(host, 'law 5', `still has ${String(turn.operations.length)} operations to do`)
+        yield { host, what: `still has ${String(turn.operations.length)} operations to do` }
       const expected = running.filter((other) => other !== host).map((other) => other.address)
       const held = new Set([...(turn?.desired.table.values() ?? [])].flatMap((entry) => (entry.kind === 'flood' ? [entry.underlay] : [])))
       const missing = expected.filter((address) => !held.has(address))
-      if (missing.length > 0) this.broken(host, 'law 5', `does not want ${missing.join(', ')}`)
+      if (missing.length > 0) yield { host, what: `does not want ${missing.join(', ')}` }
       const unknown = [...this.#evicted].filter((peer) => !state.evictions.has(peer))
-      if (unknown.length > 0) this.broken(host, 'law 5', `does not know that ${unknown.join(', ')} is evicted`)
+      if (unknown.length > 0) yield { host, what: `does not know that ${unknown.join(', ')} is evicted` }
       const silent = running.filter((other) => state.view.get(other.peer)?.signed.record.enforces !== evictionsDigest(state))
       if (this.#every === 1 && silent.length > 0)
-        this.broken(host, 'law 5', `does not know that ${silent.map(({ name }) => name).join(', ')} enforces all evictions`)
+        yield { host, what: `does not know that ${silent.map(({ name }) => name).join(', ')} enforces all evictions` }
     }
   }
 

@@ -91,7 +91,7 @@ export const mutants: readonly Mutant[] = [
     file: `${core}/desired.ts`,
     text: 'if (claim.underlay === own.underlay) return `${claim.underlay} is our own underlay address`',
     becomes: '',
-    histories: ['liar', 5, 20],
+    histories: ['liar', 3, 10],
     expected: 'law 1',
   },
   {

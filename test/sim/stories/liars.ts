@@ -27,6 +27,7 @@ export function liar(cluster: Cluster, dice: Dice): void {
 function startToLie(cluster: Cluster, dice: Dice, name: string): () => void {
   if (dice.chance(0.1)) return cluster.corrupt(name, garbage)
   if (dice.chance(0.1)) return cluster.muzzle(name)
+  if (dice.chance(0.2)) return cluster.pretend(name, dice.pick(cluster.names.filter((each) => each !== name)))
   if (dice.chance(0.1)) {
     const cease = cluster.corrupt(name, accuseEverybody, milliseconds(1))
     cluster.run(milliseconds(1000))
