@@ -697,5 +697,5 @@ async function marks(lab: Lab): Promise<readonly string[]> {
 
 async function destinations(lab: Lab, device: DeviceName = provider0): Promise<readonly IpAddress[]> {
   const reading = await lab.kernel.read(device === provider0 ? SPEC : { ...SPEC, device })
-  return [...(reading?.entries.values() ?? [])].flatMap((entry) => (entry.kind === 'neighbour' ? [] : [entry.underlay])).sort()
+  return [...(reading?.entries.values() ?? [])].flatMap((entry) => ('underlay' in entry ? [entry.underlay] : [])).sort()
 }

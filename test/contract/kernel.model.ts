@@ -38,7 +38,7 @@ type Step =
   | { readonly kind: 'readdress'; readonly mac: number }
 
 const device = must(parseDeviceName('provider0'))
-const SPEC: TunnelSpec = {
+const SPEC = {
   device,
   mode: 'vxlan',
   id: must(parseVni(16)),
@@ -46,7 +46,7 @@ const SPEC: TunnelSpec = {
   port: undefined,
   addresses: [must(parseInterfaceAddress('192.168.234.1/23'))],
   alias: 'vxmesh:12D3KooWcontract:16',
-}
+} as const satisfies TunnelSpec
 
 const numbers = [1, 2, 3] as const
 const mac = (number: number): MacAddress => must(parseMac(`02:00:00:00:00:0${String(number)}`))

@@ -47,9 +47,11 @@ export type Member<At extends Place = Host> = {
 
 export const DEVICE = 'provider0'
 
+const VXLAN: readonly string[] = ['--mode', 'vxlan', '--id', '16']
+
 const fdb = z.array(z.object({ mac: z.string(), dst: z.string().optional() }))
 
-export function member<At extends Place>(mesh: Mesh, host: At, overlay: string | undefined): Member<At> {
+export function member<At extends Place>(mesh: Mesh, host: At, overlay: string | undefined, tunnel = VXLAN): Member<At> {
   const underlay = host.underlay.replace(/\/.*/, '')
   const stateDirectory = join(mesh.directory, host.name)
   const control = join(mesh.directory, `${host.name}.sock`)
@@ -68,7 +70,7 @@ export function member<At extends Place>(mesh: Mesh, host: At, overlay: string |
     up: (...flags) =>
       host.start([
         ...VXMESH,
-        ...['up', '--invite', mesh.invite, '--device', DEVICE, '--mode', 'vxlan', '--id', '16', '--local', underlay, ...overlayFlags],
+        ...['up', '--invite', mesh.invite, '--device', DEVICE, ...tunnel, '--local', underlay, ...overlayFlags],
         ...['--state-dir', stateDirectory, '--control', control, '--name', host.name, ...flags],
       ]),
     async flood() {

@@ -218,7 +218,7 @@ describe('what others do to the kernel', () => {
 })
 
 function macOf(entry: Entry | undefined): MacAddress {
-  if (entry === undefined || entry.kind === 'flood') throw new Error('no entry with a MAC address')
+  if (entry === undefined || !('mac' in entry)) throw new Error('no entry with a MAC address')
   return entry.mac
 }
 

@@ -225,9 +225,9 @@ export class Laws {
   #mayWrite(host: Host, state: State, entry: Entry): void {
     const place = slot(entry)
     const own =
-      entry.kind === 'neighbour'
-        ? state.content.tunnels.some(({ overlay }) => overlay.some((address) => hostOf(address) === entry.overlay))
-        : host.has(entry.underlay)
+      'underlay' in entry
+        ? host.has(entry.underlay)
+        : 'overlay' in entry && state.content.tunnels.some(({ overlay }) => overlay.some((address) => hostOf(address) === entry.overlay))
     if (own) this.broken(host, 'law 1', `adds its own address: ${place}`)
     const claimed = state.view.some(
       ({ signed }, peer) =>
@@ -263,7 +263,7 @@ export class Laws {
         )
       }
     }
-    const stranger = this.#hosts.find((each) => entry.kind !== 'neighbour' && each.address === entry.underlay && !state.view.has(each.peer))
+    const stranger = this.#hosts.find((each) => 'underlay' in entry && each.address === entry.underlay && !state.view.has(each.peer))
     if (stranger !== undefined && this.truth.isBlameless(stranger, host))
       this.broken(host, 'law 3', `removes ${place} of ${stranger.name}, of which it has not even heard`)
     if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${place} though it hears nobody`)
@@ -342,8 +342,11 @@ function sameSlots(one: ReadonlyMap<Slot, unknown> | undefined, other: ReadonlyM
 
 /** Whether an entry is what a claim calls for. */
 function isClaimed(entry: Entry, { underlay, mac, overlay }: TunnelClaim): boolean {
-  if (entry.kind === 'neighbour') return mac === entry.mac && overlay.some((address) => hostOf(address) === entry.overlay)
-  return underlay === entry.underlay && (entry.kind === 'flood' || mac === entry.mac)
+  return (
+    (!('underlay' in entry) || underlay === entry.underlay) &&
+    (!('mac' in entry) || mac === entry.mac) &&
+    (!('overlay' in entry) || overlay.some((address) => hostOf(address) === entry.overlay))
+  )
 }
 
 function digest(state: State): string {

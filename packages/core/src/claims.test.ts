@@ -18,7 +18,7 @@ type Member = readonly [letter: string, claim: Partial<TunnelClaim>, standing?: 
 function judge(members: readonly Member[]): readonly string[] {
   const view = viewOf(members.map(([of, parts]) => signed(of, 1, { tunnels: [claim(of, parts)] })))
   const standings = new Map<PeerId, Standing>(members.map(([of, , standing = alive]) => [peer(of), standing]))
-  return [...conflicts(view, standings, VNI).values()]
+  return [...conflicts(view, standings, { mode: 'vxlan', id: VNI }).values()]
     .map(({ loser, winner, what }) => `${letter(winner)} has ${what}, not ${letter(loser)}`)
     .toSorted()
 }
@@ -146,7 +146,7 @@ describe('what an invite binds', () => {
   const lostBy = (...records: readonly ReturnType<typeof signed>[]) => {
     const view = viewOf(records)
     const standings = new Map(records.map(({ record }) => [record.peer, { state: 'alive' } as const]))
-    return [...conflicts(view, standings, VNI).values()].map(
+    return [...conflicts(view, standings, { mode: 'vxlan', id: VNI }).values()].map(
       ({ loser, winner, what }) => `${letter(loser)} lost ${what} to ${letter(winner)}`,
     )
   }

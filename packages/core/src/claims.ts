@@ -7,7 +7,8 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { isForwarded, type Standing } from './member.ts'
 import type { Bounds, SignedRecord, TunnelClaim } from './record.ts'
-import { contains, hostOf, isUnicast, type MemberName, type PeerId, type Vni } from './values.ts'
+import { sameTunnel, type TunnelName } from './tunnel.ts'
+import { contains, hostOf, isUnicast, type MemberName, type PeerId } from './values.ts'
 import type { View } from './view.ts'
 
 /** A member's claim on one tunnel, and what its invite binds it to. */
@@ -22,9 +23,13 @@ type Claimant = {
 /** Who lost what to whom. */
 export type Conflict = { readonly loser: PeerId; readonly winner: PeerId; readonly what: string }
 
-/** The conflicts among the members that carry tunnel `id` and are forwarded to; at most one for each loser. */
-export function conflicts(view: View, standings: { get(peer: PeerId): Standing | undefined }, id: Vni): ReadonlyMap<PeerId, Conflict> {
-  const all = claimants(view, standings, id)
+/** The conflicts among the members that carry `carried` and are forwarded to; at most one for each loser. */
+export function conflicts(
+  view: View,
+  standings: { get(peer: PeerId): Standing | undefined },
+  carried: TunnelName,
+): ReadonlyMap<PeerId, Conflict> {
+  const all = claimants(view, standings, carried)
   const lost = namesTaken(all)
   const holders = new Map<string, PeerId>()
   for (const { peer, claim } of contested(all.filter((each) => !lost.has(each.peer))).sort(precedence)) {
@@ -36,12 +41,12 @@ export function conflicts(view: View, standings: { get(peer: PeerId): Standing |
   return lost
 }
 
-function claimants(view: View, standings: { get(peer: PeerId): Standing | undefined }, id: Vni): readonly Claimant[] {
+function claimants(view: View, standings: { get(peer: PeerId): Standing | undefined }, carried: TunnelName): readonly Claimant[] {
   const found: Claimant[] = []
   view.forEach(({ signed }) => {
     const { peer, name, tunnels } = signed.record
     const standing = standings.get(peer)
-    const claim = standing !== undefined && isForwarded(standing) ? tunnels.find((tunnel) => tunnel.id === id) : undefined
+    const claim = standing !== undefined && isForwarded(standing) ? tunnels.find((tunnel) => sameTunnel(tunnel, carried)) : undefined
     if (standing !== undefined && claim !== undefined && trespass(signed, claim) === undefined)
       found.push({ peer, name, bounds: signed.admission.bounds, standing, claim })
   })

@@ -3,8 +3,19 @@ import { desired } from './desired.ts'
 import { claim, ip, letter, peer, signed, sure, viewOf } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
-import { slot } from './table.ts'
-import { instant, parseInterfaceAddress, parseMac, parsePort, parseVni, parseWallTime, type PeerId } from './values.ts'
+import { slot, table } from './table.ts'
+import { unreachableOf } from './tunnel.ts'
+import {
+  instant,
+  parseGreKey,
+  parseInterfaceAddress,
+  parseMac,
+  parsePort,
+  parseVni,
+  parseWallTime,
+  ZERO_MAC,
+  type PeerId,
+} from './values.ts'
 
 /** What member a programs for b. */
 function verdictOnB(standing: Standing, theirs: Partial<TunnelClaim> | undefined, ours: Partial<TunnelClaim> = {}): string {
@@ -77,7 +88,8 @@ function entriesForB(theirs: Partial<TunnelClaim>, ours: Partial<TunnelClaim> = 
   const view = viewOf([signed('a', 1, { tunnels: [own] }), signed('b', 1, { tunnels: [claim('b', theirs)] })])
   const standings = new Map<PeerId, Standing>(['a', 'b'].map((of) => [peer(of), alive]))
   return [...desired(view, standings, peer('a'), own).table.values()].map((entry) => {
-    if (entry.kind === 'neighbour') return `${slot(entry)} is ${entry.mac}`
+    if (entry.kind === 'neighbour') return `${slot(entry)} is ${'mac' in entry ? entry.mac : entry.underlay}`
+    if (entry.kind === 'route' || entry.kind === 'unreachable') return slot(entry)
     const port = entry.port === undefined ? '' : ` port ${String(entry.port)}`
     return entry.kind === 'flood' ? slot(entry) : `${slot(entry)} to ${entry.underlay}${port}`
   })
@@ -130,4 +142,43 @@ test('the table holds the entries of each member that is wanted, and none for ou
     'neighbour 192.168.234.98',
   ])
   expect([...verdicts.keys()].map(letter).toSorted()).toEqual(['b', 'c', 'd'])
+})
+
+const gre = (key?: number) =>
+  ({ mode: 'gre', id: key === undefined ? undefined : sure(parseGreKey(key)), port: undefined, mac: ZERO_MAC }) as const
+
+describe('with GRE', () => {
+  const there = addresses('192.168.234.9/23')
+  const unreachable = ['unreachable 192.168.234.0/24', 'unreachable 192.168.235.0/24']
+  test.each<[string, Partial<TunnelClaim>, Partial<TunnelClaim>, readonly string[]]>([
+    [
+      'a member gets a neighbour and a route, and the rest of the network is unreachable',
+      { ...gre(5), ...there },
+      gre(5),
+      ['neighbour 192.168.234.9 is 10.0.0.98', 'route 192.168.234.9', ...unreachable],
+    ],
+    ['one of another key gets nothing', { ...gre(6), ...there }, gre(5), unreachable],
+    ['one without a key is not one of the key 0', { ...gre(), ...there }, gre(0), unreachable],
+    ['one of VXLAN with an id of that number gets nothing', { ...there, id: sure(parseVni(5)) }, gre(5), unreachable],
+    ['one that claims our own address gets nothing', { ...gre(5), ...addresses('192.168.234.97/23') }, gre(5), []],
+    [
+      'of several addresses those count of whose family we have one',
+      { ...gre(), ...addresses('192.168.234.9/23', 'fd00:234::2/64') },
+      { ...gre(), ...addresses('fd00:234::1/128') },
+      ['neighbour fd00:234::2 is 10.0.0.98', 'route fd00:234::2'],
+    ],
+  ])('%s', (_name, theirs, ours, expected) => {
+    const entries = entriesForB(theirs, ours)
+    expect(entries.filter((each) => expected.length > 0 || !each.startsWith('unreachable'))).toEqual(expected)
+  })
+})
+
+test.each<[string, readonly string[], readonly string[]]>([
+  ['two addresses in one network: its halves once', ['fd00:234::1/64', 'fd00:234::9/64'], ['fd00:234:0:0:8000::/65', 'fd00:234::/65']],
+  ['a network of two: each by itself', ['10.0.0.1/31'], ['10.0.0.0/32', '10.0.0.1/32']],
+  ['an odd length', ['10.77.77.77/13'], ['10.72.0.0/14', '10.76.0.0/14']],
+  ['one address alone: nothing', ['10.0.0.1/32'], []],
+])('unreachable but for the members with %s', (_name, own, expected) => {
+  const networks = [...table(unreachableOf(own.map((text) => sure(parseInterfaceAddress(text))))).keys()]
+  expect(networks.map((place) => place.replace('unreachable ', '')).toSorted()).toEqual(expected)
 })

@@ -1,6 +1,7 @@
 import { conflicts, trespass, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
 import type { SignedRecord, TunnelClaim } from './record.ts'
+import { sameTunnel, unreachableOf } from './tunnel.ts'
 import { slot, table, type Entry, type Slot, type Table } from './table.ts'
 import { addressRange, contains, family, hostless, hostOf, isUnicast, type InterfaceAddress, type PeerId } from './values.ts'
 import type { View } from './view.ts'
@@ -28,14 +29,14 @@ export type Desired = {
  * Nor does one that was evicted.
  */
 export function desired(view: View, standings: { get(peer: PeerId): Standing | undefined }, self: PeerId, own: TunnelClaim): Desired {
-  const lost = conflicts(view, standings, own.id)
+  const lost = conflicts(view, standings, own)
   const verdicts = new Map<PeerId, Verdict>()
   const out = standings.get(self)?.state === 'evicted'
   const condemned = new Set<Slot>()
   for (const [peer, belief] of view) {
     const standing = standings.get(peer)
     if (peer === self || standing === undefined) continue
-    const claim = belief.signed.record.tunnels.find((tunnel) => tunnel.id === own.id)
+    const claim = belief.signed.record.tunnels.find((tunnel) => sameTunnel(tunnel, own))
     verdicts.set(
       peer,
       out ? { kind: 'unwanted', why: 'gone' } : verdict(standing, belief.signed, claim, own, lost.get(peer) ?? lost.get(self)),
@@ -43,7 +44,7 @@ export function desired(view: View, standings: { get(peer: PeerId): Standing | u
     if (belief.evicted && claim !== undefined) for (const entry of entriesFor(claim, own)) condemned.add(slot(entry))
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
-  const wanted = table(entries)
+  const wanted = table(own.mode === 'gre' && !out ? [...entries, ...unreachableOf(own.overlay)] : entries)
   const evicted = new Set([...condemned].filter((place) => !wanted.has(place)))
   return { table: wanted, evicted, verdicts, conflicts: lost }
 }
@@ -80,14 +81,20 @@ function judged(claim: TunnelClaim, own: TunnelClaim): Verdict {
 /**
  * What is sent to everybody goes to the member, and what is for its device, whose addresses need not be asked for. Of a
  * device that is a port of a bridge no MAC address is told: who is behind it is learned. The port is named where it is not
- * ours, which is what the kernel takes for everybody's.
+ * ours, which is what the kernel takes for everybody's. With GRE nothing goes to everybody, and devices have no MAC address.
  */
 function entriesFor({ underlay, port, mac, overlay }: TunnelClaim, own: TunnelClaim): readonly Entry[] {
+  const addresses = [...new Set(overlay.filter((address) => isNeighbour(address, own)).map(hostOf))]
+  if (own.mode === 'gre') {
+    return addresses.flatMap((each): Entry[] => [
+      { kind: 'neighbour', overlay: each, underlay },
+      { kind: 'route', overlay: each },
+    ])
+  }
   const destination = port === own.port ? { underlay } : { underlay, port }
   const flood: Entry = { kind: 'flood', ...destination }
   if (!isUnicast(mac) || mac === own.mac) return [flood]
-  const addresses = new Set(overlay.filter((address) => isNeighbour(address, own)).map(hostOf))
-  return [flood, { kind: 'fdb', mac, ...destination }, ...[...addresses].map((each): Entry => ({ kind: 'neighbour', overlay: each, mac }))]
+  return [flood, { kind: 'fdb', mac, ...destination }, ...addresses.map((each): Entry => ({ kind: 'neighbour', overlay: each, mac }))]
 }
 
 /**

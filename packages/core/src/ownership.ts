@@ -1,11 +1,11 @@
 /**
  * Which entries are ours to change. On a device that we made all of them are; on one that we adopted those that carry our
- * mark, which only neighbours can, and those that were written down, which is what the others are known by. A place that is
+ * mark, which those of `bridge` cannot, and those that were written down, which is what the others are known by. A place that is
  * ours stays ours when somebody changes what it leads to.
  */
 import type { Operation } from './plan.ts'
 import type { Reading } from './ports.ts'
-import { holds, type Entry, type Slot, type Table } from './table.ts'
+import { carriesMark, holds, type Entry, type Slot, type Table } from './table.ts'
 
 /** The places on a device that are ours, by what was read and what was written down before. */
 export function ownEntries({ device, entries, marked }: Reading, written: ReadonlySet<Slot>): ReadonlySet<Slot> {
@@ -14,7 +14,7 @@ export function ownEntries({ device, entries, marked }: Reading, written: Readon
 
 /** What operations write that carries no mark, and so is to be written down on a device that we did not make. */
 export function unmarked(operations: readonly Operation[]): readonly Entry[] {
-  return operations.flatMap(({ kind, entry }) => (kind === 'remove' || entry.kind === 'neighbour' ? [] : [entry]))
+  return operations.flatMap(({ kind, entry }) => (kind === 'remove' || carriesMark(entry) ? [] : [entry]))
 }
 
 /**
@@ -25,7 +25,7 @@ export function orphans({ device, entries, marked }: Reading, noted: boolean): T
   return device.origin === 'adopted' && !noted && marked.size > 0 ? entries : new Map()
 }
 
-/** The orphans that are still there and turn out to be what is wanted. Neighbours are known by their mark. */
+/** The orphans that are still there and turn out to be what is wanted. The others are known by their mark. */
 export function reclaimed(orphaned: Table, { entries }: Reading, desired: Table): readonly Entry[] {
-  return [...desired.values()].filter((entry) => entry.kind !== 'neighbour' && holds(orphaned, entry) && holds(entries, entry))
+  return [...desired.values()].filter((entry) => !carriesMark(entry) && holds(orphaned, entry) && holds(entries, entry))
 }

@@ -1,4 +1,4 @@
-import { KINDS, sameTarget, slot, type Entry, type Slot, type Table } from './table.ts'
+import { carriesMark, KINDS, sameTarget, slot, type Entry, type Slot, type Table } from './table.ts'
 
 /** One change to the kernel. A replacement is one where the place is taken: what is there gives way at once. */
 export type Operation =
@@ -47,7 +47,7 @@ export function obstacles(desired: Table, { entries, ours }: Actual): readonly O
   })
 }
 
-/** What is there after operations that the kernel took. A neighbour that we write carries our mark. */
+/** What is there after operations that the kernel took. */
 export function applied<State extends { readonly entries: Table; readonly marked: ReadonlySet<Slot> }>(
   before: State,
   operations: readonly Operation[],
@@ -58,7 +58,7 @@ export function applied<State extends { readonly entries: Table; readonly marked
     const place = slot(entry)
     if (kind === 'remove') entries.delete(place)
     else entries.set(place, entry)
-    if (kind !== 'remove' && entry.kind === 'neighbour') marked.add(place)
+    if (kind !== 'remove' && carriesMark(entry)) marked.add(place)
     else marked.delete(place)
   }
   return { ...before, entries, marked }

@@ -1,8 +1,9 @@
 /** The outside world as the pure code sees it. Every port has a real implementation and a tested fake. */
 import type { Operation } from './plan.ts'
 import type { Slot, Table } from './table.ts'
+import type { Mode, TunnelId } from './tunnel.ts'
 import type { HostInterface } from './underlay.ts'
-import type { Bytes, DeviceName, InterfaceAddress, Instant, IpAddress, MacAddress, PeerId, Port, Result, Vni } from './values.ts'
+import type { Bytes, DeviceName, InterfaceAddress, Instant, IpAddress, MacAddress, PeerId, Port, Result } from './values.ts'
 
 /** Time. Only the daemon's own clock reads the machine's. */
 export interface Clock {
@@ -31,11 +32,11 @@ export interface Verifier {
 /** The tunnel that the user asked for. */
 export type TunnelSpec = {
   readonly device: DeviceName
-  readonly mode: 'vxlan'
-  readonly id: Vni
+  readonly mode: Mode
+  readonly id: TunnelId
   /** The underlay address; undefined: the one an adopted device has. */
   readonly local: IpAddress | undefined
-  /** The UDP port; undefined: the one an existing device has, else 4789 (RFC 7348). */
+  /** The UDP port; undefined: the one an existing device has, else 4789 (RFC 7348), and with GRE, which has none. */
   readonly port: Port | undefined
   /** Its MTU, in bytes; undefined: that of a device that exists, and the underlay's less the encapsulation for one that is made. */
   readonly mtu?: number
@@ -52,9 +53,11 @@ export type TunnelSpec = {
 /** A device that carries a tunnel, just read. */
 export type Device = {
   readonly name: DeviceName
-  readonly id: Vni
+  readonly id: TunnelId
   readonly local: IpAddress
-  readonly port: Port
+  /** Undefined: it is one of GRE. */
+  readonly port: Port | undefined
+  /** Zero: it is one of GRE. */
   readonly mac: MacAddress
   readonly mtu: number
   /** Administratively up: not whether a packet would pass. */

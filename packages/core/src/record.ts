@@ -1,3 +1,4 @@
+import type { Mode, TunnelId } from './tunnel.ts'
 import type {
   Bytes,
   ControlAddress,
@@ -8,19 +9,18 @@ import type {
   MemberName,
   PeerId,
   Port,
-  Vni,
   WallTime,
 } from './values.ts'
 
-/** One VXLAN id that a member carries, and where packets for it go. */
+/** One tunnel that a member carries, and where packets for it go. */
 export type TunnelClaim = {
-  readonly mode: 'vxlan'
-  readonly id: Vni
+  readonly mode: Mode
+  readonly id: TunnelId
   /** Where the others send the encapsulated packets. */
   readonly underlay: IpAddress
-  /** The UDP port the member's device really uses, read from its kernel. */
-  readonly port: Port
-  /** The MAC address of the member's device; zero where it is a port of a bridge, since others speak through it. */
+  /** The UDP port the member's device really uses, read from its kernel; GRE has none. */
+  readonly port: Port | undefined
+  /** The MAC address of the member's device; zero where it is a port of a bridge, since others speak through it, and with GRE, which has none. */
   readonly mac: MacAddress
   /** The addresses on the member's device, inside the tunnel. */
   readonly overlay: readonly InterfaceAddress[]

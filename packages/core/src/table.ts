@@ -1,4 +1,5 @@
-import type { IpAddress, MacAddress, Port } from './values.ts'
+import { unreachable } from './errors.ts'
+import type { InterfaceAddress, IpAddress, MacAddress, Port } from './values.ts'
 
 /**
  * Where packets for a member go. The port is there only where it is not the device's own, as the kernel has it: with and
@@ -10,14 +11,23 @@ type Destination = { readonly underlay: IpAddress; readonly port?: Port | undefi
  * One line we own in the kernel. A flood entry sends everything without a better destination (broadcast, unknown
  * addresses) to one member: the zero MAC of `bridge fdb`. An fdb entry sends what is for one MAC address. A neighbour
  * says which MAC address an address inside the tunnel has, so that nobody need ask by ARP.
+ *
+ * In a tunnel of multipoint GRE a neighbour says where packets for an address inside the tunnel go. There is also a route
+ * to that address, since the rest of the network is unreachable (see `unreachableOf`).
  */
 export type Entry =
   | (Destination & { readonly kind: 'flood' })
   | (Destination & { readonly kind: 'fdb'; readonly mac: MacAddress })
   | { readonly kind: 'neighbour'; readonly overlay: IpAddress; readonly mac: MacAddress }
+  | { readonly kind: 'neighbour'; readonly overlay: IpAddress; readonly underlay: IpAddress }
+  | { readonly kind: 'route'; readonly overlay: IpAddress }
+  | { readonly kind: 'unreachable'; readonly network: InterfaceAddress }
 
-/** In the order in which they are written: a neighbour makes the kernel send to its MAC address, which has its way by then. */
-export const KINDS = ['flood', 'fdb', 'neighbour'] as const satisfies readonly Entry['kind'][]
+/**
+ * In the order in which they are written: a neighbour makes the kernel send to its MAC address, which has its way by then;
+ * a network becomes unreachable when its members have their routes.
+ */
+export const KINDS = ['flood', 'fdb', 'neighbour', 'route', 'unreachable'] as const satisfies readonly Entry['kind'][]
 
 /**
  * The place an entry occupies in the kernel: `flood 192.0.2.1 port 8472`, `fdb 02:00:00:00:00:05`, `neighbour 192.168.234.2`.
@@ -29,8 +39,19 @@ export type Slot = string
 export type Table = ReadonlyMap<Slot, Entry>
 
 export function slot(entry: Entry): Slot {
-  if (entry.kind === 'flood') return `flood ${destination(entry)}`
-  return entry.kind === 'fdb' ? `fdb ${entry.mac}` : `neighbour ${entry.overlay}`
+  switch (entry.kind) {
+    case 'flood':
+      return `flood ${destination(entry)}`
+    case 'fdb':
+      return `fdb ${entry.mac}`
+    case 'neighbour':
+    case 'route':
+      return `${entry.kind} ${entry.overlay}`
+    case 'unreachable':
+      return `unreachable ${entry.network}`
+    default:
+      return unreachable(entry)
+  }
 }
 
 /** Whether two entries are one: the same place, leading to the same. */
@@ -54,7 +75,14 @@ export function table(entries: Iterable<Entry>): Table {
 }
 
 function target(entry: Entry): string {
-  return entry.kind === 'neighbour' ? entry.mac : destination(entry)
+  if (entry.kind === 'route' || entry.kind === 'unreachable') return ''
+  if (entry.kind !== 'neighbour') return destination(entry)
+  return 'mac' in entry ? entry.mac : entry.underlay
+}
+
+/** Whether an entry that we write carries our mark in the kernel: those of `bridge` cannot. */
+export function carriesMark({ kind }: Entry): boolean {
+  return kind !== 'flood' && kind !== 'fdb'
 }
 
 function destination({ underlay, port }: Destination): string {

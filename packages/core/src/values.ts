@@ -34,6 +34,9 @@ export type MemberName = Branded<string, 'MemberName'>
 /** A VXLAN network identifier, 24 bits (RFC 7348 section 5). */
 export type Vni = Branded<number, 'Vni'>
 
+/** What tells the packets of one GRE tunnel from those of another, 32 bits (RFC 2890 section 2.1). */
+export type GreKey = Branded<number, 'GreKey'>
+
 /** A TCP or UDP port, 1 to 65535. */
 export type Port = Branded<number, 'Port'>
 
@@ -117,6 +120,13 @@ export function parseVni(text: string | number): Result<Vni> {
   return id !== undefined && id >= 1 && id <= 0xff_ff_ff ? accept(id as Vni) : refuse('a VXLAN id is a whole number from 1 to 16777215')
 }
 
+export function parseGreKey(text: string | number): Result<GreKey> {
+  const key = wholeNumber(text)
+  return key !== undefined && key >= 0 && key <= 0xff_ff_ff_ff
+    ? accept(key as GreKey)
+    : refuse('a GRE key is a whole number from 0 to 4294967295')
+}
+
 export function parsePort(text: string | number): Result<Port> {
   const port = wholeNumber(text)
   return port !== undefined && port >= 1 && port <= 0xff_ff ? accept(port as Port) : refuse('a port is a whole number from 1 to 65535')
@@ -195,6 +205,21 @@ export function contains(network: InterfaceAddress, address: IpAddress): boolean
   if (family(hostOf(network)) !== family(address)) return false
   const [base, bits] = ipaddr.parseCIDR(network)
   return ipaddr.parse(address).match(base, bits)
+}
+
+/** The two halves of a network: each more specific than it, together all of it. A single address has none. */
+export function halves(network: InterfaceAddress): readonly InterfaceAddress[] {
+  const [host, bits] = ipaddr.parseCIDR(network)
+  const bytes = host.toByteArray()
+  if (bits === bytes.length * 8) return []
+  const fixed = bytes.map((byte, index) => byte & ~(0xff >> Math.min(Math.max(bits - index * 8, 0), 8)))
+  const upper = fixed.map((byte, index) => (index === bits >> 3 ? byte | (0x80 >> (bits & 7)) : byte))
+  return [fixed, upper].map((half) => `${addressFrom(half)}/${String(bits + 1)}` as InterfaceAddress)
+}
+
+function addressFrom(bytes: number[]): string {
+  const address = ipaddr.fromByteArray(bytes)
+  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()
 }
 
 /** What an IPv4 address is to a network, its own unless told, when no host may have it. Networks of two addresses or one have no such (RFC 3021). */

@@ -26,8 +26,9 @@ const count = z.object({ wanted: z.number(), present: z.number() }).readonly()
 
 const tunnel = z.object({
   device: z.string(),
-  mode: z.literal('vxlan'),
-  id: z.number(),
+  mode: z.enum(['vxlan', 'gre']),
+  /** The VXLAN id, or the key of GRE; null: GRE without a key. */
+  id: z.number().nullable(),
   port: z.number().nullable(),
   mtu: z.number().nullable(),
   local: z.string().nullable(),
@@ -41,7 +42,7 @@ const tunnel = z.object({
       present: z.number(),
       foreign: z.number(),
       /** Wanted and present, by kind; daemons of before do not tell. */
-      kinds: z.object({ flood: count, fdb: count, neighbour: count }).readonly().optional(),
+      kinds: z.object({ flood: count, fdb: count, neighbour: count }).catchall(count).readonly().optional(),
     })
     .readonly(),
   /** How often entries were put right that somebody else had changed. */

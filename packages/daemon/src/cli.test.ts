@@ -103,7 +103,7 @@ describe('a wrong command line exits 2, says why in one line, and does nothing',
     ['an empty place for a mesh', ['init', '--dir', ''], 'vxmesh: --dir: needs a path\n'],
     ['a wrong id', ['up', '--device', 'provider0', '--id', 'x'], 'vxmesh: --id x: a VXLAN id is a whole number from 1 to 16777215\n'],
     ['a wrong seed', [...UP, '--seed', 'a', '--seed', 'a:0'], 'vxmesh: --seed a:0: a port is a whole number from 1 to 65535\n'],
-    ['a mode to come', [...UP, '--mode', 'gre'], 'vxmesh: --mode gre: the mode is vxlan (gre is not supported yet)\n'],
+    ['a mode to come', [...UP, '--mode', 'geneve'], 'vxmesh: --mode geneve: the mode is vxlan or gre\n'],
     [
       'a value that would reach the terminal',
       [...UP, '--name', 'a\u001B[2J\nb'],

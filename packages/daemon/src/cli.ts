@@ -67,7 +67,7 @@ function exitCode(failure: Failure): number {
 
 function program(outcome: Outcome): Command {
   const vxmesh = new Command('vxmesh')
-    .description('Multipoint VXLAN tunnels that build and mend themselves.')
+    .description('Multipoint VXLAN and GRE tunnels that build and mend themselves.')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`vxmesh: ${oneLine(text)}\n`) })
     .showHelpAfterError(false)
@@ -91,7 +91,7 @@ Exit codes: 0 done, 1 not done, or not everywhere yet, 2 wrong usage, 3 no daemo
 77 not permitted or not installed, 78 wrong configuration. On 2, 75, 77 and 78 nothing was changed.`
 
 const UP_HELP = `
-The device is made if there is none, or adopted if it is of the same kind and id. Stopped by SIGTERM, the daemon leaves
+The device is made if there is none, or adopted if it is of the same kind and id or key. Stopped by SIGTERM, the daemon leaves
 the device and its entries as they are and tells nobody anything; only "vxmesh leave" ends a membership.
 
 Example, on the first host and on any other:
@@ -119,8 +119,9 @@ function addUp(vxmesh: Command, outcome: Outcome): void {
     .description('be a member: carry one tunnel and keep its entries, until stopped')
     .option('--invite <file>', 'the invite to the mesh; needed at the first start only')
     .option('--device <name>', 'the device of the tunnel; needed')
-    .option('--mode <mode>', 'the kind of tunnel', DEFAULTS.mode)
-    .option('--id <number>', 'the VXLAN id; needed')
+    .option('--mode <mode>', 'the kind of tunnel: vxlan or gre', DEFAULTS.mode)
+    .option('--id <number>', 'the VXLAN id; needed for one')
+    .option('--key <number>', 'the key of a GRE tunnel (default: none)')
     .option('--local <address>', 'the underlay address of this host, or the interface that has it; needed to make the device')
     .option('--address <cidr>', 'an overlay address for the device; may be repeated', collect, [])
     .option('--seed <host[:port]>', 'a member to begin with: a host, host:port or multiaddr; may be repeated', collect, [])

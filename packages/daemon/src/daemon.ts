@@ -25,7 +25,7 @@ import { loadMembership, readInvite, type Membership } from './identity.ts'
 import { makeLog, type Log } from './log.ts'
 import { askedOf, type UpOptions } from './options.ts'
 import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel, withLocal } from './prelude.ts'
-import { entryCount } from './report.ts'
+import { carrierWords, entryCount } from './report.ts'
 import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
 import { evictionReport } from './progress.ts'
 import { cloneTrouble, seedTrouble, statusReport } from './status.ts'
@@ -72,7 +72,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
   const device = await establish(kernel, spec, store)
   store.noteAsked(askedOf(options))
-  let claim = claimOf(device, store)
+  let claim = claimOf(spec, device, store)
   const parts: { mesh?: Mesh; reconciler?: Reconciler } = {}
   const saver = saveLater(store, () => parts.mesh)
   const warn = once(log)
@@ -111,7 +111,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   parts.mesh = mesh
   log.info(
     { event: 'up', peer: identity.peer, mesh: meshId, device: device.name, port: mesh.listening.port },
-    `${name} is up: ${device.name} (vxlan id ${String(device.id)}, port ${String(device.port)}, mtu ${String(device.mtu)}, ${device.origin}), listening on ${mesh.listening.address} port ${String(mesh.listening.port)}`,
+    `${name} is up: ${device.name} (${carrierWords({ ...device, mode: spec.mode })}, ${device.origin}), listening on ${mesh.listening.address} port ${String(mesh.listening.port)}`,
   )
 
   let moving = false
@@ -134,7 +134,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
   /** Tells the others of a device that changed, whoever changed it. */
   function notice(current: Device): void {
     void listenAt(current.local)
-    const claimed = claimOf(current, store)
+    const claimed = claimOf(spec, current, store)
     if (sameClaim(claim, claimed)) return
     claim = claimed
     log.info({ event: 'moved', device: current.name, ...claimed }, `${current.name} has changed: telling the others`)
@@ -171,7 +171,7 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
         self: identity.peer,
         state: mesh.state(),
         picture: await reconciler.look(),
-        tunnel: { device: spec.device, id: spec.id },
+        tunnel: spec,
         now: clock.now(),
       }),
     plan: async () => {

@@ -1,5 +1,5 @@
 /** The device of a tunnel, and which of its addresses are ours to take away again: those that it lacked and got from us. */
-import { ZERO_MAC, type Device, type Kernel, type MeshId, type TunnelClaim, type TunnelSpec } from '@vxmesh/core'
+import { ZERO_MAC, type Device, type Kernel, type MeshId, type TunnelClaim, type TunnelName, type TunnelSpec } from '@vxmesh/core'
 import type { UpOptions } from './options.ts'
 import { wallClock, type Store } from './store.ts'
 
@@ -19,14 +19,19 @@ export function withFormer(spec: TunnelSpec, store: Store): TunnelSpec {
   return { ...spec, formerAddresses: store.given(spec.device).filter((address) => !spec.addresses.includes(address)) }
 }
 
-/** The tunnel that was asked for. */
+/** The tunnel that was asked for. Its id marks a device as ours; those of VXLAN stand for themselves, as they always have. */
 export function specOf({ device, mode, id, local, vxlanPort: port, addresses }: UpOptions, mesh: MeshId): TunnelSpec {
-  return { device, mode, id, local, port, addresses, alias: `vxmesh:${mesh}:${String(id)}` }
+  return { device, mode, id, local, port, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
 }
 
 /** What we claim, from the device as it is. What is behind a bridge speaks with other MAC addresses: none is claimed. */
-export function claimOf(device: Device, store: Store): TunnelClaim {
-  const { id, local: underlay, port, mtu, addresses: overlay } = device
+export function claimOf({ mode, id }: TunnelName, device: Device, store: Store): TunnelClaim {
+  const { local: underlay, port, mtu, addresses: overlay } = device
   const mac = device.bridged ? ZERO_MAC : device.mac
-  return { mode: 'vxlan', id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(id, overlay, wallClock()) }
+  return { mode, id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(tagOf({ mode, id }), overlay, wallClock()) }
+}
+
+function tagOf({ mode, id }: TunnelName): string {
+  const text = id === undefined ? '' : String(id)
+  return mode === 'gre' ? `gre:${text}` : text
 }

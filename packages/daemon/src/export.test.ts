@@ -108,6 +108,12 @@ describe('an export', () => {
     expect(() => exportFiles(report(BASTION, row('host-00', 5, parts)))).toThrow(/--dir/)
   })
 
+  test('of a tunnel of GRE is refused', () => {
+    const mesh = report(BASTION)
+    const tunnels = mesh.tunnels.map((tunnel) => ({ ...tunnel, mode: 'gre' as const }))
+    expect(() => exportFiles({ ...mesh, tunnels })).toThrow('provider0 is of gre, and only a tunnel of VXLAN can be exported so far')
+  })
+
   test('for netplan says all that netplan has words for', () => {
     expect(meaningful(content('bastion', 'provider0.yaml', report(BASTION)))).toEqual([
       'network:',

@@ -50,7 +50,8 @@ export type ExportedFile = { readonly host: string; readonly self: boolean; read
 export function exportFiles(report: StatusReport): readonly ExportedFile[] {
   const [row] = report.tunnels
   if (row === undefined) throw invalid('this daemon carries no tunnel')
-  const tunnel = { device: value(parseDeviceName(row.device)), id: value(parseVni(row.id)) }
+  if (row.mode !== 'vxlan') throw invalid(`${row.device} is of ${row.mode}, and only a tunnel of VXLAN can be exported so far`)
+  const tunnel = { device: value(parseDeviceName(row.device)), id: value(parseVni(row.id ?? 0)) }
   const members = report.members.filter(isCarried)
   const hosts = members.map(endpoint)
   const shared = new Set(hosts.map(({ name }) => name).filter((name, index, all) => all.indexOf(name) !== index))

@@ -44,8 +44,13 @@ export function foreseen(
 export async function foreseeFrom(stateDir: string): Promise<PlanReport | undefined> {
   const asked = openQuietly(stateDir).asked()
   if (asked === undefined) return undefined
-  const { local, vxlanPort, ...rest } = asked
-  const given = { ...(local === undefined ? {} : { local }), ...(vxlanPort === undefined ? {} : { vxlanPort }) }
+  const { id, key, local, vxlanPort, ...rest } = asked
+  const given = {
+    ...(id === undefined ? {} : { id }),
+    ...(key === undefined ? {} : { key }),
+    ...(local === undefined ? {} : { local }),
+    ...(vxlanPort === undefined ? {} : { vxlanPort }),
+  }
   return foresee(parseUpOptions({ ...rest, ...given, seed: [], stateDir, control: 'none', logLevel: 'error', kernel: 'iproute2' }))
 }
 
@@ -61,7 +66,7 @@ export async function foresee(asked: UpOptions): Promise<PlanReport> {
   const steps = await kernel.steps(spec)
   const reading = await kernel.read(spec)
   if (membership === undefined) return foreseen(spec.device, steps, [], { desired: { evicted: new Set() }, hold: undefined })
-  const claim = reading === undefined ? claimOn(spec) : claimOf(reading.device, store)
+  const claim = reading === undefined ? claimOn(spec) : claimOf(spec, reading.device, store)
   const state = remembered(membership, options, store, claim)
   const wanted = desired(state.view, state.standings, membership.identity.peer, claim)
   const hold = removalHold(surroundings(state, membership.identity.peer, clock.now()))
@@ -79,10 +84,11 @@ function openQuietly(directory: string): Store {
 }
 
 /** What would be claimed on a device that is not there yet. Which MAC address it will have nobody knows. */
-function claimOn({ id, local, port, addresses: overlay }: TunnelSpec): TunnelClaim {
+function claimOn({ mode, id, local, port, addresses: overlay }: TunnelSpec): TunnelClaim {
   const usual = parsePort(4789)
   if (local === undefined || !usual.ok) throw new Error('a device is made from a local address')
-  return { mode: 'vxlan', id, underlay: local, port: port ?? usual.value, mac: ZERO_MAC, overlay, mtu: 0, claimedAt: wallTime(0) }
+  const udp = mode === 'gre' ? undefined : (port ?? usual.value)
+  return { mode, id, underlay: local, port: udp, mac: ZERO_MAC, overlay, mtu: 0, claimedAt: wallTime(0) }
 }
 
 /** The state that the protocol begins with. */

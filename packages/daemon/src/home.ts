@@ -31,9 +31,9 @@ export function homing(kernel: Kernel): Homing {
       if (now === undefined) return undefined
       home = now
       if (before === undefined || origin === 'adopted') return undefined
-      const resized = mtu === mtuAt(before) && mtu !== mtuAt(now)
+      const resized = mtu === mtuAt(before, spec) && mtu !== mtuAt(now, spec)
       if (now.local === local && !resized) return undefined
-      return { ...(now.local === local ? {} : { local: now.local }), ...(resized ? { mtu: mtuAt(now) } : {}) }
+      return { ...(now.local === local ? {} : { local: now.local }), ...(resized ? { mtu: mtuAt(now, spec) } : {}) }
     },
   }
 }

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { MeshError } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { DEFAULTS } from './defaults.ts'
-import { parseUpOptions, type RawUpOptions } from './options.ts'
+import { askedOf, parseUpOptions, type RawUpOptions } from './options.ts'
 
 /** The flags that must be given, and the defaults of the others. */
 const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [] }
@@ -94,6 +94,28 @@ test('without a device or an id it is refused by the flag that is missing', () =
   expect(refusal({}, anything)).toBe('--id: needed, the VXLAN id')
 })
 
+describe('a tunnel of GRE', () => {
+  const { id: _id, ...least } = { ...LEAST, mode: 'gre' }
+
+  test('has a key, or none', () => {
+    expect(parseUpOptions({ ...least, key: '1234' })).toMatchObject({ mode: 'gre', id: 1234 })
+    expect(parseUpOptions(least)).toMatchObject({ mode: 'gre', id: undefined })
+  })
+
+  test('is asked for again as it was', () => {
+    expect(askedOf(parseUpOptions({ ...least, key: '0' }))).toMatchObject({ mode: 'gre', key: '0' })
+    expect(askedOf(parseUpOptions(LEAST))).toMatchObject({ mode: 'vxlan', id: '16' })
+  })
+
+  test.each<[string, Partial<RawUpOptions>, string]>([
+    ['a key of 33 bits', { key: '4294967296' }, '--key 4294967296: a GRE key is a whole number from 0 to 4294967295'],
+    ['a port', { vxlanPort: '4789' }, '--vxlan-port 4789: GRE has no ports'],
+    ['the kernel in memory', { kernel: 'memory', local: '10.0.0.1' }, '--mode gre: the kernel in memory has VXLAN only'],
+  ])('is refused with %s', (_name, parts, message) => {
+    expect(refusal(parts, least)).toBe(message)
+  })
+})
+
 describe('refused', () => {
   test.each<[string, Partial<RawUpOptions>, string]>([
     ['an invite without a name', { invite: '' }, '--invite: needs a path'],
@@ -110,7 +132,9 @@ describe('refused', () => {
     ['the id 0', { id: '0' }, '--id 0: a VXLAN id is a whole number from 1 to 16777215'],
     ['an id of 25 bits', { id: '16777216' }, '--id 16777216: a VXLAN id is a whole number from 1 to 16777215'],
     ['an id that is a word', { id: 'sixteen' }, '--id sixteen: a VXLAN id is a whole number from 1 to 16777215'],
-    ['GRE, for now', { mode: 'gre' }, '--mode gre: the mode is vxlan (gre is not supported yet)'],
+    ['a mode to come', { mode: 'geneve' }, '--mode geneve: the mode is vxlan or gre'],
+    ['a key of VXLAN', { key: '1234' }, '--key 1234: only tunnels of --mode gre have a key; VXLAN has --id'],
+    ['an id of GRE', { mode: 'gre' }, '--id 16: only tunnels of --mode vxlan have an id; GRE has --key, or none'],
     ['a mistyped underlay address', { local: '192.168.226.256' }, '--local 192.168.226.256: not an IP address'],
     ['an underlay address with a prefix', { local: '192.168.226.4/24' }, '--local 192.168.226.4/24: not an IP address'],
     ['a multicast underlay address', { local: '239.1.1.1' }, '--local 239.1.1.1: a multicast address cannot carry a tunnel'],

@@ -6,6 +6,7 @@ import {
   hostOf,
   MeshError,
   parseDeviceName,
+  parseGreKey,
   parseInterfaceAddress,
   parseIp,
   parseMemberName,
@@ -17,7 +18,9 @@ import {
   type MemberName,
   type Port,
   type Result,
-  type Vni,
+  type Mode,
+  type TunnelId,
+  type TunnelName,
 } from '@vxmesh/core'
 import type { Seed } from '@vxmesh/gossip'
 import { parseSeed } from '@vxmesh/gossip/libp2p'
@@ -29,6 +32,7 @@ export type RawUpOptions = {
   readonly device?: string
   readonly mode: string
   readonly id?: string
+  readonly key?: string
   readonly local?: string
   readonly address: readonly string[]
   readonly seed: readonly string[]
@@ -44,8 +48,8 @@ export type RawUpOptions = {
 export type UpOptions = {
   readonly invite: string | undefined
   readonly device: DeviceName
-  readonly mode: 'vxlan'
-  readonly id: Vni
+  readonly mode: Mode
+  readonly id: TunnelId
   readonly local: IpAddress | undefined
   /** The interface whose address to take for `local`, where it was named instead. */
   readonly localInterface: DeviceName | undefined
@@ -64,7 +68,8 @@ export type UpOptions = {
 export type Asked = {
   readonly device: string
   readonly mode: string
-  readonly id: string
+  readonly id?: string | undefined
+  readonly key?: string | undefined
   readonly local?: string | undefined
   readonly address: readonly string[]
   readonly name: string
@@ -76,7 +81,7 @@ export function askedOf({ device, mode, id, local, localInterface, addresses, na
   return {
     device,
     mode,
-    id: String(id),
+    [mode === 'gre' ? 'key' : 'id']: id?.toString(),
     local: localInterface ?? local,
     address: addresses,
     name,
@@ -86,17 +91,15 @@ export function askedOf({ device, mode, id, local, localInterface, addresses, na
 }
 
 export function parseUpOptions(raw: RawUpOptions): UpOptions {
-  const { mode, kernel, local } = raw
+  const { kernel, local } = raw
   const logLevel = LOG_LEVELS.find((level) => level === raw.logLevel)
-  if (mode !== 'vxlan') throw usage(`--mode ${mode}`, 'the mode is vxlan (gre is not supported yet)')
   if (kernel !== 'iproute2' && kernel !== 'memory') throw usage(`--kernel ${kernel}`, 'the kernel is iproute2 or memory')
   if (logLevel === undefined) throw usage(`--log-level ${raw.logLevel}`, `the level is one of ${LOG_LEVELS.join(', ')}`)
   if (kernel === 'memory' && local === undefined) throw usage('--local', 'needed with --kernel memory')
   return {
     invite: raw.invite === undefined ? undefined : parsePath('--invite', raw.invite),
     device: flag('--device', needed('--device', raw.device, 'the device of the tunnel'), parseDeviceName),
-    mode,
-    id: flag('--id', needed('--id', raw.id, 'the VXLAN id'), parseVni),
+    ...parseTunnel(raw),
     ...parseLocal(local, kernel),
     addresses: raw.address.map((address) => flag('--address', address, parseOverlay)),
     seeds: raw.seed.map((seed) => flag('--seed', seed, parseSeed)),
@@ -108,6 +111,19 @@ export function parseUpOptions(raw: RawUpOptions): UpOptions {
     logLevel,
     kernel,
   }
+}
+
+/** A VXLAN tunnel has an id, and one of GRE may have a key. */
+function parseTunnel({ mode, id, key, vxlanPort, kernel }: RawUpOptions): TunnelName {
+  if (mode === 'vxlan') {
+    if (key !== undefined) throw usage(`--key ${key}`, 'only tunnels of --mode gre have a key; VXLAN has --id')
+    return { mode, id: flag('--id', needed('--id', id, 'the VXLAN id'), parseVni) }
+  }
+  if (mode !== 'gre') throw usage(`--mode ${mode}`, 'the mode is vxlan or gre')
+  if (id !== undefined) throw usage(`--id ${id}`, 'only tunnels of --mode vxlan have an id; GRE has --key, or none')
+  if (vxlanPort !== undefined) throw usage(`--vxlan-port ${vxlanPort}`, 'GRE has no ports')
+  if (kernel === 'memory') throw usage('--mode gre', 'the kernel in memory has VXLAN only')
+  return { mode, id: key === undefined ? undefined : flag('--key', key, parseGreKey) }
 }
 
 function needed(name: string, text: string | undefined, what: string): string {

@@ -17,14 +17,14 @@ function loopback(): IpAddress {
 }
 
 /** The kernel to work on; throws `NOT_PERMITTED` when this process could not. */
-export async function makeKernel({ kernel, local }: UpOptions): Promise<Kernel> {
+export async function makeKernel({ kernel, local, mode }: UpOptions): Promise<Kernel> {
   if (kernel === 'memory') {
     const addresses = local === undefined ? [] : [{ address: local, interface: 'memory0', mtu: 1500 }]
     return memoryKernel(new MemoryHost({ addresses }))
   }
   const missing = await missingCapability()
   if (missing !== undefined) throw new MeshError({ code: 'NOT_PERMITTED', reason: missing })
-  return iproute2Kernel()
+  return iproute2Kernel(mode)
 }
 
 /** The options with the address that `--local` stands for. Throws `CONFIG_INVALID` when the interface it names has none. */

@@ -152,3 +152,10 @@ test.each([
 ])('%s is printed as %s', (_name, text, printed) => {
   expect(printable(text)).toBe(printed)
 })
+
+test.each<[string, Partial<TunnelRow>, string]>([
+  ['with its key', { id: 1234 }, 'provider0 (gre key 1234, mtu 1472): 2 of 2 entries present'],
+  ['without a key', { id: null }, 'provider0 (gre, mtu 1472): 2 of 2 entries present'],
+])('a tunnel of GRE is shown %s', (_name, parts, line) => {
+  expect(renderStatus(report([], { mode: 'gre', port: null, mtu: 1472, ...parts }))).toContain(line)
+})

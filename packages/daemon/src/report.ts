@@ -1,4 +1,5 @@
 /** A status report as text: a table for people, in columns that line up and without a control character. */
+import { tunnelWords } from '@vxmesh/core'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 
 const HEADER = ['NAME', 'OVERLAY', 'UNDERLAY', 'STATE', 'SEEN', 'ENTRY', 'NOTE'] as const
@@ -43,10 +44,18 @@ export function age(milliseconds: number | null): string {
   return seconds < 86_400 ? `${String(Math.floor(seconds / 3600))}h` : `${String(Math.floor(seconds / 86_400))}d`
 }
 
-function tunnelLine({ device, mode, id, port, mtu, entries }: TunnelRow): string {
+function tunnelLine({ device, entries, ...carrier }: TunnelRow): string {
   const foreign = entries.foreign === 0 ? '' : `, ${String(entries.foreign)} not ours`
   const counts = `${String(entries.present)} of ${String(entries.wanted)} entries present${shortfall(entries)}${foreign}`
-  return `${device} (${mode} id ${String(id)}, port ${String(port ?? '-')}, mtu ${String(mtu ?? '-')}): ${counts}`
+  return `${device} (${carrierWords(carrier)}): ${counts}`
+}
+
+type Carrier = Pick<TunnelRow, 'mode'> & { readonly [each in 'id' | 'port' | 'mtu']: number | null | undefined }
+
+/** What a device carries: `vxlan id 16, port 4789, mtu 1450`, `gre key 1234, mtu 1472`. */
+export function carrierWords({ mode, id, port, mtu }: Carrier): string {
+  const udp = mode === 'gre' ? '' : `, port ${String(port ?? '-')}`
+  return `${tunnelWords({ mode, id })}${udp}, mtu ${String(mtu ?? '-')}`
 }
 
 /** Which kinds of entries lack some, when any does. */

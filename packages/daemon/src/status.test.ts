@@ -101,9 +101,10 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     repairs: 0,
     ...around.picture,
   }
-  return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: { device: 'provider0' as DeviceName, id: VNI }, now: NOW })
+  return statusReport({ mesh: 'M', self: SELF, state, picture, tunnel: TUNNEL, now: NOW })
 }
 
+const TUNNEL = { device: 'provider0' as DeviceName, mode: 'vxlan', id: VNI } as const
 const [NONE, ONE] = [0, 1].map((count) => ({ wanted: count, present: count }))
 
 const DEVICE = {

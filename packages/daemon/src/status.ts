@@ -1,5 +1,15 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { holds, quorum, slot, ZERO_MAC, type MemberRecord, type PeerId, type SignedRecord, type TunnelClaim } from '@vxmesh/core'
+import {
+  holds,
+  quorum,
+  sameTunnel,
+  slot,
+  ZERO_MAC,
+  type MemberRecord,
+  type PeerId,
+  type SignedRecord,
+  type TunnelClaim,
+} from '@vxmesh/core'
 import type { Clone, Seed, SeedState, State } from '@vxmesh/gossip'
 import type { MemberRow, StatusReport } from './answers.ts'
 import { overusedInvites } from './progress.ts'
@@ -45,7 +55,7 @@ function order(a: string, b: string): number {
 
 function memberRow(input: StatusInput, { record, admission }: SignedRecord): MemberRow {
   const { state, self, tunnel, now } = input
-  const claim = record.tunnels.find((each) => each.id === tunnel.id)
+  const claim = record.tunnels.find((each) => sameTunnel(each, tunnel))
   const watch = state.watches.get(record.peer)
   const notes = record.peer === self ? ownNotes(input) : notesOn(input, record, claim)
   return {

@@ -15,11 +15,10 @@ import {
   type IpAddress,
   type PeerId,
   type Port,
-  type Vni,
 } from '@vxmesh/core'
 import { openStore, type Store } from './store.ts'
 
-const VNI = 16 as Vni
+const TUNNEL = '16'
 const DEVICE = 'provider0' as DeviceName
 const ONE = '192.168.234.1/23' as InterfaceAddress
 const TWO = '192.168.234.2/23' as InterfaceAddress
@@ -62,8 +61,8 @@ describe('the incarnation', () => {
 
 describe('a claim', () => {
   test('dates from when it was first made, over restarts', () => {
-    expect(open().claimedAt(VNI, [ONE], wallTime(1000))).toBe(1000)
-    expect(open().claimedAt(VNI, [ONE], wallTime(2000))).toBe(1000)
+    expect(open().claimedAt(TUNNEL, [ONE], wallTime(1000))).toBe(1000)
+    expect(open().claimedAt(TUNNEL, [ONE], wallTime(2000))).toBe(1000)
   })
 
   test.each([
@@ -73,21 +72,21 @@ describe('a claim', () => {
     ['none', [ONE], []],
   ])('is new with %s', (_name, before, after) => {
     const store = open()
-    store.claimedAt(VNI, before, wallTime(1000))
-    expect(store.claimedAt(VNI, after, wallTime(2000))).toBe(2000)
-    expect(open().claimedAt(VNI, after, wallTime(3000))).toBe(2000)
+    store.claimedAt(TUNNEL, before, wallTime(1000))
+    expect(store.claimedAt(TUNNEL, after, wallTime(2000))).toBe(2000)
+    expect(open().claimedAt(TUNNEL, after, wallTime(3000))).toBe(2000)
   })
 
   test('is the same in whatever order the kernel shows the addresses', () => {
     const store = open()
-    store.claimedAt(VNI, [ONE, TWO], wallTime(1000))
-    expect(store.claimedAt(VNI, [TWO, ONE], wallTime(2000))).toBe(1000)
+    store.claimedAt(TUNNEL, [ONE, TWO], wallTime(1000))
+    expect(store.claimedAt(TUNNEL, [TWO, ONE], wallTime(2000))).toBe(1000)
   })
 
   test('on one tunnel has nothing to do with another', () => {
     const store = open()
-    store.claimedAt(VNI, [ONE], wallTime(1000))
-    expect(store.claimedAt(17 as Vni, [ONE], wallTime(2000))).toBe(2000)
+    store.claimedAt(TUNNEL, [ONE], wallTime(1000))
+    expect(store.claimedAt('17', [ONE], wallTime(2000))).toBe(2000)
   })
 })
 

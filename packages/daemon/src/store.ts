@@ -19,7 +19,6 @@ import {
   type InterfaceAddress,
   type Slot,
   type View,
-  type Vni,
   type WallTime,
 } from '@vxmesh/core'
 import type { Saved } from '@vxmesh/gossip'
@@ -42,7 +41,8 @@ const stateFile = z.object({
     .object({
       device: z.string(),
       mode: z.string(),
-      id: z.string(),
+      id: z.string().optional(),
+      key: z.string().optional(),
       local: z.string().optional(),
       address: z.array(z.string()).readonly(),
       name: z.string(),
@@ -65,7 +65,7 @@ export type Store = {
   highestIncarnation(now: WallTime): Incarnation
   setIncarnation(incarnation: Incarnation): void
   /** Since when these addresses have been claimed on a tunnel: the time written down, or `now` if the claim is new. */
-  claimedAt(id: Vni, overlay: readonly InterfaceAddress[], now: WallTime): WallTime
+  claimedAt(tunnel: string, overlay: readonly InterfaceAddress[], now: WallTime): WallTime
   /** The slots that were written on a device that somebody else made. */
   written(device: DeviceName): ReadonlySet<Slot>
   /** Whether anything was ever noted of what was written on a device. */
@@ -139,12 +139,12 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
       return highest.value
     },
     setIncarnation: (incarnation) => change({ incarnation }),
-    claimedAt(id, overlay, now) {
-      const known = state.claims[String(id)]
+    claimedAt(tunnel, overlay, now) {
+      const known = state.claims[tunnel]
       const since = known === undefined ? undefined : parseWallTime(known.claimedAt)
       const same = known?.overlay.length === overlay.length && overlay.every((each) => known.overlay.includes(each))
       if (same && since?.ok === true) return since.value
-      change({ claims: { ...state.claims, [String(id)]: { overlay: [...overlay], claimedAt: now } } })
+      change({ claims: { ...state.claims, [tunnel]: { overlay: [...overlay], claimedAt: now } } })
       return now
     },
     written: writtenOn,

@@ -2,7 +2,7 @@ import { table, type Device, type DeviceName, type Entry, type IpAddress, type M
 import { expect, test } from 'vitest'
 import type { TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
-import { conflictsIn, tunnelRow } from './tunnel.ts'
+import { conflictsIn, tunnelRow, type Tunnel } from './tunnel.ts'
 
 const DEVICE = {
   name: 'provider0',
@@ -20,7 +20,7 @@ const [FLOOD, FDB, NEIGHBOUR] = [
 ] as const
 const counts = (wanted: number, present: number) => ({ wanted, present })
 
-const TUNNEL = { device: 'provider0' as DeviceName, id: 16 as Vni }
+const TUNNEL: Tunnel = { device: 'provider0' as DeviceName, mode: 'vxlan', id: 16 as Vni }
 
 function pictureOf(wanted: readonly Entry[], present: readonly Entry[] | undefined, parts: Partial<Picture> = {}): Picture {
   const reading = present && { device: DEVICE, entries: table(present), marked: new Set<string>() }

@@ -1,10 +1,10 @@
 /** What status says of a tunnel: its device, and what the kernel holds and should hold of entries, by kind. */
-import { holds, type DeviceName, type Entry, type Vni } from '@vxmesh/core'
+import { holds, type DeviceName, type Entry, type TunnelName } from '@vxmesh/core'
 import { describe, describeTarget } from '@vxmesh/kernel-adapter'
 import type { TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
-export type Tunnel = { readonly device: DeviceName; readonly id: Vni }
+export type Tunnel = TunnelName & { readonly device: DeviceName }
 
 export function tunnelRow(tunnel: Tunnel, { reading, decision, foreign, repairs }: Picture): TunnelRow {
   const wanted = [...decision.desired.table.values()]
@@ -15,8 +15,8 @@ export function tunnelRow(tunnel: Tunnel, { reading, decision, foreign, repairs 
   }
   return {
     device: tunnel.device,
-    mode: 'vxlan',
-    id: tunnel.id,
+    mode: tunnel.mode,
+    id: tunnel.id ?? null,
     port: reading?.device.port ?? null,
     mtu: reading?.device.mtu ?? null,
     local: reading?.device.local ?? null,
@@ -26,7 +26,12 @@ export function tunnelRow(tunnel: Tunnel, { reading, decision, foreign, repairs 
       wanted: wanted.length,
       present: present.length,
       foreign,
-      kinds: { flood: counts('flood'), fdb: counts('fdb'), neighbour: counts('neighbour') },
+      kinds: {
+        flood: counts('flood'),
+        fdb: counts('fdb'),
+        neighbour: counts('neighbour'),
+        ...(tunnel.mode === 'gre' ? { route: counts('route'), unreachable: counts('unreachable') } : {}),
+      },
     },
     repairs,
   }

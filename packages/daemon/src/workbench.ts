@@ -33,7 +33,7 @@ export function ip(text: string): IpAddress {
 export const HERE = ip('10.0.0.1')
 export const DEVICE = sure(parseDeviceName('provider0'))
 
-const SPEC: TunnelSpec = {
+const SPEC = {
   device: DEVICE,
   mode: 'vxlan',
   id: sure(parseVni(16)),
@@ -41,7 +41,7 @@ const SPEC: TunnelSpec = {
   port: undefined,
   addresses: [sure(parseInterfaceAddress('192.168.234.1/23'))],
   alias: 'vxmesh:M:16',
-}
+} as const satisfies TunnelSpec
 
 /** An entry as a test writes it: a flood entry by its destination, others with theirs, `fdb 02:… dst 10.0.0.2`, `neighbour 192.168.234.2 lladdr 02:…`. */
 function entry(text: string): Entry {

@@ -1,5 +1,6 @@
 import {
   UNBOUND,
+  parseGreKey,
   parseIncarnation,
   parseInterfaceAddress,
   parseIp,
@@ -13,6 +14,7 @@ import {
   type MemberRecord,
   type Result,
   type TunnelClaim,
+  ZERO_MAC,
 } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -46,7 +48,7 @@ const admission = { chain, peer: self!.peer, invite: invite!.peer, bounds: UNBOU
 const otherChain = certifyMember(mesh, invite!, certificate, other!.peer)
 
 const incarnation = sure(parseIncarnation(1_750_000_000_000))
-const tunnel: TunnelClaim = {
+const tunnel = {
   mode: 'vxlan',
   id: sure(parseVni(16)),
   underlay: sure(parseIp('192.168.226.4')),
@@ -55,7 +57,7 @@ const tunnel: TunnelClaim = {
   overlay: [sure(parseInterfaceAddress('192.168.234.1/23'))],
   claimedAt: sure(parseWallTime(1_750_000_000_000)),
   mtu: 1450,
-}
+} as const satisfies TunnelClaim
 const record: Omit<MemberRecord, 'peer'> = {
   incarnation,
   bootId: 'c0ffee',
@@ -75,13 +77,17 @@ describe('a record', () => {
 
   test('is read as it was written', () => {
     expect(open(signed.bytes)).toEqual({ ok: true, value: { ...signed, record: { ...record, peer: self!.peer } } })
+    for (const id of [undefined, sure(parseGreKey(0)), sure(parseGreKey(2 ** 32 - 1))]) {
+      const gre = { ...record, tunnels: [{ ...tunnel, mode: 'gre', id, port: undefined, mac: ZERO_MAC } as const] }
+      expect(open(sealRecord(mesh, self!, admission, gre).bytes)).toMatchObject({ ok: true, value: { record: gre } })
+    }
     const empty = sealRecord(mesh, self!, admission, { ...record, leaving: true, control: [], tunnels: [] })
     expect(open(empty.bytes)).toMatchObject({ ok: true, value: { record: { leaving: true, control: [], tunnels: [] } } })
   })
 
   test('with the largest contents that are allowed fits', () => {
     const control = Array.from({ length: 8 }, () => record.control[0]!)
-    const overlay = Array.from({ length: 8 }, () => tunnel.overlay[0]!)
+    const overlay = Array.from({ length: 8 }, () => tunnel.overlay[0])
     expect(reasonOf(open(sealRecord(mesh, self!, admission, { ...record, control, tunnels: [{ ...tunnel, overlay }] }).bytes))).toBe(
       'believed',
     )
@@ -125,6 +131,7 @@ describe('a record', () => {
     ],
     ['with nine addresses in one tunnel', claimed({ overlay: Array.from({ length: 9 }, () => '10.0.0.1/24') }), 'malformed record'],
     ['with a tunnel of a mode to come', claimed({ mode: 'geneve' }), 'malformed record'],
+    ['with a tunnel of VXLAN that has no id but a key', claimed({ id: 0, key: 16 }), 'malformed record'],
     ['with a VXLAN id of 25 bits', claimed({ id: 2 ** 24 }), 'malformed record'],
     ['with an underlay that is no address', claimed({ underlay: '10.0.0.1\nfdb add' }), 'malformed record'],
     ['with a MAC that is none', claimed({ mac: '' }), 'malformed record'],

@@ -24,7 +24,7 @@ import {
 } from '@vxmesh/core'
 import { bitmap, bitsOf, BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { verifyChain, type Trust } from './certificate.ts'
-import { parseControlAddress, parseTunnelClaim } from './claim.ts'
+import { parseControlAddress, parseTunnelClaim, tunnelMessage } from './claim.ts'
 import { all, decode } from './decode.ts'
 import { loneRoot } from './heartbeat.ts'
 import { Accusation as AccusationMessage, Frame as FrameMessage, Record as RecordMessage } from './wire.js'
@@ -73,7 +73,7 @@ export function sealRecord(mesh: MeshId, signer: Signer, admission: Admission, r
     control: [...record.control],
     chain: admission.chain,
     enforces: hexToBytes(record.enforces),
-    tunnels: record.tunnels.map((tunnel) => ({ ...tunnel, overlay: [...tunnel.overlay], claimedAt: BigInt(tunnel.claimedAt) })),
+    tunnels: record.tunnels.map(tunnelMessage),
   })
   const bytes = signer.seal(recordDomain(mesh), payload)
   return { record: { ...record, peer: signer.peer }, bytes, hash: hashOf(bytes), admission }

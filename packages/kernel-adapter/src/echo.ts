@@ -28,8 +28,9 @@ export function echoesOf(operations: readonly Operation[], device: DeviceName): 
     const removes = kind === 'remove'
     if (entry.kind === 'neighbour') {
       const about = `${entry.overlay} dev ${device}`
-      return removes ? [about, `Deleted ${about}`] : [`${about} lladdr ${entry.mac}`]
+      return removes ? [about, `Deleted ${about}`] : [`${about} ${describeTarget(entry)}`]
     }
+    if (entry.kind !== 'flood' && entry.kind !== 'fdb') return []
     const mac = entry.kind === 'flood' ? ZERO_MAC : entry.mac
     return [`${removes ? 'Deleted ' : ''}${mac} dev ${device} ${describeTarget(entry)}`]
   })

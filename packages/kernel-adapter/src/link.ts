@@ -3,7 +3,8 @@
  *
  * A device that we make is not bound with `dev`: bound, it would die with the interface; unbound, it survives and its
  * `local` can follow the host's address with the forwarding table kept. The price is that the kernel does not know the
- * underlay's MTU and would take 1500, so it is computed here.
+ * underlay's MTU and would take 1500, so it is computed here. One of GRE is made without `remote`, which makes it multipoint,
+ * and over IPv4 only: `ip6gre` without `remote` sends nothing.
  */
 import {
   accept,
@@ -22,17 +23,22 @@ import {
   type MacAddress,
   type Port,
   type Result,
+  type TunnelName,
   type TunnelSpec,
 } from '@vxmesh/core'
+import type { GreLink } from './gre.ts'
 import type { Link, VxlanLink } from './read.ts'
 import { setLocal, words } from './render.ts'
+
+/** A device that may carry the tunnel. */
+type Carrier = VxlanLink | GreLink
 
 /** A device of the tunnel's name, just read. */
 export type Present = { readonly link: Link; readonly addresses: readonly InterfaceAddress[] }
 
 /** One command's worth of work on the device. `mtu` is in bytes. */
 export type Step =
-  | { readonly kind: 'create'; readonly local: IpAddress; readonly port: Port; readonly mtu: number; readonly mac?: MacAddress }
+  | { readonly kind: 'create'; readonly local: IpAddress; readonly port: Port | undefined; readonly mtu: number; readonly mac?: MacAddress }
   | { readonly kind: 'mark' }
   | { readonly kind: 'move'; readonly local: IpAddress }
   | { readonly kind: 'resize'; readonly mtu: number }
@@ -46,8 +52,12 @@ export type Refusal = { readonly where: '--device' | '--local' | '--vxlan-port';
 /** What encapsulation adds: Ethernet 14, VXLAN 8, UDP 8 (RFC 7348 section 5), and IPv4 20 or IPv6 40. */
 const OVERHEAD = { ipv4: 50, ipv6: 70 }
 
+/** What encapsulation adds with GRE: IPv4 20 and GRE 4, and 4 more for a key (RFC 2784, RFC 2890). */
+const GRE_OVERHEAD = { plain: 24, keyed: 28 }
+
 /** The MTU of a tunnel that is at home there, in bytes. */
-export function mtuAt({ local, mtu }: Home): number {
+export function mtuAt({ local, mtu }: Home, { mode, id }: TunnelName): number {
+  if (mode === 'gre') return mtu - GRE_OVERHEAD[id === undefined ? 'plain' : 'keyed']
   return mtu - OVERHEAD[family(local)]
 }
 
@@ -55,6 +65,9 @@ const DEFAULT_PORT = 4789
 
 /** The steps, in order, that make the tunnel's device what the spec asks for; none when it is that already. */
 export function decide(spec: TunnelSpec, present: Present | undefined, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
+  if (spec.mode === 'gre' && spec.local !== undefined && family(spec.local) === 'ipv6') {
+    return refuse({ where: '--local', reason: `${spec.local} is an IPv6 address, and the kernel has multipoint GRE over IPv4 only` })
+  }
   if (present === undefined) return create(spec, host)
   const link = suitable(spec, present.link)
   if (!link.ok) return link
@@ -116,9 +129,10 @@ function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readon
   }
   const home = homeIn(spec, local, host)
   if (!home.ok) return home
-  const mtu = spec.mtu ?? mtuAt(home.value)
+  const mtu = spec.mtu ?? mtuAt(home.value, spec)
+  const port = spec.mode === 'gre' ? undefined : (spec.port ?? defaultPort())
   return accept([
-    { kind: 'create', local, port: spec.port ?? defaultPort(), mtu, ...(spec.mac === undefined ? {} : { mac: spec.mac }) },
+    { kind: 'create', local, port, mtu, ...(spec.mac === undefined ? {} : { mac: spec.mac }) },
     { kind: 'mark' },
     ...missing(spec.addresses, []),
     { kind: 'raise' },
@@ -147,24 +161,31 @@ function candidates(host: readonly HostInterface[]): string {
   return usable.length === 0 ? '' : `: it has ${usable.slice(0, 6).join(', ')}${usable.length > 6 ? ' and more' : ''}`
 }
 
-function carries(spec: TunnelSpec, link: Link): Result<VxlanLink, Refusal> {
-  const { device, id } = spec
+function carries(spec: TunnelSpec, link: Link): Result<Carrier, Refusal> {
+  const { device, mode, id } = spec
   const instead = `choose another device name, or delete it first (ip link delete dev ${device})`
-  if (link.kind === 'other')
-    return refuse({ where: '--device', reason: `${device} is a device of kind ${link.what}, not vxlan; ${instead}` })
-  if (link.kind === 'external') {
-    return refuse({ where: '--device', reason: `${device} is a vxlan device in external mode, without an id of its own; ${instead}` })
+  const not = (what: string) => refuse<Refusal>({ where: '--device', reason: `${device} ${what}; ${instead}` })
+  const kind = link.kind === 'other' ? link.what : link.kind === 'external' ? 'vxlan' : link.kind
+  if (link.kind === 'other' || kind !== mode) return not(`is a device of kind ${kind}, not ${mode}`)
+  if (link.kind === 'external') return not('is a vxlan device in external mode, without an id of its own')
+  if (link.kind === 'gre') {
+    if (link.external) return not('is a gre device in external mode, without a key of its own')
+    if (link.remote !== undefined) return not(`leads to ${link.remote} alone`)
+    if (link.id === 'unequal') return not('sends with another GRE key than it takes')
+    return link.id === id ? accept(link) : not(`carries ${keyWords(link.id)}, not ${keyWords(id)}`)
   }
-  if (link.id !== id)
-    return refuse({ where: '--device', reason: `${device} carries VXLAN id ${String(link.id)}, not ${String(id)}; ${instead}` })
-  return accept(link)
+  return link.id === id ? accept(link) : not(`carries VXLAN id ${String(link.id)}, not ${String(id)}`)
 }
 
-function suitable(spec: TunnelSpec, link: Link): Result<VxlanLink, Refusal> {
+function keyWords(key: TunnelName['id']): string {
+  return key === undefined ? 'GRE without a key' : `GRE key ${String(key)}`
+}
+
+function suitable(spec: TunnelSpec, link: Link): Result<Carrier, Refusal> {
   const carrier = carries(spec, link)
   if (!carrier.ok) return carrier
   const { port, local } = carrier.value
-  if (spec.port !== undefined && spec.port !== port) {
+  if (port !== undefined && spec.port !== undefined && spec.port !== port) {
     const reason =
       `${spec.device} uses port ${String(port)}, not ${String(spec.port)}, and a port cannot change on a device that exists; ` +
       `leave --vxlan-port out, or delete the device first (ip link delete dev ${spec.device})`
@@ -189,7 +210,7 @@ function withoutLocal(spec: TunnelSpec): Refusal {
 }
 
 /** Only reached with another `local` on a device we made: `suitable` refuses it on any other. */
-function moved(spec: TunnelSpec, link: VxlanLink, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
+function moved(spec: TunnelSpec, link: Carrier, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
   const { local } = spec
   if (local === undefined || local === link.local) return accept([])
   if (link.local !== undefined && family(local) !== family(link.local)) {
@@ -226,7 +247,7 @@ function lengthOf(address: InterfaceAddress): string {
   return address.slice(address.indexOf('/'))
 }
 
-function isOurs(spec: TunnelSpec, link: VxlanLink): boolean {
+function isOurs(spec: TunnelSpec, link: Carrier): boolean {
   return link.alias === spec.alias
 }
 

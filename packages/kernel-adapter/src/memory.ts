@@ -2,7 +2,7 @@
  * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast
  * are accepted, deleting without a destination wipes them all, one without a port has the device's own, a device that goes
  * down loses its IPv6 addresses and its neighbours, the first IPv4 address of a network takes the others along, a device made
- * again has another MAC. Deterministic and without timers. What to do about a device is decided by the same `decide` as for
+ * again has another MAC. It has VXLAN only. Deterministic and without timers. What to do about a device is decided by the same `decide` as for
  * the real kernel; only the carrying out differs, and one contract test holds for both.
  */
 import { createHash } from 'node:crypto'
@@ -30,12 +30,13 @@ import {
 import { ADDRESS_TAKEN, clash, interfaces, without, type MemoryAddress } from './addresses.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { explain, rejections } from './outcome.ts'
+import type { GreLink } from './gre.ts'
 import type { Link, VxlanLink } from './read.ts'
 import { showDevice, stepCommand, words } from './render.ts'
 import { EMPTY, erased, familyOf, forgotten, wiped, written, type Tables } from './tables.ts'
 
 /** A device that somebody else makes. */
-export type PlantedLink = Exclude<Link, VxlanLink> | Pick<VxlanLink, 'kind' | 'id' | 'local' | 'port'>
+export type PlantedLink = Exclude<Link, VxlanLink | GreLink> | Pick<VxlanLink, 'kind' | 'id' | 'local' | 'port'>
 
 type MemoryDevice = Present & { readonly tables: Tables }
 
@@ -247,6 +248,7 @@ export class MemoryHost {
   }
 
   #create({ device, id }: TunnelSpec, { local, port, mtu, mac }: Step & { kind: 'create' }): string | undefined {
+    if (id === undefined || port === undefined) return 'Error: Unknown device type.'
     const taken = [...this.#devices.values()].some(
       ({ link }) => link.kind === 'vxlan' && link.id === id && link.port === port && familyOf(link.local) === family(local),
     )

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DeviceName, Watch } from '@vxmesh/core'
 import { open } from './iproute2.ts'
-import { MONITOR_FDB, MONITOR_LINKS, type Command } from './render.ts'
+import { MONITORS, type Command } from './render.ts'
 
 const FIRST_PAUSE_MS = 100
 /** Also how long a child must have lived for its end to count as the first. */
@@ -15,12 +15,12 @@ const LONGEST_PAUSE_MS = 10_000
  * Calls `wake` at every sign of a change that is not known, as often as they come: the caller gathers them. Children that
  * die are started again, with back-off. After a SIGKILL of this process they end at their next line, when nobody reads it.
  */
-export function watchKernel(device: DeviceName, known: (line: string) => boolean, wake: () => void): Watch {
+export function watchKernel(device: DeviceName, known: (line: string) => boolean, wake: () => void, commands = MONITORS): Watch {
   const stop = new AbortController()
   const wakeFor = (line: string) => {
     if (mayConcern(line, device) && !known(line)) wake()
   }
-  const followers = [followAlways(MONITOR_FDB, wakeFor, wake, stop.signal), followAlways(MONITOR_LINKS, wakeFor, wake, stop.signal)]
+  const followers = commands.map(async (command) => followAlways(command, wakeFor, wake, stop.signal))
   return {
     close: async () => {
       stop.abort()

@@ -16,7 +16,8 @@ export function explain(command: Command, stderr: string): Failure {
   }
   const creates = command.args[0] === 'link' && command.args[1] === 'add'
   if (creates && /Unknown device type|Operation not supported/.test(stderr)) {
-    const reason = 'this kernel has no vxlan: load its module (modprobe vxlan; in a container, on the host)'
+    const [kind, module] = command.args.includes('gre') ? ['GRE', 'ip_gre'] : ['vxlan', 'vxlan']
+    const reason = `this kernel has no ${kind}: load its module (modprobe ${module}; in a container, on the host)`
     return { code: 'NOT_PERMITTED', reason }
   }
   return { code: 'KERNEL_REFUSED', command: typed, reason: spoken(stderr) }

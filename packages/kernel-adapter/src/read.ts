@@ -22,13 +22,16 @@ import {
   type InterfaceAddress,
   type IpAddress,
   type MacAddress,
+  type Mode,
   type Port,
   type Result,
   type Slot,
   type Table,
 } from '@vxmesh/core'
 import { z } from 'zod'
-import { NEIGHBOUR_PROTOCOL } from './render.ts'
+import { parseGre, type GreLink } from './gre.ts'
+import { all, checked, decode, parsedBy } from './json.ts'
+import { PROTOCOL } from './render.ts'
 
 /** A VXLAN device as `ip -details link show` describes it. */
 export type VxlanLink = {
@@ -49,7 +52,7 @@ export type VxlanLink = {
 }
 
 /** A device by its kind; `external` is a VXLAN device without an id of its own (collect-metadata mode). */
-export type Link = VxlanLink | { readonly kind: 'external' } | { readonly kind: 'other'; readonly what: string }
+export type Link = VxlanLink | GreLink | { readonly kind: 'external' } | { readonly kind: 'other'; readonly what: string }
 
 const ip = z.string().transform(parsedBy(parseIp))
 
@@ -124,6 +127,7 @@ export function parseLink(text: string): Result<Link> {
   const [only, ...others] = named
   if (only === undefined || others.length > 0) return refuse(`one device expected, ${String(named.length)} found`)
   const what = only.shape.linkinfo?.info_kind
+  if (what === 'gre') return parseGre(only.element)
   if (what !== 'vxlan') return accept({ kind: 'other', what: what ?? only.shape.link_type ?? 'unknown' })
   return checked(vxlanElement.transform(toLink), only.element)
 }
@@ -215,56 +219,31 @@ function isPlain({ vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>,
   )
 }
 
-/** Neighbours, and those places among them that carry our mark. */
-export type Neighbours = { readonly entries: Table; readonly marked: ReadonlySet<Slot> }
+/** Entries of a device, and those places among them that carry our mark. */
+export type Marked = { readonly entries: Table; readonly marked: ReadonlySet<Slot> }
 
 /**
  * The permanent neighbours in the output of `ip -N -json neighbour show dev …`. What the kernel finds out by itself,
- * and ages, is left out: writing it again makes it permanent. So is a neighbour without a MAC address of one device.
+ * and ages, or invents, is left out: writing it again makes it permanent. So is a neighbour that leads to no one device.
  */
-export function parseNeighbours(text: string): Result<Neighbours> {
+export function parseNeighbours(text: string, mode: Mode = 'vxlan'): Result<Marked> {
   const elements = decode(z.array(neighbourElement), text)
   if (!elements.ok) return elements
   const read = elements.value.flatMap(({ dst, lladdr, state, protocol }): { entry: Entry; ours: boolean }[] => {
-    const mac = parseMac(lladdr ?? '')
-    if (dst === undefined || !mac.ok || !isUnicast(mac.value) || state?.includes('PERMANENT') !== true) return []
-    return [{ entry: { kind: 'neighbour', overlay: dst, mac: mac.value }, ours: Number(protocol) === NEIGHBOUR_PROTOCOL }]
+    const where = whereabouts(lladdr ?? '', mode)
+    if (dst === undefined || where === undefined || state?.includes('PERMANENT') !== true) return []
+    return [{ entry: { kind: 'neighbour', overlay: dst, ...where }, ours: Number(protocol) === PROTOCOL }]
   })
   const marked = read.filter(({ ours }) => ours).map(({ entry }) => slot(entry))
   return accept({ entries: table(read.map(({ entry }) => entry)), marked: new Set(marked) })
 }
 
-function decode<Schema extends z.ZodType>(schema: Schema, text: string): Result<z.output<Schema>> {
-  let json: unknown
-  try {
-    json = text.trim() === '' ? [] : JSON.parse(text)
-  } catch {
-    return refuse('not JSON')
+/** On a GRE device the link-layer address is one of the underlay. */
+function whereabouts(lladdr: string, mode: Mode): { readonly mac: MacAddress } | { readonly underlay: IpAddress } | undefined {
+  if (mode === 'gre') {
+    const underlay = parseIp(lladdr)
+    return underlay.ok ? { underlay: underlay.value } : undefined
   }
-  return checked(schema, json)
-}
-
-function checked<Schema extends z.ZodType>(schema: Schema, value: unknown): Result<z.output<Schema>> {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return accept(parsed.data)
-  const [issue] = parsed.error.issues
-  return refuse(issue === undefined ? 'malformed' : `${issue.path.join('.')}: ${issue.message}`)
-}
-
-function parsedBy<Input, Output>(parse: (input: Input) => Result<Output>) {
-  return (input: Input, context: z.RefinementCtx): Output => {
-    const parsed = parse(input)
-    if (parsed.ok) return parsed.value
-    context.addIssue({ code: 'custom', message: parsed.reason })
-    return z.NEVER
-  }
-}
-
-function all<Value>(results: readonly Result<Value>[]): Result<readonly Value[]> {
-  const values: Value[] = []
-  for (const result of results) {
-    if (!result.ok) return result
-    values.push(result.value)
-  }
-  return accept(values)
+  const mac = parseMac(lladdr)
+  return mac.ok && isUnicast(mac.value) ? { mac: mac.value } : undefined
 }

@@ -7,8 +7,8 @@ import {
   describeTarget,
   keptOf,
   lineOf,
-  MONITOR_FDB,
-  MONITOR_LINKS,
+  GRE_MONITORS,
+  MONITORS,
   SHOW_HOST,
   showDevice,
   showFdb,
@@ -38,8 +38,12 @@ test.each<[string, string, string]>([
   ['a batch goes on after an error', words(batchOf('bridge')), 'bridge -force -batch -'],
   ['a tool that is kept takes its options once', words(keptOf('ip')), 'ip -N -json -details -force -batch -'],
   ['and its lines without them', lineOf(showDevice(device)), 'address show dev provider0'],
-  ['entries are watched', words(MONITOR_FDB), 'bridge monitor fdb'],
-  ['links, addresses and neighbours are watched', words(MONITOR_LINKS), 'ip monitor link address neigh'],
+  [
+    'entries are watched, and links, addresses and neighbours',
+    MONITORS.map(words).join(),
+    'bridge monitor fdb,ip monitor link address neigh',
+  ],
+  ['with GRE, routes as well', GRE_MONITORS.map(words).join(), 'ip monitor link address neigh route'],
 ])('%s', (_name, command, typed) => {
   expect(command).toBe(typed)
 })

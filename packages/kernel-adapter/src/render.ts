@@ -9,10 +9,13 @@ import type { Step } from './link.ts'
 export type Command = { readonly tool: 'ip' | 'bridge'; readonly args: readonly string[] }
 
 /**
- * The `protocol` that marks a neighbour as ours, as routing daemons mark theirs: 118, for v, which no other has
+ * The `protocol` that marks a neighbour or a route as ours, as routing daemons mark theirs: 118, for v, which no other has
  * (/etc/iproute2/rt_protos). Whoever replaces such a neighbour without a protocol leaves the mark on it.
  */
-export const NEIGHBOUR_PROTOCOL = 118
+export const PROTOCOL = 118
+
+/** Of what is to hold only where no other route does; nobody else has a route of this metric. */
+const UNREACHABLE_METRIC = 4_278_198_272
 
 export const SHOW_HOST: Command = ip('-json', 'address', 'show')
 
@@ -21,9 +24,11 @@ export function batchOf(tool: Command['tool']): Command {
   return { tool, args: ['-force', '-batch', '-'] }
 }
 
-export const MONITOR_FDB: Command = bridge('monitor', 'fdb')
+/** What tells of changes to a VXLAN tunnel. */
+export const MONITORS: readonly Command[] = [bridge('monitor', 'fdb'), ip('monitor', 'link', 'address', 'neigh')]
 
-export const MONITOR_LINKS: Command = ip('monitor', 'link', 'address', 'neigh')
+/** What tells of changes to a GRE tunnel. */
+export const GRE_MONITORS: readonly Command[] = [ip('monitor', 'link', 'address', 'neigh', 'route')]
 
 export function version(tool: Command['tool']): Command {
   return { tool, args: ['-Version'] }
@@ -54,6 +59,11 @@ export function showNeighbours(device: DeviceName): Command {
   return ip('-N', '-json', 'neighbour', 'show', 'dev', device, 'nud', 'permanent')
 }
 
+/** The routes of all tunnels of ours, of one family; by `-N` it would say `7` for unreachable. */
+export function showRoutes(family: '-4' | '-6'): Command {
+  return ip('-json', family, 'route', 'show', 'protocol', String(PROTOCOL))
+}
+
 export function deleteLink(device: DeviceName): Command {
   return ip('link', 'delete', 'dev', device)
 }
@@ -62,9 +72,11 @@ export function deleteLink(device: DeviceName): Command {
 export function stepCommand(spec: TunnelSpec, step: Step): Command {
   switch (step.kind) {
     case 'create': {
+      const named = ['link', 'add', 'name', spec.device]
+      if (spec.mode === 'gre') return ip(...named, 'mtu', String(step.mtu), 'type', 'gre', 'local', step.local, ...keyOf(spec))
       const vxlan = ['id', String(spec.id), 'local', step.local, 'dstport', String(step.port), 'learning']
       const mac = step.mac === undefined ? [] : ['address', step.mac]
-      return ip('link', 'add', 'name', spec.device, ...mac, 'mtu', String(step.mtu), 'type', 'vxlan', ...vxlan)
+      return ip(...named, ...mac, 'mtu', String(step.mtu), 'type', 'vxlan', ...vxlan)
     }
     case 'mark':
       return ip('link', 'set', 'dev', spec.device, 'alias', spec.alias)
@@ -83,9 +95,14 @@ export function stepCommand(spec: TunnelSpec, step: Step): Command {
   }
 }
 
-/** Changes where packets leave from. The kernel keeps the forwarding table. */
+/** Changes where packets leave from. The kernel keeps the entries. Without its key a GRE device would lose it. */
 export function setLocal(spec: TunnelSpec, local: IpAddress | 'ADDRESS'): Command {
-  return ip('link', 'set', 'dev', spec.device, 'type', 'vxlan', 'id', String(spec.id), 'local', local)
+  const named = ['link', 'set', 'dev', spec.device, 'type', spec.mode]
+  return spec.mode === 'gre' ? ip(...named, 'local', local, ...keyOf(spec)) : ip(...named, 'id', String(spec.id), 'local', local)
+}
+
+function keyOf({ id }: TunnelSpec): readonly string[] {
+  return id === undefined ? [] : ['key', String(id)]
 }
 
 /**
@@ -97,16 +114,25 @@ export function entryCommand({ kind, entry }: Operation, device: DeviceName): Co
   const removes = kind === 'remove'
   if (entry.kind === 'neighbour') {
     if (removes) return ip('neighbour', 'delete', entry.overlay, 'dev', device)
-    const lasting = ['nud', 'permanent', 'protocol', String(NEIGHBOUR_PROTOCOL)]
-    return ip('neighbour', 'replace', entry.overlay, 'lladdr', entry.mac, 'dev', device, ...lasting)
+    const lasting = ['nud', 'permanent', 'protocol', String(PROTOCOL)]
+    return ip('neighbour', 'replace', entry.overlay, ...target(entry), 'dev', device, ...lasting)
   }
+  if (entry.kind === 'route' || entry.kind === 'unreachable') return ip('route', removes ? 'delete' : 'add', ...routeOf(entry, device))
   const [mac, write] = entry.kind === 'flood' ? [ZERO_MAC, 'append'] : [entry.mac, 'replace']
   return bridge('fdb', removes ? 'delete' : write, mac, ...target(entry), 'dev', device)
 }
 
+/** An address without a length is a route to it alone. It is added, and so refused where somebody else has one. */
+function routeOf(entry: Entry & { kind: 'route' | 'unreachable' }, device: DeviceName): readonly string[] {
+  const mark = ['protocol', String(PROTOCOL)]
+  if (entry.kind === 'route') return [entry.overlay, 'dev', device, ...mark]
+  return ['unreachable', entry.network, 'metric', String(UNREACHABLE_METRIC), ...mark]
+}
+
 /** A delete of the zero MAC without `dst` wipes them all, and one without `port` means the device's own. */
 function target(entry: Entry): readonly string[] {
-  if (entry.kind === 'neighbour') return ['lladdr', entry.mac]
+  if (entry.kind === 'route' || entry.kind === 'unreachable') return []
+  if (entry.kind === 'neighbour') return ['lladdr', 'mac' in entry ? entry.mac : entry.underlay]
   return ['dst', entry.underlay, ...(entry.port === undefined ? [] : ['port', String(entry.port)])]
 }
 

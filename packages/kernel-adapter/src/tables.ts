@@ -14,7 +14,7 @@ const ABSENT = 'RTNETLINK answers: No such file or directory'
 
 /** A MAC address has one destination and a neighbour one MAC address, the zero MAC has as many as there are. */
 export function written(tables: Tables, link: VxlanLink, entry: Entry, mark: boolean): Result<Tables> {
-  if (entry.kind !== 'neighbour' && family(entry.underlay) !== familyOf(link.local))
+  if ('underlay' in entry && family(entry.underlay) !== familyOf(link.local))
     return refuse('RTNETLINK answers: Address family not supported by protocol')
   const kept = plain(entry, link)
   const place = slot(kept)
@@ -67,7 +67,7 @@ function some({ entries }: Tables, kind: Entry['kind']): boolean {
 
 /** An entry as the kernel keeps it: one with the device's own port is one without. */
 function plain(entry: Entry, link: VxlanLink): Entry {
-  if (entry.kind === 'neighbour') return entry
+  if (entry.kind !== 'flood' && entry.kind !== 'fdb') return entry
   const { port, ...rest } = entry
   return port === undefined || port === link.port ? rest : { ...rest, port }
 }

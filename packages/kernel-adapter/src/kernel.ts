@@ -1,11 +1,13 @@
-/** The real kernel, for VXLAN tunnels. Decisions are made elsewhere; here they are carried out. */
+/** The real kernel. Decisions are made elsewhere; here they are carried out. */
 import {
+  halves,
   MeshError,
   type Device,
   type DeviceName,
   type HostInterface,
   type InterfaceAddress,
   type Kernel,
+  type Mode,
   type Operation,
   type Reading,
   type Rejection,
@@ -16,17 +18,30 @@ import {
 import { Echoes, echoesOf } from './echo.ts'
 import { ask } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
+import { parseRoutes } from './gre.ts'
 import { watchKernel } from './monitor.ts'
 import { explain, rejections, saysAbsent, spoken } from './outcome.ts'
-import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type Link, type Neighbours } from './read.ts'
-import { deleteLink, entryCommand, showDevice, showFdb, SHOW_HOST, showNeighbours, stepCommand, words, type Command } from './render.ts'
+import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type Link, type Marked } from './read.ts'
+import {
+  deleteLink,
+  entryCommand,
+  GRE_MONITORS,
+  showDevice,
+  showFdb,
+  SHOW_HOST,
+  showNeighbours,
+  showRoutes,
+  stepCommand,
+  words,
+  type Command,
+} from './render.ts'
 import { keepTools, singly, type KeptTools } from './tools.ts'
 
 /**
  * The kernel of the network namespace this process is in, through `ip` and `bridge`. For a device that is watched the tools
- * are kept running, and writes are confirmed by what the monitor hears; for others it keeps nothing.
+ * are kept running, and writes are confirmed by what the monitor hears; for others, and for those of GRE, it keeps nothing.
  */
-export function iproute2Kernel(): Kernel {
+export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
   const watched = new Map<DeviceName, Watched>()
   return {
     establish,
@@ -35,6 +50,7 @@ export function iproute2Kernel(): Kernel {
     read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
+      if (mode === 'gre') return watchKernel(device, () => false, wake, GRE_MONITORS)
       const each: Watched = { tools: keepTools(device), echoes: new Echoes(), tablesOn: remembering(tablesOn) }
       watched.set(device, each)
       const monitor = watchKernel(device, (line) => each.echoes.hear(line), wake)
@@ -52,7 +68,7 @@ type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly ta
 
 /** Most readings show what the one before did: the same text is the same table, and need not be understood again. */
 function remembering(understand: typeof tablesOn): typeof tablesOn {
-  let last: { readonly link: string; readonly shown: Shown; readonly tables: Neighbours } | undefined
+  let last: { readonly link: string; readonly shown: Shown; readonly tables: Marked } | undefined
   return (device, link, shown) => {
     const about = JSON.stringify(link)
     if (last?.link !== about || last.shown.fdb !== shown.fdb || last.shown.neighbours !== shown.neighbours) {
@@ -119,9 +135,16 @@ function asDevice(spec: TunnelSpec, present: Present): Device {
 
 async function read(spec: TunnelSpec, { tools, tablesOn: understood = tablesOn }: Partial<Watched> = {}): Promise<Reading | undefined> {
   const present = await look(spec.device, tools)
+  if (present?.link.kind === 'gre') return readGre(spec, present)
   const shown = await showTables(spec.device, tools)
   if (present === undefined || shown === undefined) return undefined
   return { device: asDevice(spec, present), ...understood(spec.device, present.link, shown) }
+}
+
+async function readGre(spec: TunnelSpec, present: Present): Promise<Reading | undefined> {
+  const networks = [...present.addresses, ...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves)
+  const tables = await greTables(spec.device, networks)
+  return tables && { device: asDevice(spec, present), ...tables }
 }
 
 /**
@@ -137,6 +160,10 @@ async function attempt(
   const reasons = await (tools ?? singly).write(operations.map((operation) => entryCommand(operation, device)))
   if (reasons.size === 0 && (await echoes?.come()) === true) return []
   const link = (await look(device, tools))?.link
+  if (link?.kind === 'gre') {
+    const networks = operations.flatMap(({ entry }) => (entry.kind === 'unreachable' ? [entry.network] : []))
+    return rejections(operations, device, (await greTables(device, networks))?.entries ?? NOTHING, reasons)
+  }
   const shown = await showTables(device, tools)
   const after = link === undefined || shown === undefined ? NOTHING : tablesOn(device, link, shown).entries
   return rejections(operations, device, after, reasons)
@@ -152,10 +179,21 @@ async function showTables(device: DeviceName, tools = singly): Promise<Shown | u
   return fdb === undefined || neighbours === undefined ? undefined : { fdb, neighbours }
 }
 
-function tablesOn(device: DeviceName, link: Link, shown: Shown): Neighbours {
+/** The entries of a GRE device. Whatever routes there are carry our mark: only those are asked for. */
+async function greTables(device: DeviceName, networks: readonly InterfaceAddress[]): Promise<Marked | undefined> {
+  const families = [showRoutes('-4'), showRoutes('-6')]
+  const [shown, ...routes] = await Promise.all([showNeighbours(device), ...families].map(async (command) => show(command)))
+  if (shown === undefined) return undefined
+  const understand = (text: string) => parseRoutes(text, device, networks)
+  const ours = families.flatMap((command, index) => [...parsed(command, routes[index] ?? '', understand)])
+  const { entries, marked } = parsed(showNeighbours(device), shown, (text) => parseNeighbours(text, 'gre'))
+  return { entries: new Map([...entries, ...ours]), marked: new Set([...marked, ...ours.map(([place]) => place)]) }
+}
+
+function tablesOn(device: DeviceName, link: Link, shown: Shown): Marked {
   if (link.kind !== 'vxlan') return { entries: NOTHING, marked: new Set() }
   const fdb = parsed(showFdb(device), shown.fdb, (text) => parseEntries(text, link))
-  const { entries, marked } = parsed(showNeighbours(device), shown.neighbours, parseNeighbours)
+  const { entries, marked } = parsed(showNeighbours(device), shown.neighbours, (text) => parseNeighbours(text))
   return { entries: new Map([...fdb, ...entries]), marked }
 }
 
