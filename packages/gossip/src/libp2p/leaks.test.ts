@@ -49,7 +49,7 @@ function handles(): Readonly<Record<string, number>> {
 async function linkToEach(hub: Station, others: readonly Station[]): Promise<void> {
   for (const [index, other] of others.entries()) {
     for (const each of [hub, other]) each.heard.length = 0
-    hub.transport.dial(other.identity.peer, [other.transport.listening])
+    hub.transport.dial(other.identity.peer, [other.at])
     await vi.waitFor(() => expect([hub.heard, other.heard]).toEqual([['linked by dial'], ['linked']]), { timeout: 5000, interval: 1 })
     const [closing, closed] = index % 2 === 0 ? [hub, other] : [other, hub]
     closing.transport.unlink(closing.last(), 'test')
@@ -77,7 +77,7 @@ test('five hundred peers that came once leave nothing', async () => {
     const strangers = await stations(doors.length)
     strangers.forEach(({ transport }, index) => {
       const door = doors[index]!
-      transport.dial(door.identity.peer, [door.transport.listening])
+      transport.dial(door.identity.peer, [door.at])
     })
     await vi.waitFor(() => expect(strangers.map(({ heard }) => heard)).toEqual(strangers.map(() => ['linked by dial'])), 10_000)
     await Promise.all(strangers.map(async ({ transport }) => transport.stop()))
@@ -91,7 +91,7 @@ test('members that cannot be reached leave nothing', async () => {
   const nobody = await station()
   await nobody.transport.stop()
   const members = await Promise.all(Array.from({ length: 200 }, makeIdentity))
-  for (const { peer } of members) a.transport.dial(peer, [nobody.transport.listening])
+  for (const { peer } of members) a.transport.dial(peer, [nobody.at])
   await vi.waitFor(() => expect(a.heard).toEqual(members.map(() => 'refused')), 10_000)
   await holdsNothing([a])
 })

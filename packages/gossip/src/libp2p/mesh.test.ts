@@ -56,6 +56,10 @@ type Member = {
   readonly sees: () => Record<string, string>
 }
 
+function portOf({ listening: [at] }: Mesh): Port {
+  return at?.port ?? (0 as Port)
+}
+
 async function start(name: string, admitted: Admission, options: Start = {}): Promise<Member> {
   const identity = options.identity ?? (await makeIdentity())
   const told: string[] = []
@@ -64,10 +68,10 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
     identity,
     mesh: admitted.mesh,
     admission: { ...admitted.certify(identity.peer), ...(options.chain === undefined ? {} : { chain: options.chain }) },
-    listen: { address: LOOPBACK, port: options.at ?? (0 as Port) },
+    listen: [{ address: LOOPBACK, port: options.at ?? (0 as Port) }],
     content: { name: name as MemberName, enforces: '', tunnels: [] },
     above: (options.above ?? 1) as Incarnation,
-    seeds: (options.seeds ?? []).map(({ listening }) => `${listening.address}:${String(listening.port)}` as Seed),
+    seeds: (options.seeds ?? []).map(({ listening: [at] }) => `${at?.address ?? ''}:${String(at?.port)}` as Seed),
     seedPort: 1,
     saved: options.saved ?? { records: [], accusations: [], evictions: [] },
     clock: { now: () => instant(performance.now()) },
@@ -119,27 +123,30 @@ describe('members of one mesh', () => {
     expect(b.persisted.at(-1)).toBe(b.mesh.state().incarnation)
   })
 
-  test('listen at another address when told to, and are found there', async () => {
+  test('listen at other addresses when told to, and are found at each', async () => {
     const admitted = await admission()
     const a = await start('a', admitted)
     const b = await start('b', admitted, { seeds: [a.mesh] })
     await until([a, b], { a: 'alive', b: 'alive' })
-    const { port } = b.mesh.listening
-    await b.mesh.move('127.0.0.2' as IpAddress)
+    const port = portOf(b.mesh)
+    await b.mesh.move(['127.0.0.2', '127.0.0.3'] as IpAddress[])
     b.mesh.announce({ name: 'b' as MemberName, enforces: '', tunnels: [] })
-    expect(b.mesh.listening).toEqual({ address: '127.0.0.2', port })
-    await vi.waitFor(() => expect(a.mesh.state().view.get(b.peer)?.signed.record.control).toEqual([b.mesh.listening]), 10_000)
-    const c = await start('c', admitted, { seeds: [b.mesh] })
+    expect(b.mesh.listening).toEqual([
+      { address: '127.0.0.2', port },
+      { address: '127.0.0.3', port },
+    ])
+    await vi.waitFor(() => expect(a.mesh.state().view.get(b.peer)?.signed.record.control).toEqual(b.mesh.listening), 10_000)
+    const c = await start('c', admitted, { seeds: [{ listening: b.mesh.listening.slice(1) } as unknown as Mesh] })
     await until([a, b, c], { a: 'alive', b: 'alive', c: 'alive' })
-    await expect(b.mesh.move('192.0.2.1' as IpAddress)).rejects.toThrow(/cannot listen on 192\.0\.2\.1/)
-    await b.mesh.move(LOOPBACK)
+    await expect(b.mesh.move(['127.0.0.2', '192.0.2.1'] as IpAddress[])).rejects.toThrow(/cannot listen on 127\.0\.0\.2, 192\.0\.2\.1/)
+    await b.mesh.move([LOOPBACK])
     await until([a, b, c], { a: 'alive', b: 'alive', c: 'alive' })
   })
 
   test('meet though the seed starts later than they do', async () => {
     const admitted = await admission()
     const seed = await start('seed', admitted)
-    const { port } = seed.mesh.listening
+    const port = portOf(seed.mesh)
     await seed.mesh.stop()
     const a = await start('a', admitted, { seeds: [seed.mesh] })
     const late = await start('late', admitted, { at: port })
@@ -177,7 +184,7 @@ describe('members of one mesh', () => {
     await new Promise<void>((resolve) => void probe.listen(0, LOOPBACK, resolve))
     const port = (probe.address() as AddressInfo).port as Port
     await new Promise((resolve) => void probe.close(resolve))
-    const own = { listening: { address: LOOPBACK, port } } as Mesh
+    const own = { listening: [{ address: LOOPBACK, port }] } as unknown as Mesh
     const a = await start('a', admitted, { at: port, seeds: [own] })
     await vi.waitFor(() => expect([...a.mesh.state().seeds.values()]).toEqual([{ peer: a.peer, trouble: undefined }]))
     expect(a.told).toEqual([])
@@ -250,7 +257,7 @@ describe('ending', () => {
   test('a port that is taken is said in one line', async () => {
     const admitted = await admission()
     const a = await start('a', admitted)
-    const { port } = a.mesh.listening
+    const port = portOf(a.mesh)
     const place = String(port)
     await expect(start('b', admitted, { at: port })).rejects.toThrow(
       `--port ${place}: cannot listen on 127.0.0.1: EADDRINUSE: address already in use 127.0.0.1:${place}`,

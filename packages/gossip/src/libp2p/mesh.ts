@@ -42,7 +42,7 @@ export type MeshOptions = {
   readonly identity: Identity
   readonly mesh: MeshId
   readonly admission: Admission
-  readonly listen: ControlAddress
+  readonly listen: readonly ControlAddress[]
   /** What we say about ourselves, all but where we listen. */
   readonly content: Omit<Content, 'control'>
   /** The highest incarnation this member may ever have announced. */
@@ -59,12 +59,12 @@ export type MeshOptions = {
 }
 
 export type Mesh = {
-  readonly listening: ControlAddress
+  readonly listening: readonly ControlAddress[]
   /** The protocol's state, immutable: whoever reads it has a picture of one moment. */
   state(): State
   announce(content: Omit<Content, 'control'>): void
-  /** Listens at another address of this host from now on, and dials everybody anew from there. */
-  move(address: IpAddress): Promise<void>
+  /** Listens at other addresses of this host from now on, and dials everybody anew. */
+  move(addresses: readonly IpAddress[]): Promise<void>
   /** The mesh key says that somebody is a member no more. */
   evict(eviction: Eviction): void
   /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
@@ -115,7 +115,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     timer = setTimeout(() => feed({ kind: 'tick' }), Math.max(0, Math.ceil(state.due - clock.now())))
   }
 
-  const control = (content: Omit<Content, 'control'>): Content => ({ ...content, control: [transport.listening] })
+  const control = (content: Omit<Content, 'control'>): Content => ({ ...content, control: transport.listening })
   busy = true
   const { above, seeds, saved } = options
   advance(begin({ content: control(options.content), above, seeds, saved }, clock.now(), env))
@@ -125,7 +125,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     get listening() {
       return transport.listening
     },
-    move: async (address) => transport.move(address),
+    move: async (addresses) => transport.move(addresses),
     state: () => state!,
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
     evict: (eviction) => feed({ kind: 'evict', eviction }),

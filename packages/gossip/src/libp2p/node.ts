@@ -31,13 +31,13 @@ export const WELCOME_TIMEOUT = 15_000
 /** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
 const WRITE_BUFFER_MOST = 4 * 1024 * 1024
 
-export async function makeNode(identity: Identity, listen: ControlAddress): Promise<Libp2p> {
+export async function makeNode(identity: Identity, listen: readonly ControlAddress[]): Promise<Libp2p> {
   return createLibp2p({
     start: false,
     privateKey: identity.privateKey,
     // libp2p notes every peer that it met or failed to reach, and anybody can be any number of peers: it notes them here.
     datastore: new BlackHoleDatastore(),
-    addresses: { listen: [toMultiaddr(listen)] },
+    addresses: { listen: listen.map(toMultiaddr) },
     transports: [tcp({ inboundSocketInactivityTimeout: 60_000, outboundSocketInactivityTimeout: 60_000 })],
     connectionEncrypters: [noise()],
     streamMuxers: [
@@ -69,7 +69,12 @@ export function toMultiaddr({ address, port }: ControlAddress): string {
   return `/${family(address) === 'ipv4' ? 'ip4' : 'ip6'}/${address}/tcp/${String(port)}`
 }
 
-export function listeningAddress(node: Libp2p, wanted: ControlAddress): ControlAddress {
-  const port = parsePort(/\/tcp\/([0-9]+)/.exec(String(node.getMultiaddrs()[0]))?.[1] ?? '')
-  return port.ok ? { ...wanted, port: port.value } : wanted
+/** The wanted addresses as it listens on them: a port of 0 has become one of the system's choice. */
+export function listeningAddresses(node: Libp2p, wanted: readonly ControlAddress[]): readonly ControlAddress[] {
+  const places = node.getMultiaddrs().map(String)
+  return wanted.map((each) => {
+    const host = toMultiaddr(each).replace(/[^/]+$/, '')
+    const port = parsePort(/^[0-9]+/.exec(places.find((place) => place.startsWith(host))?.slice(host.length) ?? '')?.[0] ?? '')
+    return port.ok ? { ...each, port: port.value } : each
+  })
 }

@@ -7,6 +7,8 @@ import { startTransport, type Transport } from './transport.ts'
 export type Station = {
   readonly identity: Identity
   readonly transport: Transport
+  /** Where it listens. */
+  readonly at: ControlAddress
   readonly heard: string[]
   readonly frames: Bytes[]
   /** Its newest link. */
@@ -18,7 +20,7 @@ export async function openStation(listen: ControlAddress): Promise<Station> {
   const heard: string[] = []
   const frames: Bytes[] = []
   let last = 0
-  const transport = await startTransport(identity, listen, 1, {
+  const transport = await startTransport(identity, [listen], 1, {
     linked: (link, _peer, dialled) => {
       last = link
       heard.push(dialled === undefined ? 'linked' : 'linked by dial')
@@ -30,5 +32,6 @@ export async function openStation(listen: ControlAddress): Promise<Station> {
     undialled: (_target, failure) => heard.push(failure),
     garbled: (_peer, reason) => heard.push(`garbled: ${reason}`),
   })
-  return { identity, transport, heard, frames, last: () => last }
+  const [at = listen] = transport.listening
+  return { identity, transport, at, heard, frames, last: () => last }
 }

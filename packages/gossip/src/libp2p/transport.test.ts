@@ -28,7 +28,7 @@ async function station(): Promise<Station> {
 
 async function linkedPair(): Promise<readonly [Station, Station]> {
   const [a, b] = [await station(), await station()]
-  a.transport.dial(b.identity.peer, [b.transport.listening])
+  a.transport.dial(b.identity.peer, [b.at])
   await vi.waitFor(() => expect([a.heard, b.heard]).toEqual([['linked by dial'], ['linked']]))
   return [a, b]
 }
@@ -110,13 +110,13 @@ describe('a dial', () => {
   test('of a member at its addresses leads to it, the first that answers', async () => {
     const [a, b] = [await station(), await station()]
     const nobody = { address: LOOPBACK, port: await freePort() }
-    expect(await dialled(a, b.identity.peer, [nobody, b.transport.listening])).toBe('linked by dial')
+    expect(await dialled(a, b.identity.peer, [nobody, b.at])).toBe('linked by dial')
   })
 
   test('of a seed leads to whoever is there', async () => {
     const [a, b] = [await station(), await station()]
-    expect(await dialled(a, seed(b.transport.listening))).toBe('linked by dial')
-    expect(await dialled(a, `/dns4/localhost/tcp/${String(b.transport.listening.port)}` as Seed)).toBe('linked by dial')
+    expect(await dialled(a, seed(b.at))).toBe('linked by dial')
+    expect(await dialled(a, `/dns4/localhost/tcp/${String(b.at.port)}` as Seed)).toBe('linked by dial')
   })
 
   test('where nobody listens is refused: the host lives', async () => {
@@ -128,8 +128,8 @@ describe('a dial', () => {
 
   test('of ourselves is known as such', async () => {
     const a = await station()
-    expect(await dialled(a, seed(a.transport.listening))).toBe('self')
-    expect(await dialled(a, a.identity.peer, [a.transport.listening])).toBe('self')
+    expect(await dialled(a, seed(a.at))).toBe('self')
+    expect(await dialled(a, a.identity.peer, [a.at])).toBe('self')
   })
 
   test('of somebody who says nothing is given up', async () => {
@@ -143,7 +143,7 @@ describe('a dial', () => {
     const mute = await listening(createServer())
     const silent = await Promise.all(Array.from({ length: 20 }, makeIdentity))
     for (const { peer } of silent) a.transport.dial(peer, [mute])
-    a.transport.dial(b.identity.peer, [b.transport.listening])
+    a.transport.dial(b.identity.peer, [b.at])
     await vi.waitFor(() => expect(a.heard).toHaveLength(21), 60_000)
     expect(a.heard.filter((each) => each !== 'unanswered')).toEqual(['linked by dial'])
   }, 90_000)
@@ -163,7 +163,7 @@ describe('a dial', () => {
   test('of a member that answers with another key is unusable', async () => {
     const [a, b] = [await station(), await station()]
     const another = (await makeIdentity()).peer
-    expect(await dialled(a, another, [b.transport.listening])).toBe('unusable')
+    expect(await dialled(a, another, [b.at])).toBe('unusable')
   })
 
   test('that is under way when all is stopped comes to nothing', async () => {
@@ -208,7 +208,7 @@ describe('a stranger of libp2p', () => {
 
   test('whose key is of another kind is not linked when it dials', async () => {
     const [a, other] = [await station(), await stranger('secp256k1')]
-    const connection = await other.dial(multiaddr(`/ip4/127.0.0.1/tcp/${String(a.transport.listening.port)}`))
+    const connection = await other.dial(multiaddr(`/ip4/127.0.0.1/tcp/${String(a.at.port)}`))
     await connection.newStream('/vxmesh/1').catch(() => undefined)
     await vi.waitFor(() => expect(other.getConnections()).toEqual([]))
     expect(a.heard).toEqual([])
@@ -220,13 +220,13 @@ describe('a stranger of libp2p', () => {
     ['whose bytes are no Noise', (_muxer: object, connection: object) => below(connection).send(NOISE_FRAME)],
   ])('%s loses its link, and takes nothing else with it', async (_name, misbehave) => {
     const [a, other] = [await station(), await stranger('Ed25519')]
-    const connection = await other.dial(multiaddr(`/ip4/127.0.0.1/tcp/${String(a.transport.listening.port)}`))
+    const connection = await other.dial(multiaddr(`/ip4/127.0.0.1/tcp/${String(a.at.port)}`))
     await connection.newStream('/vxmesh/1')
     await vi.waitFor(() => expect(a.heard).toEqual(['linked']))
     misbehave(Reflect.get(connection, 'muxer') as object, connection)
     await vi.waitFor(() => expect(a.heard).toEqual(['linked', 'unlinked']))
     const b = await station()
-    expect(await dialled(b, a.identity.peer, [a.transport.listening])).toBe('linked by dial')
+    expect(await dialled(b, a.identity.peer, [a.at])).toBe('linked by dial')
   })
 
   /** What is under a layer of libp2p. */
@@ -236,7 +236,7 @@ describe('a stranger of libp2p', () => {
 
   test('that opens no stream is shown out', async () => {
     const [a, other] = [await station(), await stranger('Ed25519')]
-    await other.dial(multiaddr(`/ip4/127.0.0.1/tcp/${String(a.transport.listening.port)}`))
+    await other.dial(multiaddr(`/ip4/127.0.0.1/tcp/${String(a.at.port)}`))
     await vi.waitFor(() => expect(other.getConnections()).toEqual([]), 40_000)
     expect(a.heard).toEqual([])
   }, 60_000)
@@ -254,10 +254,10 @@ describe('bytes that are no libp2p', () => {
   test('do not keep an honest peer out, nor do many idle sockets', async () => {
     const [a, b] = [await station(), await station()]
     for (let count = 0; count < 20; count++) {
-      const socket = await intruder(b.transport.listening)
+      const socket = await intruder(b.at)
       if (count % 2 === 0) socket.write('GET / HTTP/1.1\r\n\r\n'.repeat(100))
     }
-    expect(await dialled(a, b.identity.peer, [b.transport.listening])).toBe('linked by dial')
+    expect(await dialled(a, b.identity.peer, [b.at])).toBe('linked by dial')
     a.transport.send(a.last(), Uint8Array.of(1))
     await vi.waitFor(() => expect(b.frames).toEqual([Uint8Array.of(1)]))
     expect(b.heard).toEqual(['linked'])
@@ -265,7 +265,7 @@ describe('bytes that are no libp2p', () => {
 
   test('lead to the end of their connection', async () => {
     const b = await station()
-    const socket = await intruder(b.transport.listening)
+    const socket = await intruder(b.at)
     const closed = new Promise((resolve) => void socket.once('close', resolve))
     socket.write(new Uint8Array(100_000).fill(0xff))
     await closed

@@ -8,7 +8,7 @@ import { MeshError, parsePeerId, type Bytes, type ControlAddress, type IpAddress
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
 import { deframer, frame } from './framing.ts'
-import { ANSWER_TIMEOUT, GREETING_TIMEOUT, listeningAddress, makeNode, toMultiaddr, WELCOME_TIMEOUT } from './node.ts'
+import { ANSWER_TIMEOUT, GREETING_TIMEOUT, listeningAddresses, makeNode, toMultiaddr, WELCOME_TIMEOUT } from './node.ts'
 import { seedAddresses } from './seed.ts'
 import type { Identity } from './signer.ts'
 
@@ -36,10 +36,10 @@ export type TransportEvents = {
 type Held = { readonly connections: number; readonly streams: number; readonly peers: number }
 
 export type Transport = {
-  /** Where it listens. */
-  readonly listening: ControlAddress
-  /** Ends every link and listens at another address from now on, by the same port. Throws as `startTransport` does. */
-  move(address: IpAddress): Promise<void>
+  /** Where it listens: at least one address, all by one port but where the system chose it. */
+  readonly listening: readonly ControlAddress[]
+  /** Ends every link and listens at other addresses from now on, by the same port. Throws as `startTransport` does. */
+  move(addresses: readonly IpAddress[]): Promise<void>
   send(link: LinkId, bytes: Bytes): void
   /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
   dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
@@ -54,7 +54,7 @@ type OpenLink = { readonly stream: Stream; readonly connection: Connection }
 
 export async function startTransport(
   identity: Identity,
-  listen: ControlAddress,
+  listen: readonly ControlAddress[],
   defaultPort: number,
   events: TransportEvents,
 ): Promise<Transport> {
@@ -97,7 +97,7 @@ export async function startTransport(
     return true
   }
 
-  async function open(at: ControlAddress): Promise<ControlAddress> {
+  async function open(at: readonly ControlAddress[]): Promise<readonly ControlAddress[]> {
     await node.handle(PROTOCOL, (stream, connection) => void adopt({ stream, connection }, undefined), { maxInboundStreams: 1 })
     node.addEventListener('connection:open', ({ detail: connection }) => {
       if (connection.direction === 'inbound') abortWithoutStream(connection)
@@ -107,10 +107,10 @@ export async function startTransport(
     } catch (error) {
       // libp2p says it in a paragraph with a stack; what the system said is somewhere in there.
       const [said] = /\bE[A-Z]{4,}: [^\n]+/.exec(String(error)) ?? String(error).split('\n')
-      const reason = `cannot listen on ${at.address}: ${said ?? ''}`
-      throw new MeshError({ code: 'CONFIG_INVALID', where: `--port ${String(at.port)}`, reason }, { cause: error })
+      const reason = `cannot listen on ${at.map(({ address }) => address).join(', ')}: ${said ?? ''}`
+      throw new MeshError({ code: 'CONFIG_INVALID', where: `--port ${String(at[0]?.port)}`, reason }, { cause: error })
     }
-    return listeningAddress(node, at)
+    return listeningAddresses(node, at)
   }
 
   let listening = await open(listen)
@@ -150,12 +150,13 @@ export async function startTransport(
     get listening() {
       return listening
     },
-    async move(address) {
+    async move(addresses) {
       const former = node
-      const at = { address, port: listening.port }
+      const [first] = listening
+      const at = first === undefined ? [] : addresses.map((address) => ({ address, port: first.port }))
       node = await makeNode(identity, at)
       // What hangs on the address that is gone could say goodbye to nobody, so nobody is waited for.
-      for (const { connection } of links.values()) abort(connection, 'our address has changed')
+      for (const { connection } of links.values()) abort(connection, 'our addresses have changed')
       void former.stop()
       listening = await open(at)
     },
