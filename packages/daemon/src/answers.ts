@@ -1,11 +1,26 @@
 /** What a daemon answers on its control socket, version 1. Fields may be added to a version; none changes its meaning. */
 import { z } from 'zod'
 
+/** What a member has of one of our tunnels. */
+const carried = z.object({
+  /** Ours. */
+  device: z.string(),
+  overlay: z.array(z.string()).readonly(),
+  underlay: z.string(),
+  port: z.number().nullable(),
+  mac: z.string().nullable(),
+  mtu: z.number(),
+  /** As that of the member, in this tunnel. */
+  entry: z.enum(['present', 'missing', 'none']),
+  note: z.string().nullable(),
+})
+
 const member = z.object({
   name: z.string(),
   peer: z.string(),
   self: z.boolean(),
   state: z.enum(['alive', 'suspect', 'restarting', 'dead', 'left', 'evicted']),
+  /** This and what follows up to `mtu`: in the first of our tunnels that it carries. */
   overlay: z.array(z.string()).readonly(),
   underlay: z.string().nullable(),
   port: z.number().nullable(),
@@ -17,9 +32,11 @@ const member = z.object({
   invite: z.string().nullable().default(null),
   /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
   seen_ms: z.number().nullable(),
-  /** Whether the kernel has the entries for this member: `none` where it should have none. */
+  /** Whether the kernel has the entries for this member, in all tunnels: `none` where it should have none. */
   entry: z.enum(['present', 'missing', 'none']),
   note: z.string().nullable(),
+  /** Those of our tunnels that it carries; daemons of before, which have one, do not tell. */
+  tunnels: z.array(carried.readonly()).readonly().optional(),
 })
 
 const count = z.object({ wanted: z.number(), present: z.number() }).readonly()
@@ -68,8 +85,13 @@ export const statusAnswer = z.object({
 export const leaveAnswer = z.object({
   version: z.literal(1),
   device: z.string(),
-  /** How many of our own entries were removed. */
+  /** How many of our own entries were removed from it. */
   removed: z.number(),
+  /** The same of every device, of that one as well; daemons of before had one only. */
+  devices: z
+    .array(z.object({ device: z.string(), removed: z.number() }).readonly())
+    .readonly()
+    .default([]),
 })
 
 /** What `POST /v1/evict` takes. */
@@ -92,12 +114,19 @@ export const evictionAnswer = z.object({
 export const planAnswer = z.object({
   version: z.literal(1),
   device: z.string(),
+  /** All devices that were looked at; daemons of before had one only. */
+  devices: z.array(z.string()).readonly().default([]),
   /** In order, as a person would type them. `held`: not now, for the reason in `hold`. */
   commands: z.array(z.object({ command: z.string(), held: z.boolean() }).readonly()).readonly(),
   hold: z.string().nullable(),
 })
 
+export function leaveReport(devices: LeaveReport['devices']): LeaveReport {
+  return { version: 1, ...(devices[0] ?? { device: '', removed: 0 }), devices }
+}
+
 export type PlanReport = Readonly<z.infer<typeof planAnswer>>
+export type CarriedRow = Readonly<z.infer<typeof carried>>
 export type MemberRow = Readonly<z.infer<typeof member>>
 export type TunnelRow = Readonly<z.infer<typeof tunnel>>
 export type StatusReport = Readonly<z.infer<typeof statusAnswer>>

@@ -1,5 +1,5 @@
 /** What the commands of the command line share. */
-import { Option } from 'commander'
+import { Option, type Command } from 'commander'
 import { DEFAULTS } from './defaults.ts'
 
 export function controlOption(): Option {
@@ -12,4 +12,11 @@ export function collect(value: string, before: readonly string[]): readonly stri
 
 export function print(line: string): void {
   process.stdout.write(`${line}\n`)
+}
+
+/** Those of the flags that were typed, or came by the environment: no defaults. */
+export function typedOnly<Flags extends object>(flags: Flags, command: Command): Partial<Flags> {
+  const typed: Partial<Flags> = {}
+  for (const name in flags) if (command.getOptionValueSource(name) !== 'default') typed[name] = flags[name]
+  return typed
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vi
 import { z } from 'zod'
 import { statusAnswer } from './answers.ts'
 import { runCli } from './cli.ts'
+import { freePort, typed } from './typed.ts'
 
 const manifest = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')))
 
@@ -27,30 +28,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-/** What a command line printed, with the temporary directory left out, and how it exited. */
-type Outcome = { readonly code: number; readonly out: string; readonly err: string }
-
-async function vxmesh(...args: readonly string[]): Promise<Outcome> {
-  const said = { out: '', err: '' }
-  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((said.out += String(text)), true))
-  const err = vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((said.err += String(text)), true))
-  try {
-    const code = await runCli(args)
-    const short = (text: string): string => text.replaceAll(`${directory}/`, '').replaceAll(directory, '.')
-    return { code, out: short(said.out), err: short(said.err) }
-  } finally {
-    out.mockRestore()
-    err.mockRestore()
-  }
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => void server.close(resolve))
-  return String(port)
-}
+const vxmesh = async (...args: readonly string[]) => typed(directory, args)
 
 describe('help', () => {
   test.each(['--help', '-h', 'up --help', 'status --help', 'leave --help', 'init --help', 'export --help'])('%s exits 0', async (line) => {

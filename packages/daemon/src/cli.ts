@@ -5,7 +5,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { MeshError, unreachable, type Failure } from '@vxmesh/core'
 import { z } from 'zod'
 import { addInvite, addJoin, addRevoke } from './cli-admission.ts'
-import { collect, controlOption, print } from './cli-parts.ts'
+import { collect, controlOption, print, typedOnly } from './cli-parts.ts'
 import { ask } from './client.ts'
 import { leaveAnswer, planAnswer, statusAnswer, type PlanReport } from './answers.ts'
 import { DEFAULTS } from './defaults.ts'
@@ -14,6 +14,9 @@ import { entryCount, printable, renderStatus } from './report.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
 const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78, differs: 2 } as const
+
+/** What `vxmesh up` was given. */
+type UpFlags = RawUpOptions & { readonly config?: string; readonly dryRun?: true }
 
 /** What a command that did what it should has to say by its exit code. */
 type Outcome = { code: number }
@@ -106,7 +109,7 @@ function addInit(vxmesh: Command): void {
     .action(async ({ dir }: { readonly dir: string }) => {
       const { parsePath } = await import('./options.ts')
       const { initMesh } = await import('./identity.ts')
-      const { mesh, keyFile, inviteFile } = await initMesh(parsePath('--dir', dir))
+      const { mesh, keyFile, inviteFile } = await initMesh(parsePath({ code: 'USAGE', where: '--dir' }, dir))
       print(`mesh ${mesh}`)
       print(`${keyFile}: the key of the mesh; no host needs it, keep it offline`)
       print(`${inviteFile}: admits hosts; copy it to each, for "vxmesh up --invite ${inviteFile}"`)
@@ -116,9 +119,10 @@ function addInit(vxmesh: Command): void {
 function addUp(vxmesh: Command, outcome: Outcome): void {
   vxmesh
     .command('up')
-    .description('be a member: carry one tunnel and keep its entries, until stopped')
+    .description('be a member: carry tunnels and keep their entries, until stopped')
     .option('--invite <file>', 'the invite to the mesh; needed at the first start only')
-    .option('--device <name>', 'the device of the tunnel; needed')
+    .option('--config <file>', 'the member and its tunnels, in the place of flags')
+    .option('--device <name>', 'the device of the tunnel; needed without --config')
     .option('--mode <mode>', 'the kind of tunnel: vxlan or gre', DEFAULTS.mode)
     .option('--id <number>', 'the VXLAN id; needed for one')
     .option('--key <number>', 'the key of a GRE tunnel (default: none)')
@@ -136,11 +140,13 @@ function addUp(vxmesh: Command, outcome: Outcome): void {
     )
     .option('--dry-run', 'print what would be done, as "vxmesh plan" does, and do nothing')
     .addHelpText('after', UP_HELP)
-    .action(async (raw: RawUpOptions & { readonly dryRun?: true }) => {
+    .action(async ({ dryRun, config, ...raw }: UpFlags, command: Command) => {
       // What only a daemon needs is loaded only for one: `vxmesh status` should answer at once.
-      const { parseUpOptions } = await import('./options.ts')
-      const options = parseUpOptions(raw)
-      if (raw.dryRun === true) {
+      const options =
+        config === undefined
+          ? (await import('./options.ts')).parseUpOptions(raw)
+          : (await import('./config.ts')).readConfig(config, typedOnly(raw, command))
+      if (dryRun === true) {
         const { foresee } = await import('./foresight.ts')
         return printPlan(await foresee(options), outcome)
       }
@@ -167,9 +173,11 @@ function addLeave(vxmesh: Command): void {
     .description('leave the mesh: the others remove our entry at once, we remove ours, and the daemon ends')
     .addOption(controlOption())
     .action(async ({ control }: { readonly control: string }) => {
-      const { device, removed } = await ask(control, 'POST', '/v1/leave', leaveAnswer)
-      print(`left the mesh; ${entryCount(removed)} removed from ${device}`)
-      print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
+      const { devices, ...only } = await ask(control, 'POST', '/v1/leave', leaveAnswer)
+      for (const { device, removed } of devices.length === 0 ? [only] : devices) {
+        print(`left the mesh; ${entryCount(removed)} removed from ${device}`)
+        print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
+      }
       print('to come back: "vxmesh up" with the same flags')
     })
 }
@@ -207,8 +215,9 @@ async function planOf(control: string, stateDir: string): Promise<PlanReport> {
   }
 }
 
-function printPlan({ device, commands, hold }: PlanReport, outcome: Outcome): void {
-  if (commands.length === 0) print(`# nothing to do: ${device} has what it should`)
+function printPlan({ device, devices, commands, hold }: PlanReport, outcome: Outcome): void {
+  const nothing = devices.length > 1 ? `${devices.join(', ')} have what they should` : `${device} has what it should`
+  if (commands.length === 0) print(`# nothing to do: ${nothing}`)
   for (const { command, held } of commands) print(held ? `# not now: ${command}` : command)
   if (commands.some(({ held }) => held)) print(`# ${hold ?? ''}`)
   outcome.code = commands.length === 0 ? EXIT.ok : EXIT.differs

@@ -9,6 +9,7 @@ import { MeshError } from '@vxmesh/core'
 import {
   evictionAnswer,
   leaveAnswer,
+  leaveReport,
   statusAnswer,
   type EvictionReport,
   type LeaveReport,
@@ -28,9 +29,9 @@ const STATUS: StatusReport = {
   dropped: { 'malformed frame': 2 },
   anti_entropy: { comparisons: 3, bytes: 277 },
 }
-const PLAN: PlanReport = { version: 1, device: 'provider0', commands: [], hold: null }
+const PLAN: PlanReport = { version: 1, device: 'provider0', devices: ['provider0'], commands: [], hold: null }
 const EVICTIONS: EvictionReport = { version: 1, evictions: 1, living: 3, enforcing: 2, waiting: [{ name: 'a', peer: 'A', state: 'alive' }] }
-const LEFT: LeaveReport = { version: 1, device: 'provider0', removed: 2 }
+const LEFT = leaveReport([{ device: 'provider0', removed: 2 }])
 
 let directory = ''
 let path = ''

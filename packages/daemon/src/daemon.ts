@@ -1,35 +1,22 @@
 /** The composition root: builds the real things, joins them, and ends them in order. */
-import {
-  contains,
-  desired,
-  hostOf,
-  MeshError,
-  milliseconds,
-  removalHold,
-  type Bounds,
-  type Device,
-  type IpAddress,
-  type Kernel,
-  type MemberRecord,
-  type PeerId,
-  type Standing,
-  type TunnelClaim,
-} from '@vxmesh/core'
-import { evictionsDigest, openEviction, surroundings, type Content, type Seed } from '@vxmesh/gossip'
+import { MeshError, milliseconds, type IpAddress, type MemberRecord, type Standing, type TunnelClaim } from '@vxmesh/core'
+import { openEviction, type Content, type Seed } from '@vxmesh/gossip'
 import { envelopeVerifier, parseSeed, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
+import { leaveReport } from './answers.ts'
 import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
-import { claimOf, establish, specOf } from './establish.ts'
-import { foreseen } from './foresight.ts'
+import { foreseen, together } from './foresight.ts'
 import { loadMembership, readInvite, type Membership } from './identity.ts'
+import { followTunnels, listeningPlaces } from './listening.ts'
 import { makeLog, type Log } from './log.ts'
 import { askedOf, type UpOptions } from './options.ts'
-import { checkListening, LOOPBACK, lockDevice, lockState, makeKernel, withLocal } from './prelude.ts'
-import { carrierWords, entryCount } from './report.ts'
-import { startReconciler, type Decision, type Reconciler } from './reconciler.ts'
+import { checkListening, keepWithin, LOOPBACK, lockDevice, lockState, makeKernels, withLocals, type Kernels } from './prelude.ts'
 import { evictionReport } from './progress.ts'
+import { carrierWords, entryCount } from './report.ts'
+import { inWordsOf } from './source.ts'
 import { cloneTrouble, seedTrouble, statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
+import { establishAll, startTunnel, tellOfFormer, type Carrier, type Tunnel } from './tunnel-runtime.ts'
 
 /** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */
 const SAVE_AFTER = milliseconds(500)
@@ -39,52 +26,61 @@ const ONCE_MOST = 200
 
 /** Runs a member until it is told to stop or to leave. Throws `MeshError` when it cannot start. */
 export async function runDaemon(asked: UpOptions): Promise<void> {
+  try {
+    await start(asked)
+  } catch (error) {
+    throw inWordsOf(asked.source, error)
+  }
+}
+
+async function start(asked: UpOptions): Promise<void> {
   // Sockets are made with the mode that the umask leaves, and are narrowed after: there must be no moment in between.
   process.umask(0o077)
   const log = makeLog(asked.logLevel, process.stdout.isTTY)
   const invite = asked.invite === undefined ? undefined : readInvite(asked.invite)
-  const kernel = await makeKernel(asked)
-  const options = await withLocal(kernel, asked)
+  const kernels = await makeKernels(asked)
+  const options = await withLocals(kernels, asked)
   // Each is let go of again, in the reverse order, however this ends. Before all that another daemon would hold as well.
   await using held = new AsyncDisposableStack()
   held.adopt(await lockState(options), async (lock) => lock.release())
   const control = held.adopt(await openControl(options.control), async (open) => open.close())
-  held.adopt(await lockDevice(options), async (lock) => lock.release())
+  for (const tunnel of options.tunnels) held.adopt(await lockDevice(options, tunnel), async (lock) => lock.release())
   await checkListening(options)
   const membership = await loadMembership(options.stateDir, invite)
   keepWithin(membership.admission.bounds, options)
-  await run({ options, log, kernel, membership, control })
+  await run({ options, log, kernels, membership, control })
 }
 
 type Parts = {
   readonly options: UpOptions
   readonly log: Log
-  readonly kernel: Kernel
+  readonly kernels: Kernels
   readonly membership: Membership
   readonly control: Control
 }
 
-async function run({ options, log, kernel, membership, control }: Parts): Promise<void> {
+async function run({ options, log, kernels, membership, control }: Parts): Promise<void> {
   const { identity, mesh: meshId, admission } = membership
   const { name, seeds } = options
-  const spec = specOf(options, meshId)
   using ended = untilSignalled()
   const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
-  const device = await establish(kernel, spec, store)
+  const established = await establishAll(kernels, options, meshId, store)
+  tellOfFormer(store, options, log)
   store.noteAsked(askedOf(options))
-  let claim = claimOf(spec, device, store)
-  const parts: { mesh?: Mesh; reconciler?: Reconciler } = {}
+  const tunnels: Tunnel[] = []
+  const claims = (): readonly TunnelClaim[] => established.map(({ claim }, index) => tunnels[index]?.claim ?? claim)
+  const parts: { mesh?: Mesh } = {}
   const saver = saveLater(store, () => parts.mesh)
   const warn = once(log)
   let enforces = ''
   let remembered = true
-  const content = (): Omit<Content, 'control'> => ({ name, enforces, tunnels: [claim] })
+  const content = (): Omit<Content, 'control'> => ({ name, enforces, tunnels: claims() })
 
   const mesh = await startMesh({
     identity,
     mesh: meshId,
     admission,
-    listen: { address: options.kernel === 'memory' ? LOOPBACK : device.local, port: options.port },
+    listen: placesOf(options, claims()).map((address) => ({ address, port: options.port })),
     content: content(),
     above: store.highestIncarnation(wallClock()),
     seeds: [...new Set([...seeds, ...membership.seeds.flatMap((text) => knownSeed(text))])],
@@ -103,81 +99,48 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
         )
       },
       changed: () => {
-        parts.reconciler?.wake()
+        for (const tunnel of tunnels) tunnel.wake()
         saver.changed()
       },
     },
   })
   parts.mesh = mesh
+  const devices = established.map(({ device, spec: { mode } }) => `${device.name} (${carrierWords({ ...device, mode })}, ${device.origin})`)
   log.info(
-    { event: 'up', peer: identity.peer, mesh: meshId, device: device.name, port: mesh.listening.port },
-    `${name} is up: ${device.name} (${carrierWords({ ...device, mode: spec.mode })}, ${device.origin}), listening on ${mesh.listening.address} port ${String(mesh.listening.port)}`,
+    { event: 'up', peer: identity.peer, mesh: meshId, devices: established.map(({ device }) => device.name), port: options.port },
+    `${name} is up: ${devices.join(', ')}, listening on ${listeningWords(mesh)}`,
   )
 
-  let moving = false
-
-  /** Listens where the tunnel sends from. What fails is tried again with the next turn. */
-  async function listenAt(address: IpAddress): Promise<void> {
-    if (moving || options.kernel === 'memory' || address === mesh.listening.address) return
-    moving = true
-    try {
-      await mesh.move(address)
-      log.info({ event: 'moved', address }, `listening on ${address} port ${String(mesh.listening.port)}`)
+  const follow = followTunnels(mesh, {
+    locals: () => placesOf(options, claims()),
+    moved: () => {
+      log.info({ event: 'moved', listening: mesh.listening }, `listening on ${listeningWords(mesh)}`)
       mesh.announce(content())
-    } catch (error) {
-      warn(`listen ${address}`, `${reasonOf(error)}; it is tried again`)
-    } finally {
-      moving = false
-    }
-  }
-
-  /** Tells the others of a device that changed, whoever changed it. */
-  function notice(current: Device): void {
-    void listenAt(current.local)
-    const claimed = claimOf(spec, current, store)
-    if (sameClaim(claim, claimed)) return
-    claim = claimed
-    log.info({ event: 'moved', device: current.name, ...claimed }, `${current.name} has changed: telling the others`)
-    mesh.announce(content())
-  }
-
-  /** What follows for the kernel from the view as it is now. */
-  function decide(): Decision {
-    const state = mesh.state()
-    const { view, standings } = state
-    if (!remembered) remembered = store.saveEvictions(state.evictions)
-    const wanted = desired(view, standings, identity.peer, claim)
-    for (const { loser, winner, what } of wanted.conflicts.values()) {
-      const named = (peer: PeerId): string => view.get(peer)?.signed.record.name ?? peer
-      warn(`${what} ${loser}`, `${what} is claimed by two members: ${named(winner)} has it, the claim of ${named(loser)} is not programmed`)
-    }
-    const hold = removalHold(surroundings(state, identity.peer, clock.now()))
-    return { desired: wanted, hold, enforces: remembered ? evictionsDigest(state) : enforces }
-  }
-
-  /** What is written down, and followed by the kernel, is what the others may rely on. */
-  function enforced(decision: Decision): void {
-    if (decision.enforces === enforces) return
-    enforces = decision.enforces
-    mesh.announce(content())
-  }
-
-  const reconciler = startReconciler({ kernel, spec, device, store, log, notice, decide, enforced })
-  parts.reconciler = reconciler
-  control.serve({
-    status: async () =>
-      statusReport({
-        mesh: meshId,
-        self: identity.peer,
-        state: mesh.state(),
-        picture: await reconciler.look(),
-        tunnel: spec,
-        now: clock.now(),
-      }),
-    plan: async () => {
-      const { differs, decision } = await reconciler.look()
-      return foreseen(spec.device, [], differs, decision)
     },
+    warn,
+  })
+  /** What holds in every tunnel, the others may rely on. */
+  function changed(): void {
+    const [first = '', ...rest] = tunnels.map((tunnel) => tunnel.enforces)
+    if (tunnels.length === established.length && rest.every((each) => each === first)) enforces = first
+    mesh.announce(content())
+  }
+  const carrier: Carrier = {
+    self: identity.peer,
+    store,
+    log,
+    warn,
+    state: () => mesh.state(),
+    remembers: () => (remembered ||= store.saveEvictions(mesh.state().evictions)),
+    noticed: () => void follow(),
+    changed,
+  }
+  for (const each of established) tunnels.push(startTunnel(each, carrier))
+  const looked = async () => Promise.all(tunnels.map(async (tunnel) => ({ tunnel: tunnel.spec, picture: await tunnel.look() })))
+  control.serve({
+    status: async () => statusReport({ mesh: meshId, self: identity.peer, state: mesh.state(), tunnels: await looked(), now: clock.now() }),
+    plan: async () =>
+      together((await looked()).map(({ tunnel, picture: { differs, decision } }) => foreseen(tunnel.device, [], differs, decision))),
     evictions: () => evictionReport(mesh.state()),
     evict: (bytes) => {
       const eviction = openEviction({ mesh: meshId, verifier: envelopeVerifier }, bytes)
@@ -187,17 +150,19 @@ async function run({ options, log, kernel, membership, control }: Parts): Promis
     },
     leave: async () => {
       await mesh.leave()
-      const removed = await reconciler.withdraw()
-      log.info({ event: 'left', removed }, `left the mesh; ${entryCount(removed)} removed from ${spec.device}`)
+      const left = await Promise.all(tunnels.map(async (tunnel) => ({ device: tunnel.spec.device, removed: await tunnel.withdraw() })))
+      for (const { device, removed } of left)
+        log.info({ event: 'left', device, removed }, `left the mesh; ${entryCount(removed)} removed from ${device}`)
       // The answer is on its way before the daemon ends.
       setTimeout(() => ended.stop(), 100)
-      return { version: 1, device: spec.device, removed }
+      return leaveReport(left)
     },
   })
 
   const why = await ended.promise
-  log.info({ event: 'down', reason: why }, `stopping (${why}): ${spec.device}${why === 'left' ? '' : ' and its entries'} left in place`)
-  await reconciler.stop()
+  const left = `${tunnels.map(({ spec }) => spec.device).join(', ')}${why === 'left' ? '' : ' and all entries'} left in place`
+  log.info({ event: 'down', reason: why }, `stopping (${why}): ${left}`)
+  await Promise.all(tunnels.map(async (tunnel) => tunnel.stop()))
   await mesh.stop()
   // Last, while the state directory is still ours: nothing changes the view any more, and no timer stays behind.
   saver.now()
@@ -209,16 +174,13 @@ function knownSeed(text: string): readonly Seed[] {
   return seed.ok ? [seed.value] : []
 }
 
-/** Refuses what no other member would accept. */
-function keepWithin({ name, addresses }: Bounds, options: UpOptions): void {
-  const refuse = (where: string, reason: string): never => {
-    throw new MeshError({ code: 'CONFIG_INVALID', where, reason })
-  }
-  if (name !== undefined && name !== options.name) refuse(`--name ${options.name}`, `the invite of this host is for the name ${name}`)
-  for (const address of addresses.length === 0 ? [] : options.addresses) {
-    const inside = addresses.some((network) => contains(network, hostOf(address)))
-    if (!inside) refuse(`--address ${address}`, `the invite of this host is for ${addresses.join(', ')}`)
-  }
+/** Where to listen: where the tunnels send from, unless they only play. */
+function placesOf({ kernel }: UpOptions, claims: readonly TunnelClaim[]): readonly IpAddress[] {
+  return kernel === 'memory' ? [LOOPBACK] : listeningPlaces(claims.map(({ underlay }) => underlay))
+}
+
+function listeningWords({ listening }: Mesh): string {
+  return listening.map(({ address, port }) => `${address} port ${String(port)}`).join(', ')
 }
 
 function listener(log: Log, warn: Once, store: Store): Omit<MeshListener, 'changed' | 'evict'> {
@@ -234,15 +196,12 @@ function listener(log: Log, warn: Once, store: Store): Omit<MeshListener, 'chang
   }
 }
 
-function sameClaim(a: TunnelClaim, b: TunnelClaim): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
-}
-
 function logMember(log: Log, record: MemberRecord, was: Standing | undefined, is: Standing): void {
   const { peer, name, incarnation, tunnels } = record
-  const underlay = tunnels[0]?.underlay
-  const fields = { event: 'member', peer, member: name, incarnation, underlay, state: is.state, was: was?.state }
-  log.info(fields, `member ${name} (${underlay ?? 'no tunnel'}) is ${is.state}${was === undefined ? '' : `, was ${was.state}`}`)
+  const underlays = [...new Set(tunnels.map(({ underlay }) => underlay))]
+  const fields = { event: 'member', peer, member: name, incarnation, underlay: underlays[0], state: is.state, was: was?.state }
+  const where = underlays.length === 0 ? 'no tunnel' : underlays.join(', ')
+  log.info(fields, `member ${name} (${where}) is ${is.state}${was === undefined ? '' : `, was ${was.state}`}`)
 }
 
 type Once = (key: string, text: string) => void

@@ -1,7 +1,7 @@
 /** The device of a tunnel, and which of its addresses are ours to take away again: those that it lacked and got from us. */
 import { ZERO_MAC, type Device, type Kernel, type MeshId, type TunnelClaim, type TunnelName, type TunnelSpec } from '@vxmesh/core'
-import type { UpOptions } from './options.ts'
 import { wallClock, type Store } from './store.ts'
+import type { TunnelOptions } from './tunnel-options.ts'
 
 /**
  * Makes or takes the device. What an earlier start gave it and is not asked for any more goes. An address is noted once
@@ -20,7 +20,7 @@ export function withFormer(spec: TunnelSpec, store: Store): TunnelSpec {
 }
 
 /** The tunnel that was asked for. Its id marks a device as ours; those of VXLAN stand for themselves, as they always have. */
-export function specOf({ device, mode, id, local, vxlanPort: port, addresses }: UpOptions, mesh: MeshId): TunnelSpec {
+export function specOf({ device, mode, id, local, port, addresses }: TunnelOptions, mesh: MeshId): TunnelSpec {
   return { device, mode, id, local, port, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
 }
 

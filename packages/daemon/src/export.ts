@@ -24,7 +24,7 @@ import {
   type Result,
   type Vni,
 } from '@vxmesh/core'
-import type { MemberRow, StatusReport } from './answers.ts'
+import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import { createFile, makeDirectory, readOptional, trouble } from './files.ts'
 
 /** A host that carries the tunnel, as all others know it. */
@@ -48,11 +48,28 @@ export type ExportedFile = { readonly host: string; readonly self: boolean; read
  * of systemd-networkd, and netplan's as far as netplan goes. Throws `CONFIG_INVALID` when a report cannot be exported.
  */
 export function exportFiles(report: StatusReport): readonly ExportedFile[] {
-  const [row] = report.tunnels
-  if (row === undefined) throw invalid('this daemon carries no tunnel')
+  return report.tunnels.flatMap((row) =>
+    tunnelFiles(
+      row,
+      report.members.flatMap((member) => asCarried(member, row, report.tunnels) ?? []),
+    ),
+  )
+}
+
+/** A member in one tunnel. */
+type Row = Pick<MemberRow, 'name' | 'peer' | 'self' | 'state' | 'overlay' | 'underlay' | 'port' | 'mac' | 'mtu' | 'entry'>
+
+/** Daemons of before have one tunnel, and tell of it in the row of the member. */
+function asCarried(member: MemberRow, { device }: TunnelRow, [first]: readonly TunnelRow[]): Row | undefined {
+  if (member.tunnels === undefined) return first?.device === device ? member : undefined
+  const carried = member.tunnels.find((each) => each.device === device)
+  return carried && { ...member, ...carried }
+}
+
+function tunnelFiles(row: TunnelRow, rows: readonly Row[]): readonly ExportedFile[] {
   if (row.mode !== 'vxlan') throw invalid(`${row.device} is of ${row.mode}, and only a tunnel of VXLAN can be exported so far`)
   const tunnel = { device: value(parseDeviceName(row.device)), id: value(parseVni(row.id ?? 0)) }
-  const members = report.members.filter(isCarried)
+  const members = rows.filter(isCarried)
   const hosts = members.map(endpoint)
   const shared = new Set(hosts.map(({ name }) => name).filter((name, index, all) => all.indexOf(name) !== index))
   return hosts.flatMap((host, index) => {
@@ -88,11 +105,11 @@ export function writeExport(directory: string, files: readonly ExportedFile[]): 
 }
 
 /** Those that have entries, here or, for this host itself, elsewhere. */
-function isCarried({ self, state, entry, underlay, overlay }: MemberRow): boolean {
+function isCarried({ self, state, entry, underlay, overlay }: Row): boolean {
   return underlay !== null && overlay.length > 0 && (self || entry !== 'none') && !['dead', 'left', 'evicted'].includes(state)
 }
 
-function endpoint({ name, self, underlay, port, mac, mtu, overlay }: MemberRow): Endpoint {
+function endpoint({ name, self, underlay, port, mac, mtu, overlay }: Row): Endpoint {
   return {
     name: value(parseMemberName(name)),
     self,

@@ -9,21 +9,25 @@ import {
   slot,
   wallTime,
   ZERO_MAC,
+  type Actual,
   type Desired,
   type DeviceName,
+  type Kernel,
   type Operation,
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { begin, surroundings, type Environment, type State } from '@vxmesh/gossip'
 import { envelopeVerifier } from '@vxmesh/gossip/libp2p'
-import { describe, iproute2Kernel } from '@vxmesh/kernel-adapter'
+import { describe } from '@vxmesh/kernel-adapter'
 import type { PlanReport } from './answers.ts'
 import { monotonicClock as clock } from './clock.ts'
 import { claimOf, specOf, withFormer } from './establish.ts'
+import { DEFAULTS } from './defaults.ts'
 import { isMember, loadMembership, readInvite, type Membership } from './identity.ts'
-import { parseUpOptions, type UpOptions } from './options.ts'
-import { makeKernel, withLocal } from './prelude.ts'
+import { parseMember, type UpOptions } from './options.ts'
+import { inItsWords, kernelsFor, withLocals } from './prelude.ts'
+import { BY_FLAGS, inWordsOf } from './source.ts'
 import { openStore, wallClock, type Store } from './store.ts'
 
 /** The report of what is to be done to the device and then to its entries. */
@@ -37,42 +41,77 @@ export function foreseen(
     command: describe(operation, device),
     held: hold !== undefined && operation.kind === 'remove' && !evicted.has(slot(operation.entry)),
   }))
-  return { version: 1, device, commands: [...steps.map((command) => ({ command, held: false })), ...entries], hold: hold ?? null }
+  return {
+    version: 1,
+    device,
+    devices: [device],
+    commands: [...steps.map((command) => ({ command, held: false })), ...entries],
+    hold: hold ?? null,
+  }
+}
+
+/** The reports of several tunnels as one. */
+export function together(reports: readonly PlanReport[]): PlanReport {
+  const devices = reports.flatMap((report) => report.devices)
+  const hold = reports.map((report) => report.hold).find((each) => each !== null)
+  return { version: 1, device: devices[0] ?? '', devices, commands: reports.flatMap(({ commands }) => commands), hold: hold ?? null }
 }
 
 /** What the daemon that ran last would do, started now; undefined when none ever ran with that state directory. */
 export async function foreseeFrom(stateDir: string): Promise<PlanReport | undefined> {
   const asked = openQuietly(stateDir).asked()
   if (asked === undefined) return undefined
-  const { id, key, local, vxlanPort, ...rest } = asked
-  const given = {
-    ...(id === undefined ? {} : { id }),
-    ...(key === undefined ? {} : { key }),
-    ...(local === undefined ? {} : { local }),
-    ...(vxlanPort === undefined ? {} : { vxlanPort }),
-  }
-  return foresee(parseUpOptions({ ...rest, ...given, seed: [], stateDir, control: 'none', logLevel: 'error', kernel: 'iproute2' }))
+  const { name, port, tunnels } = asked
+  return foresee(parseMember({ ...DEFAULTS, name, port, seed: [], stateDir, control: 'none' }, tunnels, BY_FLAGS))
 }
 
 /** What a daemon started with these options would do first, going by what it knew last. Throws as its start would. */
 export async function foresee(asked: UpOptions): Promise<PlanReport> {
-  const kernel = asked.kernel === 'memory' ? await makeKernel(asked) : iproute2Kernel()
-  const options = await withLocal(kernel, asked)
+  try {
+    return await foreseeAll(asked)
+  } catch (error) {
+    throw inWordsOf(asked.source, error)
+  }
+}
+
+async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
+  const kernels = kernelsFor(asked)
+  const options = await withLocals(kernels, asked)
   const invite = options.invite === undefined ? undefined : readInvite(options.invite)
   const store = openQuietly(options.stateDir)
   const known = invite === undefined || isMember(options.stateDir)
   const membership = known ? await loadMembership(options.stateDir, invite) : undefined
-  const spec = withFormer(specOf(options, membership?.mesh ?? invite!.mesh), store)
+  const found: Found[] = []
+  for (const tunnel of options.tunnels) {
+    store.take(tunnel.device, tunnel)
+    const spec = withFormer(specOf(tunnel, membership?.mesh ?? invite!.mesh), store)
+    found.push(await inItsWords(options, tunnel, async () => find(kernels(tunnel.mode), spec, store)))
+  }
+  if (membership === undefined)
+    return together(found.map(({ spec, steps }) => foreseen(spec.device, steps, [], { desired: { evicted: new Set() }, hold: undefined })))
+  const state = remembered(
+    membership,
+    options,
+    store,
+    found.map(({ claim }) => claim),
+  )
+  const hold = removalHold(surroundings(state, membership.identity.peer, clock.now()))
+  const reports = found.map(({ spec, steps, claim, actual }) => {
+    const wanted = desired(state.view, state.standings, membership.identity.peer, claim)
+    return foreseen(spec.device, steps, plan(wanted.table, actual), { desired: wanted, hold })
+  })
+  return together(reports)
+}
+
+/** What is there of a tunnel, and what is to be done about its device. */
+type Found = { readonly spec: TunnelSpec; readonly steps: readonly string[]; readonly claim: TunnelClaim; readonly actual: Actual }
+
+async function find(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Found> {
   const steps = await kernel.steps(spec)
   const reading = await kernel.read(spec)
-  if (membership === undefined) return foreseen(spec.device, steps, [], { desired: { evicted: new Set() }, hold: undefined })
-  const claim = reading === undefined ? claimOn(spec) : claimOf(spec, reading.device, store)
-  const state = remembered(membership, options, store, claim)
-  const wanted = desired(state.view, state.standings, membership.identity.peer, claim)
-  const hold = removalHold(surroundings(state, membership.identity.peer, clock.now()))
-  const actual = reading && { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
-  const operations = plan(wanted.table, actual ?? { entries: new Map(), ours: new Set() })
-  return foreseen(spec.device, steps, operations, { desired: wanted, hold })
+  if (reading === undefined) return { spec, steps, claim: claimOn(spec), actual: { entries: new Map(), ours: new Set() } }
+  const ours = ownEntries(reading, store.written(spec.device))
+  return { spec, steps, claim: claimOf(spec, reading.device, store), actual: { ...reading, ours } }
 }
 
 /** A store that remembers what a dry run notes, and writes none of it. */
@@ -92,9 +131,9 @@ function claimOn({ mode, id, local, port, addresses: overlay }: TunnelSpec): Tun
 }
 
 /** The state that the protocol begins with. */
-function remembered({ identity, mesh, admission }: Membership, { name }: UpOptions, store: Store, claim: TunnelClaim): State {
+function remembered({ identity, mesh, admission }: Membership, { name }: UpOptions, store: Store, tunnels: readonly TunnelClaim[]): State {
   const trust = { mesh, verifier: envelopeVerifier }
   const env: Environment = { trust, signer: identity, admission, bootId: '0'.repeat(16), random: () => 0, wall: wallClock }
-  const content = { name, enforces: '', tunnels: [claim], control: [] }
+  const content = { name, enforces: '', tunnels, control: [] }
   return begin({ content, above: store.highestIncarnation(wallClock()), seeds: [], saved: store.saved }, clock.now(), env).state
 }

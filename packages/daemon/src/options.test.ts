@@ -3,6 +3,7 @@ import { MeshError } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { DEFAULTS } from './defaults.ts'
 import { askedOf, parseUpOptions, type RawUpOptions } from './options.ts'
+import { BY_FLAGS } from './source.ts'
 
 /** The flags that must be given, and the defaults of the others. */
 const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [] }
@@ -21,19 +22,14 @@ test('with no more than must be given, everything suits root on a real host', ()
   const { name, ...rest } = parseUpOptions(LEAST)
   expect(rest).toEqual({
     invite: undefined,
-    device: 'provider0',
-    mode: 'vxlan',
-    id: 16,
-    local: undefined,
-    localInterface: undefined,
-    addresses: [],
+    tunnels: [{ device: 'provider0', mode: 'vxlan', id: 16, local: undefined, localInterface: undefined, addresses: [], port: undefined }],
     seeds: [],
     stateDir: '/var/lib/vxmesh',
     control: '/run/vxmesh/control.sock',
     port: 4788,
-    vxlanPort: undefined,
     logLevel: 'info',
     kernel: 'iproute2',
+    source: BY_FLAGS,
   })
   expect(
     hostname()
@@ -61,30 +57,34 @@ test('every flag is taken', () => {
   }
   expect(parseUpOptions(raw)).toEqual({
     invite: 'mesh.invite',
-    device: 'vx.16',
-    mode: 'vxlan',
-    id: 16_777_215,
-    local: '192.168.226.4',
-    localInterface: undefined,
-    addresses: ['192.168.234.1/23', '2001:db8::1/64'],
+    tunnels: [
+      {
+        device: 'vx.16',
+        mode: 'vxlan',
+        id: 16_777_215,
+        local: '192.168.226.4',
+        localInterface: undefined,
+        addresses: ['192.168.234.1/23', '2001:db8::1/64'],
+        port: 8472,
+      },
+    ],
     seeds: ['host-00', '192.168.226.5:5000'],
     stateDir: '/tmp/state',
     control: 'control.sock',
     name: 'bastion',
     port: 5000,
-    vxlanPort: 8472,
     logLevel: 'debug',
     kernel: 'memory',
+    source: BY_FLAGS,
   })
 })
 
 test('the underlay address may be given by the interface that has it', () => {
-  const { local, localInterface } = parseUpOptions({ ...LEAST, local: 'eth0' })
-  expect([local, localInterface]).toEqual([undefined, 'eth0'])
+  expect(parseUpOptions({ ...LEAST, local: 'eth0' }).tunnels).toMatchObject([{ local: undefined, localInterface: 'eth0' }])
 })
 
 test('with the kernel in memory the underlay address may be on loopback', () => {
-  expect(parseUpOptions({ ...LEAST, kernel: 'memory', local: '127.0.0.1' }).local).toBe('127.0.0.1')
+  expect(parseUpOptions({ ...LEAST, kernel: 'memory', local: '127.0.0.1' }).tunnels).toMatchObject([{ local: '127.0.0.1' }])
 })
 
 test('without a device or an id it is refused by the flag that is missing', () => {
@@ -98,13 +98,13 @@ describe('a tunnel of GRE', () => {
   const { id: _id, ...least } = { ...LEAST, mode: 'gre' }
 
   test('has a key, or none', () => {
-    expect(parseUpOptions({ ...least, key: '1234' })).toMatchObject({ mode: 'gre', id: 1234 })
-    expect(parseUpOptions(least)).toMatchObject({ mode: 'gre', id: undefined })
+    expect(parseUpOptions({ ...least, key: '1234' }).tunnels).toMatchObject([{ mode: 'gre', id: 1234 }])
+    expect(parseUpOptions(least).tunnels).toMatchObject([{ mode: 'gre', id: undefined }])
   })
 
   test('is asked for again as it was', () => {
-    expect(askedOf(parseUpOptions({ ...least, key: '0' }))).toMatchObject({ mode: 'gre', key: '0' })
-    expect(askedOf(parseUpOptions(LEAST))).toMatchObject({ mode: 'vxlan', id: '16' })
+    expect(askedOf(parseUpOptions({ ...least, key: '0' })).tunnels).toMatchObject([{ mode: 'gre', key: '0' }])
+    expect(askedOf(parseUpOptions(LEAST)).tunnels).toMatchObject([{ mode: 'vxlan', id: '16' }])
   })
 
   test.each<[string, Partial<RawUpOptions>, string]>([
@@ -133,8 +133,8 @@ describe('refused', () => {
     ['an id of 25 bits', { id: '16777216' }, '--id 16777216: a VXLAN id is a whole number from 1 to 16777215'],
     ['an id that is a word', { id: 'sixteen' }, '--id sixteen: a VXLAN id is a whole number from 1 to 16777215'],
     ['a mode to come', { mode: 'geneve' }, '--mode geneve: the mode is vxlan or gre'],
-    ['a key of VXLAN', { key: '1234' }, '--key 1234: only tunnels of --mode gre have a key; VXLAN has --id'],
-    ['an id of GRE', { mode: 'gre' }, '--id 16: only tunnels of --mode vxlan have an id; GRE has --key, or none'],
+    ['a key of VXLAN', { key: '1234' }, '--key 1234: only tunnels of mode gre have a key; VXLAN has an id'],
+    ['an id of GRE', { mode: 'gre' }, '--id 16: only tunnels of mode vxlan have an id; GRE has a key, or none'],
     ['a mistyped underlay address', { local: '192.168.226.256' }, '--local 192.168.226.256: not an IP address'],
     ['an underlay address with a prefix', { local: '192.168.226.4/24' }, '--local 192.168.226.4/24: not an IP address'],
     ['a multicast underlay address', { local: '239.1.1.1' }, '--local 239.1.1.1: a multicast address cannot carry a tunnel'],
@@ -169,10 +169,15 @@ describe('refused', () => {
     ],
     ['a multicast overlay address', { address: ['224.0.0.1/4'] }, '--address 224.0.0.1/4: a multicast address cannot be given to a device'],
     ['a loopback overlay address', { address: ['127.0.0.1/8'] }, '--address 127.0.0.1/8: a loopback address cannot be given to a device'],
+    [
+      'more addresses than a record can tell',
+      { address: Array.from('123456789', (last) => `192.168.234.${last}/23`) },
+      '--address: a tunnel may have 8 addresses, not 9',
+    ],
     ['a mistyped seed', { seed: ['192.168.226.4', 'host:0'] }, '--seed host:0: a port is a whole number from 1 to 65535'],
     ['a seed that is no host', { seed: ['a b'] }, '--seed a b: not HOST, HOST:PORT or a multiaddr'],
     ['a name with capitals', { name: 'Bastion' }, '--name Bastion: a name is 1 to 63 lower-case letters, digits and inner hyphens'],
-    ['no name', { name: '' }, '--name : a name is 1 to 63 lower-case letters, digits and inner hyphens'],
+    ['no name', { name: '' }, '--name: a name is 1 to 63 lower-case letters, digits and inner hyphens'],
     ['the port 0', { port: '0' }, '--port 0: a port is a whole number from 1 to 65535'],
     ['a port that is too high', { vxlanPort: '65536' }, '--vxlan-port 65536: a port is a whole number from 1 to 65535'],
     ['no state directory', { stateDir: '' }, '--state-dir: needs a path'],

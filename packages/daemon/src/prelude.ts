@@ -2,10 +2,23 @@
 import { accessSync, constants, existsSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { addressRange, MeshError, parseIp, type IpAddress, type Kernel } from '@vxmesh/core'
+import {
+  addressRange,
+  contains,
+  hostOf,
+  MeshError,
+  parseIp,
+  type Bounds,
+  type IpAddress,
+  type Kernel,
+  type Mode,
+  type Port,
+} from '@vxmesh/core'
 import { iproute2Kernel, MemoryHost, memoryKernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { lock, type Lock } from './exclusive.ts'
 import type { UpOptions } from './options.ts'
+import { inWordsOf, memberPlace, tunnelPlace, type Place } from './source.ts'
+import type { TunnelOptions } from './tunnel-options.ts'
 
 /** Where a daemon whose kernel is only in memory listens, and nowhere else: it plays, on one machine. */
 export const LOOPBACK = loopback()
@@ -16,47 +29,96 @@ function loopback(): IpAddress {
   return address.value
 }
 
-/** The kernel to work on; throws `NOT_PERMITTED` when this process could not. */
-export async function makeKernel({ kernel, local, mode }: UpOptions): Promise<Kernel> {
-  if (kernel === 'memory') {
-    const addresses = local === undefined ? [] : [{ address: local, interface: 'memory0', mtu: 1500 }]
-    return memoryKernel(new MemoryHost({ addresses }))
-  }
-  const missing = await missingCapability()
+/** The kernel for tunnels of each kind. */
+export type Kernels = (mode: Mode) => Kernel
+
+/** The kernel to work on. Throws `NOT_PERMITTED` when this process could not. */
+export async function makeKernels(options: UpOptions): Promise<Kernels> {
+  const missing = options.kernel === 'memory' ? undefined : await missingCapability()
   if (missing !== undefined) throw new MeshError({ code: 'NOT_PERMITTED', reason: missing })
-  return iproute2Kernel(mode)
+  return kernelsFor(options)
 }
 
-/** The options with the address that `--local` stands for. Throws `CONFIG_INVALID` when the interface it names has none. */
-export async function withLocal(kernel: Kernel, options: UpOptions): Promise<UpOptions> {
-  const { localInterface, device } = options
-  if (localInterface === undefined) return options
-  const named = (await kernel.interfaces(device)).find(({ name }) => name === localInterface)
+/** The kernel to look at, whether this process may change it or not. */
+export function kernelsFor({ kernel, tunnels }: UpOptions): Kernels {
+  if (kernel === 'iproute2') return iproute2Kernel
+  const locals = new Set(tunnels.flatMap(({ local }) => local ?? []))
+  const memory = memoryKernel(new MemoryHost({ addresses: [...locals].map((address) => ({ address, interface: 'memory0', mtu: 1500 })) }))
+  return () => memory
+}
+
+/** The tunnels with the addresses that their `local` stands for. Throws `CONFIG_INVALID` when an interface that one names has none. */
+export async function withLocals(kernels: Kernels, options: UpOptions): Promise<UpOptions> {
+  const tunnels: TunnelOptions[] = []
+  for (const tunnel of options.tunnels) tunnels.push(await inItsWords(options, tunnel, async () => withLocal(kernels, tunnel)))
+  return { ...options, tunnels }
+}
+
+async function withLocal(kernels: Kernels, tunnel: TunnelOptions): Promise<TunnelOptions> {
+  const { localInterface, device, mode } = tunnel
+  if (localInterface === undefined) return tunnel
+  const named = (await kernels(mode).interfaces(device)).find(({ name }) => name === localInterface)
   const local = named?.addresses.find((address) => addressRange(address) === 'usable')
-  if (local !== undefined) return { ...options, local }
+  if (local !== undefined) return { ...tunnel, local }
   const reason = named === undefined ? 'no interface of this host, and no address' : 'it has no address to send from'
   throw new MeshError({ code: 'CONFIG_INVALID', where: `--local ${localInterface}`, reason: `${reason}; see "ip address show"` })
 }
 
+/** Does what concerns one tunnel, and says of what is wrong with it where that was asked for. */
+export async function inItsWords<Value>({ source }: UpOptions, { device }: TunnelOptions, act: () => Promise<Value>): Promise<Value> {
+  try {
+    return await act()
+  } catch (error) {
+    throw inWordsOf(source, error, device)
+  }
+}
+
 /** Finds out before anything is changed whether the daemon could listen where it is told to. */
-export async function checkListening({ local, kernel, port }: UpOptions): Promise<void> {
-  const address = kernel === 'memory' ? LOOPBACK : local
-  if (address === undefined) return
+export async function checkListening(options: UpOptions): Promise<void> {
+  const { kernel, port, tunnels } = options
+  if (kernel === 'memory') return checkAddress(LOOPBACK, port)
+  const tried = new Set<IpAddress | undefined>([undefined])
+  for (const tunnel of tunnels) {
+    const { local } = tunnel
+    if (local !== undefined && !tried.has(local)) await inItsWords(options, tunnel, async () => checkAddress(local, port))
+    tried.add(local)
+  }
+}
+
+async function checkAddress(address: IpAddress, port: Port): Promise<void> {
+  const error = await listeningTrouble(address, port)
+  if (error === undefined) return
+  const absent = error.code === 'EADDRNOTAVAIL'
+  const where = absent ? `--local ${address}` : `--port ${String(port)}`
+  const reason = absent ? 'not an address of this host; see "ip address show"' : `cannot listen on ${address}: ${error.message}`
+  throw new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause: error })
+}
+
+/** Why nobody could listen there now; undefined when somebody could. */
+export async function listeningTrouble(address: IpAddress, port: Port): Promise<NodeJS.ErrnoException | undefined> {
   const probe = createServer()
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', (error) => {
-      const code = 'code' in error ? error.code : undefined
-      const unavailable = code === 'EADDRNOTAVAIL'
-      const where = unavailable ? `--local ${address}` : `--port ${String(port)}`
-      const reason = unavailable ? 'not an address of this host; see "ip address show"' : `cannot listen on ${address}: ${error.message}`
-      reject(new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause: error }))
-    })
+  return new Promise((resolve) => {
+    probe.once('error', resolve)
     probe.listen({ host: address, port }, () => {
       probe.close(() => {
-        resolve()
+        resolve(undefined)
       })
     })
   })
+}
+
+/** Refuses what no other member would accept. */
+export function keepWithin({ name, addresses }: Bounds, { name: ownName, tunnels, source }: UpOptions): void {
+  const refuse = ({ where }: Place, text: string, reason: string): never => {
+    throw new MeshError({ code: 'CONFIG_INVALID', where: `${where} ${text}`, reason })
+  }
+  if (name !== undefined && name !== ownName)
+    refuse(memberPlace(source, 'name'), ownName, `the invite of this host is for the name ${name}`)
+  for (const tunnel of addresses.length === 0 ? [] : tunnels) {
+    const outside = tunnel.addresses.find((address) => !addresses.some((network) => contains(network, hostOf(address))))
+    if (outside !== undefined)
+      refuse(tunnelPlace(source, tunnel.device, 'addresses'), outside, `the invite of this host is for ${addresses.join(', ')}`)
+  }
 }
 
 /** One daemon for one state directory: it is one member, and writes its files alone. */
@@ -65,7 +127,7 @@ export async function lockState({ stateDir }: UpOptions): Promise<Lock> {
 }
 
 /** One daemon for one device in one network namespace, as far as the kernel is real. */
-export async function lockDevice({ control, device, kernel }: UpOptions): Promise<Lock> {
+export async function lockDevice({ control, kernel }: UpOptions, { device }: TunnelOptions): Promise<Lock> {
   if (kernel === 'memory') return { release: async () => {} }
   const namespace = /[0-9]+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? ''
   const directory = runtimeDirectory(control)

@@ -1,12 +1,20 @@
 /** A status report as text: a table for people, in columns that line up and without a control character. */
 import { tunnelWords } from '@vxmesh/core'
-import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
+import type { CarriedRow, MemberRow, StatusReport, TunnelRow } from './answers.ts'
 
 const HEADER = ['NAME', 'OVERLAY', 'UNDERLAY', 'STATE', 'SEEN', 'ENTRY', 'NOTE'] as const
 
+/** The column after the name, where there are several tunnels: then a member has a line for each that it carries. */
+const TUNNEL = 'TUNNEL'
+
 export function renderStatus(report: StatusReport): string {
-  const rows = [HEADER, ...report.members.map(cells)].map((row) => row.map(printable))
-  const widths = HEADER.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const several = report.tunnels.length > 1
+  const lines = several ? report.members.flatMap(linesOf) : report.members.map((member) => ({ tunnel: '', cells: cells(member, member) }))
+  const all = [{ tunnel: TUNNEL, cells: HEADER }, ...lines]
+  const rows = all.map(({ tunnel, cells: [name, ...rest] }) =>
+    (several ? [name ?? '', tunnel, ...rest] : [name ?? '', ...rest]).map(printable),
+  )
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const table = rows.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -17,18 +25,17 @@ export function renderStatus(report: StatusReport): string {
   return [...table, '', ...tunnels, ...report.health.map((line) => `! ${line}`)].map(printable).join('\n')
 }
 
-function cells(member: MemberRow): readonly string[] {
-  const overlay = member.overlay.map((address) => address.replace(/\/.*/, '')).join(',')
-  const entry = member.self || member.entry === 'none' ? '-' : member.entry
-  return [
-    member.name,
-    orDash(overlay),
-    orDash(member.underlay),
-    member.self ? 'self' : member.state,
-    age(member.seen_ms),
-    entry,
-    member.note ?? '',
-  ]
+function linesOf(member: MemberRow): readonly { readonly tunnel: string; readonly cells: readonly string[] }[] {
+  const { tunnels = [] } = member
+  if (tunnels.length === 0) return [{ tunnel: '-', cells: cells(member, member) }]
+  return tunnels.map((row) => ({ tunnel: row.device, cells: cells(member, row) }))
+}
+
+/** @param at what the member has, in one tunnel or in all */
+function cells(member: MemberRow, at: Pick<MemberRow | CarriedRow, 'overlay' | 'underlay' | 'entry' | 'note'>): readonly string[] {
+  const overlay = at.overlay.map((address) => address.replace(/\/.*/, '')).join(',')
+  const entry = member.self || at.entry === 'none' ? '-' : at.entry
+  return [member.name, orDash(overlay), orDash(at.underlay), member.self ? 'self' : member.state, age(member.seen_ms), entry, at.note ?? '']
 }
 
 function orDash(text: string | null): string {

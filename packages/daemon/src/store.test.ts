@@ -10,11 +10,14 @@ import {
   type Belief,
   type DeviceName,
   type Entry,
+  type GreKey,
   type Incarnation,
   type InterfaceAddress,
   type IpAddress,
   type PeerId,
   type Port,
+  type TunnelName,
+  type Vni,
 } from '@vxmesh/core'
 import { openStore, type Store } from './store.ts'
 
@@ -164,6 +167,50 @@ describe('the addresses given to a device', () => {
     writeFileSync(join(directory, 'state.json'), JSON.stringify({ ...before, given: { [DEVICE]: [ONE, 'dev eth0'] } }))
     expect(open().given(DEVICE)).toEqual([ONE])
     expect(troubles).toEqual([])
+  })
+})
+
+describe('the state file of a daemon that had one tunnel', () => {
+  const old = {
+    version: 1,
+    incarnation: 5000,
+    claims: { 16: { overlay: [ONE], claimedAt: 1000 } },
+    written: { [DEVICE]: ['flood 10.0.0.1'] },
+    given: { [DEVICE]: [ONE] },
+  }
+  const asked = { device: DEVICE, mode: 'vxlan', id: '16', local: '10.0.0.4', address: [ONE], name: 'a', port: '4788', vxlanPort: '8472' }
+
+  test.each<[string, object, object]>([
+    ['with all that it was asked for', {}, { local: '10.0.0.4', addresses: [ONE], port: '8472' }],
+    [
+      'with an interface, and without a port',
+      { local: 'eth0', vxlanPort: undefined },
+      { local: 'eth0', addresses: [ONE], port: undefined },
+    ],
+  ])('is read %s, and nothing of it is lost', (_name, parts, tunnel) => {
+    writeFileSync(join(directory, 'state.json'), JSON.stringify({ ...old, asked: { ...asked, ...parts } }))
+    const store = open()
+    expect(store.asked()).toEqual({ name: 'a', port: '4788', tunnels: [{ device: DEVICE, mode: 'vxlan', id: '16', ...tunnel }] })
+    store.take(DEVICE, { mode: 'vxlan', id: 16 as Vni })
+    expect(store.claimedAt(TUNNEL, [ONE], wallTime(2000))).toBe(1000)
+    expect([...store.written(DEVICE)]).toEqual(['flood 10.0.0.1'])
+    expect(store.given(DEVICE)).toEqual([ONE])
+    expect(store.highestIncarnation(wallTime(1))).toBe(5000)
+    store.setIncarnation(5001 as Incarnation)
+    expect(open().asked()).toEqual(store.asked())
+    expect(troubles).toEqual([])
+  })
+
+  test.each<[string, TunnelName]>([
+    ['another id', { mode: 'vxlan', id: 17 as Vni }],
+    ['another kind of tunnel', { mode: 'gre', id: 16 as GreKey }],
+    ['a tunnel of GRE without a key', { mode: 'gre', id: undefined }],
+  ])('counts for nothing on a device of that name with %s', (_name, tunnel) => {
+    writeFileSync(join(directory, 'state.json'), JSON.stringify({ ...old, asked }))
+    const store = open()
+    store.take(DEVICE, tunnel)
+    expect([...store.written(DEVICE), ...store.given(DEVICE)]).toEqual([])
+    expect(store.hasNotes(DEVICE)).toBe(false)
   })
 })
 

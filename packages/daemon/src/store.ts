@@ -18,6 +18,7 @@ import {
   type Incarnation,
   type InterfaceAddress,
   type Slot,
+  type TunnelName,
   type View,
   type WallTime,
 } from '@vxmesh/core'
@@ -25,6 +26,29 @@ import type { Saved } from '@vxmesh/gossip'
 import { z } from 'zod'
 import { readOptional, replaceFile } from './files.ts'
 import type { Asked } from './options.ts'
+
+const tunnelParts = {
+  device: z.string(),
+  mode: z.string(),
+  id: z.string().optional(),
+  key: z.string().optional(),
+  local: z.string().optional(),
+}
+
+const asked = z.object({
+  name: z.string(),
+  port: z.string(),
+  tunnels: z.array(z.object({ ...tunnelParts, addresses: z.array(z.string()).readonly(), port: z.string().optional() })).readonly(),
+})
+
+/** As it stands in older files, when a daemon had one tunnel. */
+const askedForOne = z
+  .object({ ...tunnelParts, address: z.array(z.string()).readonly(), name: z.string(), port: z.string(), vxlanPort: z.string().optional() })
+  .transform(({ name, port, address: addresses, vxlanPort, ...tunnel }) => ({
+    name,
+    port,
+    tunnels: [{ ...tunnel, addresses, port: vxlanPort }],
+  }))
 
 const stateFile = z.object({
   version: z.literal(1),
@@ -37,19 +61,7 @@ const stateFile = z.object({
   written: z.record(z.string(), z.array(z.string())),
   /** Older files do not have it. */
   given: z.record(z.string(), z.array(z.string())).default({}),
-  asked: z
-    .object({
-      device: z.string(),
-      mode: z.string(),
-      id: z.string().optional(),
-      key: z.string().optional(),
-      local: z.string().optional(),
-      address: z.array(z.string()).readonly(),
-      name: z.string(),
-      port: z.string(),
-      vxlanPort: z.string().optional(),
-    })
-    .optional(),
+  asked: z.union([asked, askedForOne]).optional(),
 })
 const viewFile = z.object({ version: z.literal(1), records: z.array(z.base64()), accusations: z.array(z.base64()) })
 const evictionsFile = z.object({ version: z.literal(1), evictions: z.array(z.base64()) })
@@ -66,6 +78,8 @@ export type Store = {
   setIncarnation(incarnation: Incarnation): void
   /** Since when these addresses have been claimed on a tunnel: the time written down, or `now` if the claim is new. */
   claimedAt(tunnel: string, overlay: readonly InterfaceAddress[], now: WallTime): WallTime
+  /** Forgets what was noted of a device that carried another tunnel at the last start: it is another device by now. */
+  take(device: DeviceName, tunnel: TunnelName): void
   /** The slots that were written on a device that somebody else made. */
   written(device: DeviceName): ReadonlySet<Slot>
   /** Whether anything was ever noted of what was written on a device. */
@@ -147,6 +161,11 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
       change({ claims: { ...state.claims, [tunnel]: { overlay: [...overlay], claimedAt: now } } })
       return now
     },
+    take(device, { mode, id }) {
+      const before = state.asked?.tunnels.find((tunnel) => tunnel.device === device)
+      if (before === undefined || (before.mode === mode && (before.id ?? before.key) === id?.toString())) return
+      change({ written: without(state.written, device), given: without(state.given, device) })
+    },
     written: writtenOn,
     hasNotes: (device) => Object.hasOwn(state.written, device),
     noteWritten: (device, entries) => setWritten(device, new Set([...writtenOn(device), ...entries.map(slot)])),
@@ -172,6 +191,10 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
       })
     },
   }
+}
+
+function without<Noted>(notes: Readonly<Record<string, Noted>>, device: DeviceName): Record<string, Noted> {
+  return Object.fromEntries(Object.entries(notes).filter(([name]) => name !== device))
 }
 
 function load<Content>(path: string, schema: z.ZodType<Content>, trouble: StoreTrouble): Content | undefined {

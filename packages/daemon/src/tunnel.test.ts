@@ -2,7 +2,7 @@ import { table, type Device, type DeviceName, type Entry, type IpAddress, type M
 import { expect, test } from 'vitest'
 import type { TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
-import { conflictsIn, tunnelRow, type Tunnel } from './tunnel.ts'
+import { conflictsIn, tunnelRow, type Shown } from './tunnel.ts'
 
 const DEVICE = {
   name: 'provider0',
@@ -20,7 +20,7 @@ const [FLOOD, FDB, NEIGHBOUR] = [
 ] as const
 const counts = (wanted: number, present: number) => ({ wanted, present })
 
-const TUNNEL: Tunnel = { device: 'provider0' as DeviceName, mode: 'vxlan', id: 16 as Vni }
+const TUNNEL: Shown['tunnel'] = { device: 'provider0' as DeviceName, mode: 'vxlan', id: 16 as Vni }
 
 function pictureOf(wanted: readonly Entry[], present: readonly Entry[] | undefined, parts: Partial<Picture> = {}): Picture {
   const reading = present && { device: DEVICE, entries: table(present), marked: new Set<string>() }
@@ -39,7 +39,7 @@ function pictureOf(wanted: readonly Entry[], present: readonly Entry[] | undefin
 }
 
 function rowOf(...picture: Parameters<typeof pictureOf>): TunnelRow {
-  return tunnelRow(TUNNEL, pictureOf(...picture))
+  return tunnelRow({ tunnel: TUNNEL, picture: pictureOf(...picture) })
 }
 
 test.each<[string, readonly Entry[], TunnelRow['entries']['kinds']]>([
@@ -87,7 +87,7 @@ test('what somebody else has where an entry is wanted is a conflict, told with t
     { wanted: FDB, found: fdb },
     { wanted: NEIGHBOUR, found: neighbour },
   ]
-  expect(conflictsIn(pictureOf([FDB, NEIGHBOUR], [fdb, neighbour], { obstacles }), TUNNEL.device)).toEqual([
+  expect(conflictsIn({ tunnel: TUNNEL, picture: pictureOf([FDB, NEIGHBOUR], [fdb, neighbour], { obstacles }) })).toEqual([
     'conflict: "bridge fdb replace 02:00:00:00:00:02 dst 10.0.0.2 dev provider0" is wanted, but somebody else has dst 10.9.9.9 port 4789 there, which is left alone; to make room: bridge fdb delete 02:00:00:00:00:02 dst 10.9.9.9 port 4789 dev provider0',
     'conflict: "ip neighbour replace 192.168.234.2 lladdr 02:00:00:00:00:02 dev provider0 nud permanent protocol 118" is wanted, but somebody else has lladdr 02:00:00:00:00:99 there, which is left alone; to make room: ip neighbour delete 192.168.234.2 dev provider0',
   ])

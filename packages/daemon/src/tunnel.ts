@@ -1,12 +1,33 @@
-/** What status says of a tunnel: its device, and what the kernel holds and should hold of entries, by kind. */
-import { holds, type DeviceName, type Entry, type TunnelName } from '@vxmesh/core'
+/** What status says of tunnels: their devices, what the kernel holds and should hold of entries, and who is in them. */
+import {
+  family,
+  holds,
+  isForwarded,
+  sameTunnel,
+  slot,
+  ZERO_MAC,
+  type DeviceName,
+  type Entry,
+  type MemberRecord,
+  type PeerId,
+  type TunnelClaim,
+  type TunnelName,
+} from '@vxmesh/core'
+import type { State } from '@vxmesh/gossip'
 import { describe, describeTarget } from '@vxmesh/kernel-adapter'
-import type { TunnelRow } from './answers.ts'
+import type { CarriedRow, TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 
-export type Tunnel = TunnelName & { readonly device: DeviceName }
+/** One of our tunnels, and what its kernel looks like now. */
+export type Shown = { readonly tunnel: TunnelName & { readonly device: DeviceName }; readonly picture: Picture }
 
-export function tunnelRow(tunnel: Tunnel, { reading, decision, foreign, repairs }: Picture): TunnelRow {
+/** What is told of. */
+export type Told = { readonly self: PeerId; readonly state: State; readonly tunnels: readonly Shown[] }
+
+/** How many members a line names. */
+const NAMES_MOST = 6
+
+export function tunnelRow({ tunnel, picture: { reading, decision, foreign, repairs } }: Shown): TunnelRow {
   const wanted = [...decision.desired.table.values()]
   const present = wanted.filter((entry) => holds(reading?.entries, entry))
   const counts = (kind: Entry['kind']) => {
@@ -37,8 +58,137 @@ export function tunnelRow(tunnel: Tunnel, { reading, decision, foreign, repairs 
   }
 }
 
+type Carried = Omit<CarriedRow, 'note'> & { readonly notes: readonly string[] }
+
+/** What a member has of one of our tunnels; undefined when it does not carry it. */
+export function carriedRow(told: Told, shown: Shown, record: MemberRecord): Carried | undefined {
+  const claim = claimOn(shown, record)
+  if (claim === undefined) return undefined
+  const { overlay, underlay, port = null, mac, mtu } = claim
+  const rest = { mac: mac === ZERO_MAC ? null : mac, mtu, entry: entryOf(shown, record.peer), notes: notesOn(told, shown, record, claim) }
+  return { device: shown.tunnel.device, overlay, underlay, port, ...rest }
+}
+
+/** What is to be said of a member in our tunnels: where there are several, each in its own name. */
+export function tunnelNotes(told: Told, record: MemberRecord): readonly string[] {
+  const { self, tunnels } = told
+  const noted = tunnels.flatMap((shown) => {
+    const claim = claimOn(shown, record)
+    return claim === undefined ? [] : [{ device: shown.tunnel.device, notes: notesOn(told, shown, record, claim) }]
+  })
+  if (tunnels.length === 1 && noted.length === 1) return noted.flatMap(({ notes }) => notes)
+  if (noted.length > 0) return noted.flatMap(({ device, notes }) => notes.map((note) => `${device}: ${note}`))
+  const elsewhere = tunnels.every(({ picture }) => isElsewhere(picture, record.peer))
+  return record.peer === self || !elsewhere ? [] : [tunnels.length === 1 ? 'does not carry this tunnel' : 'carries none of these tunnels']
+}
+
+function isElsewhere({ decision }: Picture, peer: PeerId): boolean {
+  const verdict = decision.desired.verdicts.get(peer)
+  return verdict?.kind === 'unwanted' && verdict.why === 'elsewhere'
+}
+
+function claimOn({ tunnel }: Shown, { tunnels }: MemberRecord): TunnelClaim | undefined {
+  return tunnels.find((each) => sameTunnel(each, tunnel))
+}
+
+function entryOf({ picture }: Shown, peer: PeerId): CarriedRow['entry'] {
+  const verdict = picture.decision.desired.verdicts.get(peer)
+  if (verdict?.kind !== 'wanted') return 'none'
+  return verdict.entries.every((entry) => holds(picture.reading?.entries, entry)) ? 'present' : 'missing'
+}
+
+function notesOn(told: Told, { picture }: Shown, record: MemberRecord, claim: TunnelClaim): readonly string[] {
+  const { desired } = picture.decision
+  const conflict = desired.conflicts.get(record.peer)
+  const belongs = conflict && `${conflict.what} belongs to ${nameOf(told, conflict.winner)}`
+  if (record.peer === told.self) return belongs === undefined ? [] : [`${belongs}: change --address here`]
+  const verdict = desired.verdicts.get(record.peer)
+  const own = picture.reading?.device
+  return [
+    ...(belongs === undefined ? [] : [belongs]),
+    ...(conflict === undefined && verdict?.kind === 'refused' ? [`not programmed: ${verdict.reason}`] : []),
+    ...(own !== undefined && !record.leaving && claim.port !== own.port
+      ? [`port ${String(claim.port)} there, ${String(own.port)} here`]
+      : []),
+    ...picture.obstacles.flatMap(({ wanted }) =>
+      verdict?.kind === 'wanted' && verdict.entries.includes(wanted) ? [`conflict: somebody else's ${slot(wanted)} is in the way`] : [],
+    ),
+  ]
+}
+
+function nameOf({ state }: Told, peer: PeerId): string {
+  return state.view.get(peer)?.signed.record.name ?? peer
+}
+
+/** Devices that carry nothing now, and why. */
+export function devicesInTrouble({ tunnels }: Told): readonly string[] {
+  return tunnels.flatMap(({ tunnel: { device }, picture: { reading, homeless } }) => [
+    ...(reading === undefined ? [`${device} does not exist: whoever made it must make it again`] : []),
+    ...(reading !== undefined && homeless
+      ? [`${reading.device.local} is no address of this host any more: nothing passes until it is back, or another comes in its place`]
+      : []),
+    ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
+  ])
+}
+
+export function lostClaims(told: Told): readonly string[] {
+  const lost = told.tunnels.flatMap(({ picture }) => [...picture.decision.desired.conflicts.values()])
+  return lost.map(
+    ({ loser, winner, what }) =>
+      `${what} is claimed by ${nameOf(told, winner)} and by ${nameOf(told, loser)}: the claim of ${nameOf(told, loser)} is not programmed`,
+  )
+}
+
+/** What is wanted in the tunnels and cannot be had. */
+export function wanting(told: Told): readonly string[] {
+  return told.tunnels.flatMap((shown) => [
+    ...divided(told, shown),
+    ...strangers(told, shown),
+    ...conflictsIn(shown),
+    ...shown.picture.rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
+  ])
+}
+
+/** Members whose underlay addresses are of both families: between the two no packet passes, ever. All members say the same. */
+function divided({ state }: Told, shown: Shown): readonly string[] {
+  const carriers = [...state.view.values()].flatMap(({ signed: { record } }) => {
+    const standing = state.standings.get(record.peer)
+    const claim = standing !== undefined && isForwarded(standing) ? claimOn(shown, record) : undefined
+    return claim === undefined ? [] : [{ name: record.name, kind: family(claim.underlay) }]
+  })
+  const [four, six] = (['ipv4', 'ipv6'] as const).map((kind) => carriers.filter((each) => each.kind === kind).map(({ name }) => name))
+  if (four === undefined || six === undefined || four.length === 0 || six.length === 0) return []
+  const remedy = 'give all of them underlay addresses of one kind'
+  return [`${shown.tunnel.device}: ${named(four)} on IPv4 and ${named(six)} on IPv6 can never talk to each other: ${remedy}`]
+}
+
+/** Pairs that cannot talk for another reason: members that carry the tunnel, and to which nothing can be sent. */
+function strangers(told: Told, shown: Shown): readonly string[] {
+  const { state, self, tunnels } = told
+  const { verdicts, conflicts } = shown.picture.decision.desired
+  const own = state.view.get(self)?.signed.record
+  const kind = own && claimOn(shown, own)
+  const refused = [...verdicts].flatMap(([peer, verdict]) => {
+    const record = state.view.get(peer)?.signed.record
+    const claim = record && claimOn(shown, record)
+    const apart = kind !== undefined && claim !== undefined && family(kind.underlay) !== family(claim.underlay)
+    return verdict.kind !== 'refused' || apart || conflicts.has(peer) || conflicts.has(self) ? [] : [record?.name ?? peer]
+  })
+  const where = tunnels.length === 1 ? 'the tunnel' : shown.tunnel.device
+  return refused.length === 0 ? [] : [`this host cannot talk to ${named(refused)} inside ${where}: see NOTE`]
+}
+
+function named(all: readonly string[]): string {
+  const names = all.toSorted(order)
+  return `${names.slice(0, NAMES_MOST).join(', ')}${names.length > NAMES_MOST ? ` and ${String(names.length - NAMES_MOST)} more` : ''}`
+}
+
+export function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
 /** What somebody else has in the kernel where an entry of ours should be, and what to do about it. */
-export function conflictsIn({ obstacles }: Picture, device: DeviceName): readonly string[] {
+export function conflictsIn({ tunnel: { device }, picture: { obstacles } }: Shown): readonly string[] {
   return obstacles.map(({ wanted, found }) => {
     const [write, remove] = [describe({ kind: 'add', entry: wanted }, device), describe({ kind: 'remove', entry: found }, device)]
     return `conflict: "${write}" is wanted, but somebody else has ${describeTarget(found)} there, which is left alone; to make room: ${remove}`

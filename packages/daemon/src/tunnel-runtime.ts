@@ -1,0 +1,128 @@
+/** One tunnel of a daemon while it runs: its device, what is claimed for it, and the loop that keeps its entries. */
+import { desired, removalHold, type Device, type Kernel, type MeshId, type PeerId, type TunnelClaim, type TunnelSpec } from '@vxmesh/core'
+import { evictionsDigest, surroundings, type State } from '@vxmesh/gossip'
+import { monotonicClock as clock } from './clock.ts'
+import { claimOf, establish, specOf } from './establish.ts'
+import type { Log } from './log.ts'
+import type { UpOptions } from './options.ts'
+import { inItsWords, type Kernels } from './prelude.ts'
+import { startReconciler, type Decision, type Picture } from './reconciler.ts'
+import type { Store } from './store.ts'
+
+/** A tunnel whose device is there, and which nobody tends yet. */
+export type Established = {
+  readonly kernel: Kernel
+  readonly spec: TunnelSpec
+  readonly device: Device
+  readonly claim: TunnelClaim
+}
+
+/** What a tunnel has to know of the member that carries it. */
+export type Carrier = {
+  readonly self: PeerId
+  readonly store: Store
+  readonly log: Log
+  /** Warns of something once, by its key. */
+  warn(key: string, text: string): void
+  state(): State
+  /** Whether all evictions are written down. */
+  remembers(): boolean
+  /** Hears, every turn, that the device is there. */
+  noticed(): void
+  /** Hears that what the tunnel claims is another, or that it follows other evictions. */
+  changed(): void
+}
+
+export type Tunnel = {
+  readonly spec: TunnelSpec
+  /** What is claimed for it now. */
+  readonly claim: TunnelClaim
+  /** The digest of the evictions that its kernel has followed. */
+  readonly enforces: string
+  wake(): void
+  look(): Promise<Picture>
+  /** Takes our entries away, and stops. Returns how many there were. */
+  withdraw(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Makes or takes the devices of all tunnels: of all, or, where one cannot be had by what is there already, of none. */
+export async function establishAll(kernels: Kernels, options: UpOptions, mesh: MeshId, store: Store): Promise<readonly Established[]> {
+  const asked = options.tunnels.map((tunnel) => ({ tunnel, kernel: kernels(tunnel.mode), spec: specOf(tunnel, mesh) }))
+  for (const { tunnel, kernel, spec } of asked.length > 1 ? asked : []) await inItsWords(options, tunnel, async () => kernel.steps(spec))
+  const established: Established[] = []
+  for (const { spec } of asked) store.take(spec.device, spec)
+  for (const { tunnel, kernel, spec } of asked) {
+    const device = await inItsWords(options, tunnel, async () => establish(kernel, spec, store))
+    established.push({ kernel, spec, device, claim: claimOf(spec, device, store) })
+  }
+  return established
+}
+
+/** Tells of tunnels that the last start was asked for and this one is not: whose they are now is for their user to say. */
+export function tellOfFormer(store: Store, { tunnels }: UpOptions, log: Log): void {
+  for (const { device, mode, id, key } of store.asked()?.tunnels ?? []) {
+    if (tunnels.some((each) => each.device === device)) continue
+    const words = [device, mode, id ?? key].filter((word) => word !== undefined).join(' ')
+    const remedy = `to remove it: ip link delete dev ${device}`
+    log.warn({ event: 'former', device }, `${words} is not asked for any more: it and its entries are left as they are; ${remedy}`)
+  }
+}
+
+export function startTunnel({ kernel, spec, device, claim: first }: Established, carrier: Carrier): Tunnel {
+  const { self, store, log } = carrier
+  let claim = first
+  let enforces = ''
+
+  /** Tells the others of a device that changed, whoever changed it. */
+  function notice(current: Device): void {
+    carrier.noticed()
+    const claimed = claimOf(spec, current, store)
+    if (sameClaim(claim, claimed)) return
+    claim = claimed
+    log.info({ event: 'moved', device: current.name, ...claimed }, `${current.name} has changed: telling the others`)
+    carrier.changed()
+  }
+
+  /** What follows for the kernel from the view as it is now. */
+  function decide(): Decision {
+    const state = carrier.state()
+    const { view, standings } = state
+    const wanted = desired(view, standings, self, claim)
+    for (const { loser, winner, what } of wanted.conflicts.values()) {
+      const named = (peer: PeerId): string => view.get(peer)?.signed.record.name ?? peer
+      carrier.warn(
+        `${what} ${loser}`,
+        `${what} is claimed by two members: ${named(winner)} has it, the claim of ${named(loser)} is not programmed`,
+      )
+    }
+    const hold = removalHold(surroundings(state, self, clock.now()))
+    return { desired: wanted, hold, enforces: carrier.remembers() ? evictionsDigest(state) : enforces }
+  }
+
+  /** What is written down, and followed by the kernel, is what the others may rely on. */
+  function enforced(decision: Decision): void {
+    if (decision.enforces === enforces) return
+    enforces = decision.enforces
+    carrier.changed()
+  }
+
+  const reconciler = startReconciler({ kernel, spec, device, store, log, notice, decide, enforced })
+  return {
+    spec,
+    get claim() {
+      return claim
+    },
+    get enforces() {
+      return enforces
+    },
+    wake: () => reconciler.wake(),
+    look: async () => reconciler.look(),
+    withdraw: async () => reconciler.withdraw(),
+    stop: async () => reconciler.stop(),
+  }
+}
+
+function sameClaim(a: TunnelClaim, b: TunnelClaim): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
