@@ -1,5 +1,5 @@
 /** A mesh member on a host of the harness: the real daemon, driven by the command line alone, as an operator would. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,11 +35,13 @@ export type Member<At extends Place = Host> = {
   readonly overlayFlags: readonly string[]
   /** `vxmesh up` with what suits this host, and `flags` after that. The device is made, or adopted, as things are. */
   up(...flags: readonly string[]): Process
+  /** `vxmesh up` with a file of this content, beside the mesh's invite, and nothing of what suits this host but its places. */
+  carry(config: string): Promise<Process>
   /** Any command of the CLI on this host, with its control socket. */
   vxmesh(...args: readonly string[]): Promise<Outcome>
   status(): Promise<StatusReport>
   /** The zero-MAC destinations in this host's kernel, sorted. */
-  flood(): Promise<readonly string[]>
+  flood(device?: string): Promise<readonly string[]>
   /** How this host sees another. */
   sees(other: Member<Place>): Promise<MemberRow | undefined>
   pings(address: string): Promise<boolean>
@@ -73,8 +75,13 @@ export function member<At extends Place>(mesh: Mesh, host: At, overlay: string |
         ...['up', '--invite', mesh.invite, '--device', DEVICE, ...tunnel, '--local', underlay, ...overlayFlags],
         ...['--state-dir', stateDirectory, '--control', control, '--name', host.name, ...flags],
       ]),
-    async flood() {
-      const entries = fdb.parse(JSON.parse(await host.run(['bridge', '-json', 'fdb', 'show', 'dev', DEVICE])))
+    async carry(config) {
+      const file = join(mesh.directory, `${host.name}.yaml`)
+      await writeFile(file, `invite: mesh.invite\nname: ${host.name}\nstate-dir: ${host.name}\n${config}`)
+      return host.start([...VXMESH, 'up', '--config', file, '--control', control])
+    },
+    async flood(device = DEVICE) {
+      const entries = fdb.parse(JSON.parse(await host.run(['bridge', '-json', 'fdb', 'show', 'dev', device])))
       return entries.flatMap(({ mac, dst }) => (mac === '00:00:00:00:00:00' && dst !== undefined ? [dst] : [])).toSorted()
     },
     async sees(other) {

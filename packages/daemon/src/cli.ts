@@ -99,7 +99,14 @@ the device and its entries as they are and tells nobody anything; only "vxmesh l
 
 Example, on the first host and on any other:
   vxmesh up --invite mesh.invite --device provider0 --id 16 --local 192.168.226.4 --address 192.168.234.1/23
-  vxmesh up --invite mesh.invite --device provider0 --id 16 --local 192.168.226.5 --address 192.168.234.2/23 --seed 192.168.226.4`
+  vxmesh up --invite mesh.invite --device provider0 --id 16 --local 192.168.226.5 --address 192.168.234.2/23 --seed 192.168.226.4
+
+Several tunnels are asked for in a file, YAML in the words of netplan; none is read that is not named by --config:
+  invite: mesh.invite             # paths are from the directory of the file
+  seeds: [192.168.226.4]          # and name, state-dir, control, port, log-level: as the flags, which go before it
+  tunnels:
+    provider0: { mode: vxlan, id: 16, local: 192.168.226.5, addresses: [192.168.234.2/23], port: 4789 }
+    provider1: { mode: gre, key: 1234, local: eth1, addresses: [192.168.240.2/24] }`
 
 function addInit(vxmesh: Command): void {
   vxmesh
@@ -121,7 +128,7 @@ function addUp(vxmesh: Command, outcome: Outcome): void {
     .command('up')
     .description('be a member: carry tunnels and keep their entries, until stopped')
     .option('--invite <file>', 'the invite to the mesh; needed at the first start only')
-    .option('--config <file>', 'the member and its tunnels, in the place of flags')
+    .option('--config <file>', 'the member and its tunnels: a file in the place of flags')
     .option('--device <name>', 'the device of the tunnel; needed without --config')
     .option('--mode <mode>', 'the kind of tunnel: vxlan or gre', DEFAULTS.mode)
     .option('--id <number>', 'the VXLAN id; needed for one')

@@ -1,5 +1,6 @@
 /** The device of a tunnel, and which of its addresses are ours to take away again: those that it lacked and got from us. */
 import { ZERO_MAC, type Device, type Kernel, type MeshId, type TunnelClaim, type TunnelName, type TunnelSpec } from '@vxmesh/core'
+import { OVERLAY_MOST } from '@vxmesh/gossip'
 import { wallClock, type Store } from './store.ts'
 import type { TunnelOptions } from './tunnel-options.ts'
 
@@ -24,9 +25,13 @@ export function specOf({ device, mode, id, local, port, addresses }: TunnelOptio
   return { device, mode, id, local, port, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
 }
 
-/** What we claim, from the device as it is. What is behind a bridge speaks with other MAC addresses: none is claimed. */
+/**
+ * What we claim, from the device as it is: of its addresses as many as a record can tell. What is behind a bridge speaks
+ * with other MAC addresses: none is claimed.
+ */
 export function claimOf({ mode, id }: TunnelName, device: Device, store: Store): TunnelClaim {
-  const { local: underlay, port, mtu, addresses: overlay } = device
+  const { local: underlay, port, mtu } = device
+  const overlay = device.addresses.slice(0, OVERLAY_MOST)
   const mac = device.bridged ? ZERO_MAC : device.mac
   return { mode, id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(tagOf({ mode, id }), overlay, wallClock()) }
 }

@@ -1,14 +1,12 @@
 /** Where the daemon listens: at every address that its tunnels send from, as those change. */
 import type { IpAddress, Port } from '@vxmesh/core'
+import { CONTROL_MOST } from '@vxmesh/gossip'
 import type { Mesh } from '@vxmesh/gossip/libp2p'
 import { listeningTrouble } from './prelude.ts'
 
-/** As many as a record can tell. */
-const PLACES_MOST = 8
-
 /** Where to listen for tunnels that send from these addresses. */
 export function listeningPlaces(locals: Iterable<IpAddress>): readonly IpAddress[] {
-  return [...new Set(locals)].slice(0, PLACES_MOST)
+  return [...new Set(locals)].slice(0, CONTROL_MOST)
 }
 
 /** Who follows the addresses of the tunnels, and hears of it. */

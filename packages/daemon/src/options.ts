@@ -1,7 +1,7 @@
 /** What `vxmesh up` was asked for: every part parsed, or refused with one line that names it. */
 import { hostname } from 'node:os'
 import { parseMemberName, parsePort, tunnelWords, type MemberName, type Port } from '@vxmesh/core'
-import type { Seed } from '@vxmesh/gossip'
+import { TUNNELS_MOST, type Seed } from '@vxmesh/gossip'
 import { parseSeed } from '@vxmesh/gossip/libp2p'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import { BY_FLAGS, fault, memberPlace, parsedAt, tunnelPlace, type MemberPart, type Place, type Source } from './source.ts'
@@ -54,9 +54,6 @@ export function parseUpOptions({ device, mode, id, key, local, address: addresse
   if (device === undefined) throw fault(tunnelPlace(BY_FLAGS, '', 'device'), undefined, 'needed, the device of the tunnel')
   return parseMember(member, [{ device, mode, id, key, local, addresses, port }], BY_FLAGS)
 }
-
-/** As many tunnels as a record can tell. */
-const TUNNELS_MOST = 16
 
 export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], source: Source): UpOptions {
   const { kernel } = raw

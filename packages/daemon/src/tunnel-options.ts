@@ -16,6 +16,7 @@ import {
   type Result,
   type TunnelName,
 } from '@vxmesh/core'
+import { OVERLAY_MOST } from '@vxmesh/gossip'
 import { fault, parsedAt, tunnelPlace, type Source, type TunnelPart } from './source.ts'
 
 /** What is at a tunnel's sides: the kernel that is to carry it. */
@@ -42,14 +43,11 @@ export type TunnelOptions = TunnelName & {
   readonly port: Port | undefined
 }
 
-/** As many addresses of one device as a record can tell. */
-const ADDRESSES_MOST = 8
-
 export function parseTunnel(raw: RawTunnel, source: Source, kernel: KernelChoice): TunnelOptions {
   const place = (part: TunnelPart) => tunnelPlace(source, raw.device, part)
   const { addresses, port } = raw
-  if (addresses.length > ADDRESSES_MOST)
-    throw fault(place('addresses'), undefined, `a tunnel may have ${String(ADDRESSES_MOST)} addresses, not ${String(addresses.length)}`)
+  if (addresses.length > OVERLAY_MOST)
+    throw fault(place('addresses'), undefined, `a tunnel may have ${String(OVERLAY_MOST)} addresses, not ${String(addresses.length)}`)
   return {
     device: parsedAt(place('device'), raw.device, parseDeviceName),
     ...parseName(raw, place, kernel),

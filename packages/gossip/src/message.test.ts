@@ -102,8 +102,19 @@ describe('a record', () => {
   const claimed = (parts: Partial<RecordMessage['tunnels'][number]>) =>
     raw({ tunnels: [{ ...tunnel, overlay: [...tunnel.overlay], claimedAt: 1n, ...parts }] })
 
+  const long = 'fd00:1111:2222:3333:4444:5555:6666:7777'
+  const everything = {
+    name: 'a'.repeat(63),
+    control: Array.from({ length: 8 }, () => ({ address: long, port: 65_535 })),
+    tunnels: Array.from({ length: 16 }, () => {
+      const rest = { id: 2 ** 24 - 1, port: 65_535, mtu: 65_535, claimedAt: BigInt(Date.UTC(2100)) }
+      return { ...tunnel, underlay: long, overlay: Array.from({ length: 8 }, () => `${long}/128`), ...rest }
+    }),
+  }
+
   test.each<[string, Bytes, string]>([
     ['as good as any', raw({}), 'believed'],
+    ['with as much as there may be', raw(everything), 'believed'],
     ['of another mesh', sealRecord(sure(parseMeshId(invite!.peer)), self!, admission, record).bytes, 'record with a bad signature'],
     [
       'with the certificates of another member',

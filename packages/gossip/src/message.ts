@@ -29,8 +29,8 @@ import { all, decode } from './decode.ts'
 import { loneRoot } from './heartbeat.ts'
 import { Accusation as AccusationMessage, Frame as FrameMessage, Record as RecordMessage } from './wire.js'
 
-/** Longest record or accusation envelope, in bytes: a dozen tunnels with their addresses fit. */
-export const ENVELOPE_MOST = 4096
+/** Longest record or accusation envelope, in bytes: as many tunnels with as many addresses as a record may have do fit. */
+export const ENVELOPE_MOST = 10 * 1024
 
 /** Longest frame of an admitted peer, in bytes. */
 export const FRAME_MOST = 256 * 1024
@@ -40,7 +40,12 @@ export const HELLO_MOST = 4096
 
 const BOOT_ID = /^[0-9a-f]{1,32}$/
 
-const RECORD_LIMITS = { control: 8, tunnels: 16, tunnels$: { overlay: 8 } }
+/** How many of each a record may have. */
+export const CONTROL_MOST = 8
+export const TUNNELS_MOST = 16
+export const OVERLAY_MOST = 8
+
+const RECORD_LIMITS = { control: CONTROL_MOST, tunnels: TUNNELS_MOST, tunnels$: { overlay: OVERLAY_MOST } }
 const FRAME_LIMITS = { records: 256, accusations: 1024, evictions: 256, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
 
 /** How many records and accusations we put into one frame, and how long they may be together: well below what a receiver takes. */
