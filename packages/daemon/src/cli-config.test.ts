@@ -32,7 +32,7 @@ test('up carries the tunnels of a file, and says of each what there is to say', 
   const port = await freePort()
   const up = ['up', '--config', config, '--kernel', 'memory', '--log-level', 'error']
   file(
-    'tunnels:\n  provider0: { id: 16, local: 192.168.226.4, addresses: [192.168.234.1/23] }\n  provider1: { id: 17, local: "fd00::4" }\n',
+    'tunnels:\n  provider0: { id: 16, local: 192.168.226.4, addresses: [192.168.234.1/23] }\n  provider1: { id: 17, local: "fd00::4", addresses: ["fd01::4/64"] }\n',
   )
   const steps = (await vxmesh(...up, '--dry-run')).out.split('\n').filter((line) => line.includes('link add'))
   expect(steps).toEqual([
@@ -44,13 +44,20 @@ test('up carries the tunnels of a file, and says of each what there is to say', 
   expect((await vxmesh('status')).out.split('\n')).toEqual([
     'NAME     TUNNEL     OVERLAY        UNDERLAY       STATE  SEEN  ENTRY  NOTE',
     'bastion  provider0  192.168.234.1  192.168.226.4  self   -     -',
-    'bastion  provider1  -              fd00::4        self   -     -',
+    'bastion  provider1  fd01::4        fd00::4        self   -     -',
     '',
     'provider0 (vxlan id 16, port 4789, mtu 1450): 0 of 0 entries present',
     'provider1 (vxlan id 17, port 4789, mtu 1430): 0 of 0 entries present',
     '',
   ])
   expect(await vxmesh('plan')).toEqual({ code: 0, out: '# nothing to do: provider0, provider1 have what they should\n', err: '' })
+  const made = (await vxmesh('export')).out.match(/^(ip link|ip address) add .*$/gm)
+  expect(made).toEqual([
+    expect.stringMatching(/^ip link add name provider0 .* id 16 local 192\.168\.226\.4 dstport 4789$/),
+    'ip address add 192.168.234.1/23 dev provider0',
+    expect.stringMatching(/^ip link add name provider1 .* id 17 local fd00::4 dstport 4789$/),
+    'ip address add fd01::4/64 dev provider1',
+  ])
   expect((await vxmesh('leave')).out).toBe(
     [
       'left the mesh; 0 entries removed from provider0',

@@ -233,14 +233,15 @@ function printPlan({ device, devices, commands, hold }: PlanReport, outcome: Out
 function addExport(vxmesh: Command): void {
   vxmesh
     .command('export')
-    .description('print what this host would be told by hand: the tunnel and its entries as a shell script')
+    .description('print what this host would be told by hand: its tunnels and their entries as a shell script')
     .option('--dir <directory>', 'write the files of all hosts there: shell script, systemd-networkd, netplan')
     .addOption(controlOption())
     .action(async ({ dir, control }: { readonly dir?: string; readonly control: string }) => {
       const { exportFiles, writeExport } = await import('./export.ts')
       const report = await ask(control, 'GET', '/v1/status', statusAnswer)
       const files = exportFiles(report)
-      if (dir === undefined) process.stdout.write(files.find(({ self, name }) => self && name.endsWith('.sh'))?.content ?? '')
+      const own = files.filter(({ self, name }) => self && name.endsWith('.sh'))
+      if (dir === undefined) process.stdout.write(own.map(({ content }) => content).join(''))
       else for (const path of writeExport(dir, files)) print(path)
     })
 }
