@@ -55,6 +55,8 @@ export type ClusterOptions = {
   readonly adopted?: readonly string[]
   /** Overlay addresses, where they are not to follow from the order. */
   readonly overlays?: Readonly<Record<string, string>>
+  /** Addresses in a second tunnel, of those that have one. */
+  readonly seconds?: Readonly<Record<string, string>>
   readonly network?: Partial<NetworkOptions>
   /** Where hosts stand, where not all are in one place. */
   readonly sites?: Readonly<Record<string, string>>
@@ -381,8 +383,8 @@ export class Cluster {
   }
 
   /** The underlay addresses in a host's kernel, sorted. */
-  reaches(name: string): readonly IpAddress[] {
-    return [...(this.host(name).kernel.inspect(DEVICE)?.flood ?? [])].toSorted(byNumber)
+  reaches(name: string, device = DEVICE): readonly IpAddress[] {
+    return [...(this.host(name).kernel.inspect(device)?.flood ?? [])].toSorted(byNumber)
   }
 
   /** All entries in a host's kernel, sorted by their places. */
@@ -454,6 +456,7 @@ export class Cluster {
     const overlay: InterfaceAddress = overlayAddress(
       `${this.#options.overlays?.[name] ?? `192.168.${String(number >> 8)}.${String(number & 255)}`}/16`,
     )
+    const second = this.#options.seconds?.[name]
     const host = new Host(this.#world, {
       name,
       identity: `world ${String(this.#seed)} ${identity}`,
@@ -462,6 +465,7 @@ export class Cluster {
       costs: { ...COSTS, ...this.#options.costs },
       address: place(number),
       overlay,
+      second: second === undefined ? undefined : overlayAddress(`${second}/16`),
       seeds: known.map((each) => seedAt(place(among.indexOf(each) + 1))),
       adopted: this.#options.adopted?.includes(name) ?? false,
     })

@@ -8,6 +8,7 @@ import {
   milliseconds,
   parseIncarnation,
   parseWallTime,
+  sameTunnel,
   slot,
   unreachable,
   wallTime,
@@ -19,6 +20,7 @@ import {
   type PeerId,
   type Signer,
   type TunnelClaim,
+  type TunnelName,
 } from '@vxmesh/core'
 import {
   BEAT,
@@ -76,10 +78,12 @@ export type StartOptions = {
 type Daemon = {
   readonly env: Environment
   readonly attention: Attention
-  readonly reconciler: Reconciler
+  /** One for each tunnel. */
+  readonly reconcilers: readonly Reconciler[]
   /** How many envelopes the step under way has opened. */
   readonly opened: () => number
-  claim: TunnelClaim
+  /** What it claims in each tunnel, in the order of its reconcilers. */
+  claims: readonly TunnelClaim[]
   /** The evictions that its kernel is known to have followed. */
   enforces: string
   state: State
@@ -132,7 +136,7 @@ export class Host implements Station {
     this.#seeds = options.seeds
     this.#costs = options.costs
     this.#kernel = options.kernel
-    this.#machine = new Machine(options, world.seals.mesh, () => this.#daemon?.reconciler.hint())
+    this.#machine = new Machine(options, world.seals.mesh, () => this.#daemon?.reconcilers.forEach((reconciler) => reconciler.hint()))
   }
 
   get condition(): Station['condition'] {
@@ -167,6 +171,10 @@ export class Host implements Station {
     return this.#daemon?.env
   }
 
+  carries(tunnel: TunnelName): boolean {
+    return this.#machine.specs.some((spec) => sameTunnel(spec, tunnel))
+  }
+
   has(address: string): boolean {
     return this.#machine.has(address)
   }
@@ -180,7 +188,7 @@ export class Host implements Station {
   introduce(): { readonly content: Content; readonly bytes: Bytes } {
     const { seals } = this.#world
     this.#keep({ claimedAt: this.disk.known.claimedAt ?? WALL_START })
-    const content = this.#content(this.#claim(this.kernel.establishNow(this.#machine.spec)))
+    const content = this.#content(this.#establish())
     const record = { ...content, bootId: FORMED_BOOT, leaving: false, incarnation: trusted(parseIncarnation(WALL_START)) }
     return { content, bytes: sealRecord(seals.mesh, this.signer, seals.admit(this.peer), record).bytes }
   }
@@ -200,7 +208,7 @@ export class Host implements Station {
     this.#keep({ claimedAt: this.disk.known.claimedAt ?? wall })
     this.life++
     this.#note('starts')
-    const claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
+    const claims = this.#establish()
     const bootId = formed === undefined ? dice.below(2 ** 31).toString(16) : FORMED_BOOT
     const { trust, opened } = seals.counted()
     const env = {
@@ -213,30 +221,43 @@ export class Host implements Station {
     }
     const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
     const seeds = withoutSeeds ? [] : this.#seeds
-    const beginning = { content: this.#content(claim), above, seeds, saved: envelopes(this.disk.known) }
+    const beginning = { content: this.#content(claims), above, seeds, saved: envelopes(this.disk.known) }
     const attention = new Attention(schedule)
-    const reconciler = new Reconciler({
-      schedule,
-      attention,
-      costs: this.#costs,
-      slowness: () => (this.writing.kind === 'slow' ? this.writing.each : NO_TIME),
-      decide: () => this.#decide(daemon),
-      carryOut: (turn) => this.#daemon !== daemon || this.#write(turn),
-      done: () => {
-        this.#enforce(daemon)
-        this.followed?.()
-      },
-    })
+    const reconcilers = claims.map(
+      (_, tunnel) =>
+        new Reconciler({
+          schedule,
+          attention,
+          costs: this.#costs,
+          slowness: () => (this.writing.kind === 'slow' ? this.writing.each : NO_TIME),
+          decide: () => this.#decide(daemon, tunnel),
+          carryOut: (turn) => this.#daemon !== daemon || this.#write(turn),
+          done: () => {
+            this.#enforce(daemon)
+            this.followed?.()
+          },
+        }),
+    )
     const now = this.clock.now(schedule.now)
     const first =
       formed === undefined
         ? begin(beginning, now, env)
         : resumed(asSeenBy(formed, this.peer, beginning.content, now, milliseconds(dice.between(0, BEAT))))
-    const daemon: Daemon = { env, attention, reconciler, opened, claim, enforces: '', state: first.state, tickAt: undefined, saving: false }
+    const daemon: Daemon = {
+      env,
+      attention,
+      reconcilers,
+      opened,
+      claims,
+      enforces: '',
+      state: first.state,
+      tickAt: undefined,
+      saving: false,
+    }
     this.#daemon = daemon
     attention.take(() => {
       const spent = this.#stepped(daemon, undefined, first, NO_TIME)
-      reconciler.wake()
+      for (const reconciler of reconcilers) reconciler.wake()
       return spent
     })
   }
@@ -285,15 +306,17 @@ export class Host implements Station {
     this.#machine.move(address)
     const daemon = this.#daemon
     if (daemon === undefined) return
-    daemon.claim = this.#claim(this.kernel.establishNow(this.#machine.spec))
-    this.claim(daemon.claim.underlay)
-    daemon.reconciler.wake()
+    daemon.claims = this.#establish()
+    this.claim(address)
+    for (const reconciler of daemon.reconcilers) reconciler.wake()
   }
 
   /** Tells the others to send here, true or not. */
   claim(underlay: IpAddress): void {
     const daemon = this.#daemon
-    if (daemon !== undefined) this.take({ kind: 'announce', content: this.#content({ ...daemon.claim, underlay }, daemon.enforces) })
+    if (daemon === undefined) return
+    const claims = daemon.claims.map((claim) => ({ ...claim, underlay }))
+    this.take({ kind: 'announce', content: this.#content(claims, daemon.enforces) })
   }
 
   /** One input for the protocol, now or when its daemon gets to it. */
@@ -345,9 +368,10 @@ export class Host implements Station {
         return network.unlink(this, effect.link)
       case 'changed':
         this.#save(daemon)
-        return daemon.reconciler.wake()
+        return daemon.reconcilers.forEach((reconciler) => reconciler.wake())
       case 'left':
-        for (const place of withdraw(this.kernel, this.#machine.spec, this.disk.known.written)) this.#note(`withdraws ${place}`)
+        for (const spec of this.#machine.specs)
+          for (const place of withdraw(this.kernel, spec, this.disk.known.written)) this.#note(`withdraws ${place}`)
         this.#keep({ written: new Set() })
         this.disk.saveView(daemon.state.view)
         return this.stop('left')
@@ -389,14 +413,20 @@ export class Host implements Station {
     if (!this.disk.keep(parts)) this.#note('cannot write its state: the disk is full')
   }
 
-  /** What the reconciler would do now. */
-  turn(): Turn | undefined {
-    const now = this.clock.now(this.#world.schedule.now)
-    return this.#daemon && decideTurn(this.kernel, this.#machine.spec, this.#daemon, this.disk.known.written, now)
+  /** What the reconcilers would do now. */
+  turns(): readonly Turn[] {
+    return (this.#daemon?.claims ?? []).flatMap((_, tunnel) => this.#turn(tunnel) ?? [])
   }
 
-  #decide(daemon: Daemon): Turn | undefined {
-    const turn = this.#daemon === daemon && this.#kernel === 'simulated' ? this.turn() : undefined
+  #turn(tunnel: number): Turn | undefined {
+    const now = this.clock.now(this.#world.schedule.now)
+    const [spec, claim] = [this.#machine.specs[tunnel], this.#daemon?.claims[tunnel]]
+    if (this.#daemon === undefined || spec === undefined || claim === undefined) return undefined
+    return decideTurn(this.kernel, spec, this.#daemon, claim, this.disk.known.written, now)
+  }
+
+  #decide(daemon: Daemon, tunnel: number): Turn | undefined {
+    const turn = this.#daemon === daemon && this.#kernel === 'simulated' ? this.#turn(tunnel) : undefined
     if (turn !== undefined) this.#world.laws.planned(this, turn)
     return turn
   }
@@ -406,16 +436,17 @@ export class Host implements Station {
     const { evictions } = daemon.state
     if (this.#daemon !== daemon || evictions.isEmpty() || this.disk.known.evictions.size !== evictions.size) return
     const enforces = evictionsDigest(daemon.state)
-    const turn = enforces === daemon.enforces ? undefined : this.turn()
-    if (turn === undefined || turn.operations.some(({ entry }) => turn.desired.evicted.has(slot(entry)))) return
+    const turns = enforces === daemon.enforces ? [] : this.turns()
+    if (turns.length < daemon.claims.length) return
+    if (turns.some(({ operations, desired }) => operations.some(({ entry }) => desired.evicted.has(slot(entry))))) return
     daemon.enforces = enforces
-    this.take({ kind: 'announce', content: this.#content(daemon.claim, enforces) })
+    this.take({ kind: 'announce', content: this.#content(daemon.claims, enforces) })
   }
 
   /** True when the kernel took all of it. */
   #write(turn: Turn): boolean {
     const { schedule, laws } = this.#world
-    const before = this.kernel.readNow(this.#machine.spec)
+    const before = this.kernel.readNow(turn.spec)
     const { written, rejections } = carryOutTurn(this.#machine, this.disk.known.written, turn)
     const refused = new Set(rejections.map(({ operation }) => operation))
     for (const operation of turn.operations) {
@@ -425,7 +456,7 @@ export class Host implements Station {
         this.removals.push({ at: schedule.now, underlay: entry.underlay })
     }
     if (written !== this.disk.known.written) this.#keep({ written })
-    laws.applied(this, turn, { before, after: this.kernel.readNow(this.#machine.spec), refused })
+    laws.applied(this, turn, { before, after: this.kernel.readNow(turn.spec), refused })
     return refused.size === 0
   }
 
@@ -433,13 +464,17 @@ export class Host implements Station {
     this.#world.trace.note(this.#world.schedule.now, this.name, what)
   }
 
+  #establish(): readonly TunnelClaim[] {
+    return this.#machine.specs.map((spec) => this.#claim(this.kernel.establishNow(spec)))
+  }
+
   #claim({ id, local: underlay, port, mac, mtu, addresses: overlay }: Device): TunnelClaim {
     const claimedAt = trusted(parseWallTime(this.disk.known.claimedAt ?? 0))
     return { mode: 'vxlan', id, underlay, port, mac, mtu, overlay, claimedAt }
   }
 
-  #content(claim: TunnelClaim, enforces = ''): Content {
-    return { name: memberName(this.name), enforces, control: [{ address: this.address, port: CONTROL_PORT }], tunnels: [claim] }
+  #content(tunnels: readonly TunnelClaim[], enforces = ''): Content {
+    return { name: memberName(this.name), enforces, control: [{ address: this.address, port: CONTROL_PORT }], tunnels }
   }
 }
 

@@ -10,7 +10,9 @@ import {
   seconds,
   type Instant,
   plan,
+  sameTunnel,
   slot,
+  tunnelWords,
   type Entry,
   type Operation,
   type Reading,
@@ -199,7 +201,7 @@ export class Laws {
   }
 
   /** Before a turn of the reconciler is carried out. */
-  planned(host: Host, { state, operations, reading, ours, hold }: Turn): void {
+  planned(host: Host, { state, claim, operations, reading, ours, hold }: Turn): void {
     if (operations.some(({ kind }) => kind === 'remove')) this.truth.witness()
     for (const { kind, entry } of operations) {
       const place = slot(entry)
@@ -211,48 +213,48 @@ export class Laws {
         if (!ours.has(place) || !reading.entries.has(place)) this.broken(host, 'law 4', `${kind}s ${place}, which is foreign`)
       }
       if (kind === 'remove') {
-        const condemned = this.#isCondemned(host, state, entry)
+        const condemned = this.#isCondemned(host, state, entry, claim)
         if (hold !== undefined && !condemned) this.broken(host, 'law 4', `removes ${place} although ${hold}`)
-        if (!condemned) this.#mayRemove(host, state, entry)
+        if (!condemned) this.#mayRemove(host, state, entry, claim)
       } else {
-        this.#mayWrite(host, state, entry)
+        this.#mayWrite(host, state, entry, claim)
         this.#added.set(host, added.add(place))
       }
     }
   }
 
   /** Law 1. */
-  #mayWrite(host: Host, state: State, entry: Entry): void {
+  #mayWrite(host: Host, state: State, entry: Entry, own: TunnelClaim): void {
     const place = slot(entry)
-    const own =
+    const itself =
       'underlay' in entry
         ? host.has(entry.underlay)
-        : 'overlay' in entry && state.content.tunnels.some(({ overlay }) => overlay.some((address) => hostOf(address) === entry.overlay))
-    if (own) this.broken(host, 'law 1', `adds its own address: ${place}`)
+        : 'overlay' in entry && own.overlay.some((address) => hostOf(address) === entry.overlay)
+    if (itself) this.broken(host, 'law 1', `adds its own address: ${place}`)
     const claimed = state.view.some(
       ({ signed }, peer) =>
         peer !== host.peer &&
         !state.evictions.has(peer) &&
         this.#of().seals.sealed(peer, signed.hash) &&
-        signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel)) &&
+        signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel, own)) &&
         isForwarded(state.standings.get(peer) ?? { state: 'left' }),
     )
     if (!claimed) this.broken(host, 'law 1', `adds ${place}, which no living member claims`)
   }
 
   /** Whether a host may remove an entry because an eviction, its own perhaps, says so. */
-  #isCondemned(host: Host, state: State, entry: Entry): boolean {
+  #isCondemned(host: Host, state: State, entry: Entry, own: TunnelClaim): boolean {
     return state.view.some(
       ({ signed }, peer) =>
-        state.evictions.has(peer) && (peer === host.peer || signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel))),
+        state.evictions.has(peer) && (peer === host.peer || signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel, own))),
     )
   }
 
   /** Law 3: see `truth.ts` for who is blameless. */
-  #mayRemove(host: Host, state: State, entry: Entry): void {
+  #mayRemove(host: Host, state: State, entry: Entry, own: TunnelClaim): void {
     const place = slot(entry)
     for (const [peer, { signed }] of state.view) {
-      const claims = signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel))
+      const claims = signed.record.tunnels.some((tunnel) => isClaimed(entry, tunnel, own))
       if (!claims || state.standings.get(peer)?.state !== 'dead') continue
       const subject = this.#hosts.find((each) => each.peer === peer)
       if (subject !== undefined && this.truth.isBlameless(subject, host)) {
@@ -270,7 +272,7 @@ export class Laws {
   }
 
   /** Laws 4 and 6: after a turn was carried out, but for what the kernel refused. */
-  applied(host: Host, { state, desired, hold, reading, ours }: Turn, { before, after, refused }: Written): void {
+  applied(host: Host, { state, claim, desired, hold, reading, ours }: Turn, { before, after, refused }: Written): void {
     if (after === undefined) return this.broken(host, 'law 6', 'lost its device')
     for (const [place, entry] of before?.entries ?? []) {
       if (!ours.has(place) && !holds(after.entries, entry)) this.broken(host, 'law 4', `changed ${place}, which is foreign`)
@@ -283,16 +285,18 @@ export class Laws {
     if (undone.length > 0) this.broken(host, 'law 6', `a second plan of ${String(undone.length)} operations`)
     for (const place of after.entries.keys()) {
       const wanted = desired.table.has(place)
-      if (!wanted && ours.has(place) && !left.has(place)) this.#mayStay(host, state, place)
+      if (!wanted && ours.has(place) && !left.has(place)) this.#mayStay(host, state, place, claim)
       const kept = !ours.has(place) || hold !== undefined || left.has(place)
       if (!wanted && !kept) this.broken(host, 'law 6', `${place} is there and not desired`)
     }
   }
 
   /** Law 1: whoever knows that one is evicted has no entry for it, whatever else holds. */
-  #mayStay(host: Host, state: State, place: Slot): void {
+  #mayStay(host: Host, state: State, place: Slot, own: TunnelClaim): void {
     for (const [peer, { signed }] of state.view) {
-      const claims = signed.record.tunnels.some((tunnel) => slot({ kind: 'flood', underlay: tunnel.underlay }) === place)
+      const claims = signed.record.tunnels.some(
+        (tunnel) => sameTunnel(tunnel, own) && slot({ kind: 'flood', underlay: tunnel.underlay }) === place,
+      )
       if (claims && state.evictions.has(peer)) this.broken(host, 'law 1', `keeps ${place}, which an evicted member claims`)
     }
   }
@@ -314,13 +318,13 @@ export class Laws {
       if (state === undefined || first?.state === undefined) continue
       if (digest(state) !== digest(first.state))
         yield { host, what: `does not see what ${first.name} sees\n${contrast(state, first.state)}` }
-      const turn = host.turn()
-      if (turn !== undefined && turn.operations.length > 0)
-        yield { host, what: `still has ${String(turn.operations.length)} operations to do` }
-      const expected = running.filter((other) => other !== host).map((other) => other.address)
-      const held = new Set([...(turn?.desired.table.values() ?? [])].flatMap((entry) => (entry.kind === 'flood' ? [entry.underlay] : [])))
-      const missing = expected.filter((address) => !held.has(address))
-      if (missing.length > 0) yield { host, what: `does not want ${missing.join(', ')}` }
+      for (const { operations, desired, claim } of host.turns()) {
+        if (operations.length > 0) yield { host, what: `still has ${String(operations.length)} operations to do` }
+        const expected = running.filter((other) => other !== host && other.carries(claim)).map((other) => other.address)
+        const held = new Set([...desired.table.values()].flatMap((entry) => (entry.kind === 'flood' ? [entry.underlay] : [])))
+        const missing = expected.filter((address) => !held.has(address))
+        if (missing.length > 0) yield { host, what: `does not want ${missing.join(', ')} for ${tunnelWords(claim)}` }
+      }
       const unknown = [...this.#evicted].filter((peer) => !state.evictions.has(peer))
       if (unknown.length > 0) yield { host, what: `does not know that ${unknown.join(', ')} is evicted` }
       const silent = running.filter((other) => state.view.get(other.peer)?.signed.record.enforces !== evictionsDigest(state))
@@ -340,9 +344,11 @@ function sameSlots(one: ReadonlyMap<Slot, unknown> | undefined, other: ReadonlyM
   return one?.size === other.size && [...other.keys()].every((place) => one.has(place))
 }
 
-/** Whether an entry is what a claim calls for. */
-function isClaimed(entry: Entry, { underlay, mac, overlay }: TunnelClaim): boolean {
+/** Whether an entry is what a claim calls for, in our tunnel. */
+function isClaimed(entry: Entry, claim: TunnelClaim, own: TunnelClaim): boolean {
+  const { underlay, mac, overlay } = claim
   return (
+    sameTunnel(claim, own) &&
     (!('underlay' in entry) || underlay === entry.underlay) &&
     (!('mac' in entry) || mac === entry.mac) &&
     (!('overlay' in entry) || overlay.some((address) => hostOf(address) === entry.overlay))

@@ -1,11 +1,13 @@
 /** What a simulated host is without its daemon: addresses, and a kernel that forgets everything when the power goes. */
-import type { Duration, InterfaceAddress, IpAddress, Operation, Rejection, TunnelSpec } from '@vxmesh/core'
+import type { DeviceName, Duration, InterfaceAddress, IpAddress, Operation, Rejection, TunnelSpec, Vni } from '@vxmesh/core'
 import { MemoryHost, type MemoryAddress } from '@vxmesh/kernel-adapter'
-import { DEVICE, VXLAN_ID, VXLAN_PORT } from './world.ts'
+import { DEVICE, SECOND_DEVICE, SECOND_ID, VXLAN_ID, VXLAN_PORT } from './world.ts'
 
 export type MachineOptions = {
   readonly address: IpAddress
   readonly overlay: InterfaceAddress
+  /** Its address in a second tunnel; undefined: it has only the first. */
+  readonly second: InterfaceAddress | undefined
   /** The device was made by somebody else. */
   readonly adopted: boolean
 }
@@ -37,9 +39,13 @@ export class Machine {
     return this.#addresses.at(-1) ?? this.#options.address
   }
 
-  get spec(): TunnelSpec {
-    const alias = `vxmesh:${this.#mesh}:${String(VXLAN_ID)}`
-    return { device: DEVICE, mode: 'vxlan', id: VXLAN_ID, local: this.address, port: undefined, addresses: [this.#options.overlay], alias }
+  get specs(): readonly TunnelSpec[] {
+    const { overlay, second } = this.#options
+    const spec = (device: DeviceName, id: Vni, address: InterfaceAddress): TunnelSpec => {
+      const alias = `vxmesh:${this.#mesh}:${String(id)}`
+      return { device, mode: 'vxlan', id, local: this.address, port: undefined, addresses: [address], alias }
+    }
+    return [spec(DEVICE, VXLAN_ID, overlay), ...(second === undefined ? [] : [spec(SECOND_DEVICE, SECOND_ID, second)])]
   }
 
   has(address: string): boolean {
@@ -53,9 +59,9 @@ export class Machine {
   }
 
   /** Tells the kernel what to do. Returns what it refused. */
-  write(operations: readonly Operation[]): readonly Rejection[] {
+  write(device: DeviceName, operations: readonly Operation[]): readonly Rejection[] {
     if (this.writing.kind === 'failing') this.kernel.refuseWrites(Math.min(operations.length, this.writing.refuse()))
-    return this.kernel.attemptNow(DEVICE, operations)
+    return this.kernel.attemptNow(device, operations)
   }
 
   reboot(): void {

@@ -21,6 +21,7 @@ import type { Machine } from './machine.ts'
 
 /** One turn: what was read, what follows from it, and what will be done. */
 export type Turn = {
+  readonly spec: TunnelSpec
   readonly state: State
   readonly claim: TunnelClaim
   readonly desired: Desired
@@ -30,17 +31,17 @@ export type Turn = {
   readonly operations: readonly Operation[]
 }
 
-type Believer = { readonly env: Environment; readonly claim: TunnelClaim; readonly state: State }
+type Believer = { readonly env: Environment; readonly state: State }
 
 /** What a turn would do now; undefined while an adopted device is gone. */
 export function decideTurn(
   kernel: MemoryHost,
   spec: TunnelSpec,
-  daemon: Believer,
+  { env, state }: Believer,
+  claim: TunnelClaim,
   written: ReadonlySet<Slot>,
   now: Instant,
 ): Turn | undefined {
-  const { env, claim, state } = daemon
   if (kernel.readNow(spec) === undefined) kernel.establishNow(spec)
   const reading = kernel.readNow(spec)
   if (reading === undefined) return undefined
@@ -49,16 +50,16 @@ export function decideTurn(
   const hold = removalHold(surroundings(state, self, now))
   const ours = ownEntries(reading, written)
   const operations = plan(wanted.table, { ...reading, ours }, hold === undefined ? 'allowed' : 'held', wanted.evicted)
-  return { state, claim, desired: wanted, hold, reading, ours, operations }
+  return { spec, state, claim, desired: wanted, hold, reading, ours, operations }
 }
 
 /** Does what was planned. Returns what is written down as ours afterwards, and what the kernel refused. */
-export function carryOutTurn(machine: Machine, written: ReadonlySet<Slot>, { reading, operations }: Turn): Done {
+export function carryOutTurn(machine: Machine, written: ReadonlySet<Slot>, { spec, reading, operations }: Turn): Done {
   if (operations.length === 0) return { written, rejections: [] }
   const added = unmarked(operations).map(slot)
-  const rejections = machine.write(operations)
+  const rejections = machine.write(spec.device, operations)
   if (reading.device.origin === 'made') return { written, rejections }
-  const present = machine.kernel.readNow(machine.spec)?.entries
+  const present = machine.kernel.readNow(spec)?.entries
   return { written: new Set([...written, ...added].filter((place) => present?.has(place))), rejections }
 }
 

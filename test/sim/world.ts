@@ -36,6 +36,9 @@ export function trusted<Value>(result: Result<Value>): Value {
 
 export const DEVICE = trusted(parseDeviceName('provider0'))
 export const VXLAN_ID = trusted(parseVni(16))
+/** The tunnel that some have beside it. */
+export const SECOND_DEVICE = trusted(parseDeviceName('provider1'))
+export const SECOND_ID = trusted(parseVni(17))
 export const CONTROL_PORT = trusted(parsePort(4788))
 export const VXLAN_PORT = trusted(parsePort(4789))
 
