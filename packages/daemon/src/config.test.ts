@@ -207,6 +207,7 @@ describe('one line says where a file is wrong', () => {
       '--config /nowhere/vxmesh.yaml: cannot be read: there is no /nowhere/vxmesh.yaml',
     )
     expect(() => readConfig(directory, {})).toThrow('cannot be read: it is a directory')
+    expect(() => readConfig('', {})).toThrow('--config: needs a path')
   })
 
   test.each<Partial<RawUpOptions>>([

@@ -10,7 +10,7 @@ import { isMap, isScalar, LineCounter, parseDocument, type YAMLParseError, type 
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.ts'
 import { trouble } from './files.ts'
-import { parseMember, type RawMember, type RawUpOptions, type UpOptions } from './options.ts'
+import { parseMember, parsePath, type RawMember, type RawUpOptions, type UpOptions } from './options.ts'
 
 const text = z.string()
 const list = z.array(text)
@@ -46,7 +46,7 @@ export function readConfig(file: string, flags: Partial<RawUpOptions>): UpOption
   const stray = [device, mode, id, key, local, address, vxlanPort].find((each) => each !== undefined)
   if (stray !== undefined)
     throw new MeshError({ code: 'USAGE', reason: `--config ${file}: the tunnels are those of the file; leave the flags of a tunnel out` })
-  const { content, lines } = understood(file)
+  const { content, lines } = understood(parsePath({ code: 'USAGE', where: '--config' }, file))
   for (const [part, flag] of FLAGGED) if (typed[flag] !== undefined) lines.delete(part)
   const path = (name: string): string => (name === '' ? name : resolve(dirname(file), name))
   const raw: RawMember = {
