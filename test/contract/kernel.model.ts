@@ -4,6 +4,7 @@
  */
 import {
   holds,
+  isHeld,
   obstacles,
   ownEntries,
   parseDeviceName,
@@ -214,7 +215,8 @@ class Story {
   async #look(held: boolean): Promise<{ readonly operations: readonly Operation[]; readonly reading: Reading }> {
     const reading = await this.#read()
     const actual = { ...reading, ours: ownEntries(reading, this.#written) }
-    return { operations: plan(this.#wanted, actual, held ? 'held' : 'allowed'), reading }
+    const hold = held ? { reason: 'held', replacements: false } : undefined
+    return { operations: plan(this.#wanted, actual).filter((each) => !isHeld(each, hold, new Set(), false)), reading }
   }
 
   async #read(): Promise<Reading> {

@@ -165,7 +165,7 @@ test('what somebody deletes, changes or adds is put right, of every kind: counte
   for (const each of [first, second]) expect((await each.status()).tunnels[0]?.repairs).toBe(0)
 })
 
-test('a device that is taken down and up, or gets another MAC address, has its neighbours again', async () => {
+test('a device that is taken down and up, whose underlay is, or that gets another MAC address, has its neighbours again', async () => {
   await using hosts = await trio()
   const { bastion, first, second } = hosts
   await started(hosts)
@@ -174,6 +174,10 @@ test('a device that is taken down and up, or gets another MAC address, has its n
   await bastion.host.run(['ip', 'link', 'set', 'dev', DEVICE, 'down'])
   await bastion.host.run(['ip', 'link', 'set', 'dev', DEVICE, 'up'])
   await has('has them again', bastion, lines)
+  await bastion.host.run(['ip', 'link', 'set', 'dev', 'eth0', 'down'])
+  await bastion.host.run(['ip', 'link', 'set', 'dev', 'eth0', 'up'])
+  await until('it pings over the underlay that was down', async () => bastion.pings('192.168.234.2'), { within: seconds(30) })
+  await has('has them still', bastion, lines)
   await bastion.host.run(['ip', 'link', 'set', 'dev', DEVICE, 'address', '02:00:00:00:00:77'])
   await has('has them again', bastion, lines)
   for (const each of [first, second]) {

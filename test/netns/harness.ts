@@ -23,8 +23,8 @@ export type Host = {
   outcome(argv: readonly string[]): Promise<Outcome>
   /** Starts a program there and returns at once. `env` is added to this process's environment. */
   start(argv: readonly string[], options?: { readonly env?: NodeJS.ProcessEnv }): Process
-  /** `bridge monitor fdb`, from now on: its lines are every change of every FDB of this host, ours or not. */
-  monitor(): Promise<Process>
+  /** A monitor of neighbours, from now on. `bridge monitor fdb`: its lines are every change of every FDB of this host, ours or not. */
+  monitor(argv?: readonly string[]): Promise<Process>
   /** As if the host lost its power or its cable: no packet passes, nobody is told. */
   linkDown(): Promise<void>
   linkUp(): Promise<void>
@@ -93,9 +93,9 @@ async function plugIn(name: string, underlay: string): Promise<Plug> {
     run: async (argv) => run(within(argv)),
     outcome: async (argv) => outcome(within(argv)),
     start: (argv, options) => begin(argv, { ...process.env, ...options?.env }),
-    monitor: async () => {
-      const monitor = begin(['bridge', 'monitor', 'fdb'])
-      await until(`${name}: bridge monitor listens`, async () => hearsNeighbours(monitor.pid), { within: seconds(10) })
+    monitor: async (argv = ['bridge', 'monitor', 'fdb']) => {
+      const monitor = begin(argv)
+      await until(`${name}: ${argv.join(' ')} listens`, async () => hearsNeighbours(monitor.pid), { within: seconds(10) })
       return monitor
     },
     linkDown: async () => void (await run(['ip', 'link', 'set', 'dev', port, 'down'])),
@@ -137,7 +137,7 @@ function portOf(host: string): string {
 }
 
 /**
- * Whether `bridge monitor` hears what the kernel says. Having subscribed is not enough: it then reads the list of devices
+ * Whether a monitor hears what the kernel says. Having subscribed is not enough: it then reads the list of devices
  * from the same socket and throws away every event that comes in between. Only when it sleeps has it begun to listen.
  */
 async function hearsNeighbours(pid: number): Promise<true | string> {

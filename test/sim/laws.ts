@@ -5,6 +5,7 @@
 import {
   elapsed,
   holds,
+  isHeld,
   hostOf,
   isForwarded,
   seconds,
@@ -214,9 +215,11 @@ export class Laws {
       }
       if (kind === 'remove') {
         const condemned = this.#isCondemned(host, state, entry, claim)
-        if (hold !== undefined && !condemned) this.broken(host, 'law 4', `removes ${place} although ${hold}`)
+        if (hold !== undefined && !condemned) this.broken(host, 'law 4', `removes ${place} although ${hold.reason}`)
         if (!condemned) this.#mayRemove(host, state, entry, claim)
       } else {
+        if (kind === 'replace' && hold?.replacements === true && !this.#isCondemned(host, state, entry, claim))
+          this.broken(host, 'law 4', `replaces ${place} although ${hold.reason}`)
         this.#mayWrite(host, state, entry, claim)
         this.#added.set(host, added.add(place))
       }
@@ -280,8 +283,8 @@ export class Laws {
     // Somebody else wrote to the kernel while it took its time: the next turn sees that.
     if (!sameSlots(before?.entries, reading.entries)) return
     const left = new Set([...refused].map(({ entry }) => slot(entry)))
-    const rest = plan(desired.table, { entries: after.entries, ours }, hold === undefined ? 'allowed' : 'held', desired.evicted)
-    const undone = rest.filter(({ entry }) => !left.has(slot(entry)))
+    const rest = plan(desired.table, { entries: after.entries, ours })
+    const undone = rest.filter((each) => !left.has(slot(each.entry)) && !isHeld(each, hold, desired.evicted, false))
     if (undone.length > 0) this.broken(host, 'law 6', `a second plan of ${String(undone.length)} operations`)
     for (const place of after.entries.keys()) {
       const wanted = desired.table.has(place)

@@ -1,12 +1,14 @@
 /** The reconciler of a simulated host: the same decision as the daemon's, on a kernel in memory. */
 import {
   desired,
+  isHeld,
   ownEntries,
   plan,
   removalHold,
   slot,
   unmarked,
   type Desired,
+  type Hold,
   type Instant,
   type Operation,
   type Reading,
@@ -25,7 +27,7 @@ export type Turn = {
   readonly state: State
   readonly claim: TunnelClaim
   readonly desired: Desired
-  readonly hold: string | undefined
+  readonly hold: Hold | undefined
   readonly reading: Reading
   readonly ours: ReadonlySet<Slot>
   readonly operations: readonly Operation[]
@@ -49,7 +51,7 @@ export function decideTurn(
   const wanted = desired(state.view, state.standings, self, claim)
   const hold = removalHold(surroundings(state, self, now))
   const ours = ownEntries(reading, written)
-  const operations = plan(wanted.table, { ...reading, ours }, hold === undefined ? 'allowed' : 'held', wanted.evicted)
+  const operations = plan(wanted.table, { ...reading, ours }).filter((each) => !isHeld(each, hold, wanted.evicted, false))
   return { spec, state, claim, desired: wanted, hold, reading, ours, operations }
 }
 

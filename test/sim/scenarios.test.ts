@@ -118,6 +118,21 @@ describe('a daemon that stops', () => {
     cluster.settle()
   })
 
+  test('and all others with it: who is left, or starts alone, takes nothing away, since their hosts still answer', () => {
+    const cluster = new Cluster(['a', 'b', 'c'], { seed: 13 })
+    cluster.run(seconds(5))
+    for (const name of cluster.names) cluster.kill(name)
+    cluster.run(seconds(60))
+    cluster.start('a')
+    cluster.run(seconds(600))
+    expect(cluster.reaches('a')).toEqual([B, C])
+    cluster.start('b')
+    cluster.start('c')
+    cluster.run(seconds(8))
+    cluster.settle()
+    for (const name of cluster.names) expect(cluster.removed(name)).toEqual([])
+  })
+
   test('and whose host then loses power is removed', () => {
     const cluster = new Cluster(['a', 'b', 'c'], { seed: 12 })
     cluster.run(seconds(5))

@@ -14,7 +14,7 @@ export type Verdict =
 
 export type Desired = {
   readonly table: Table
-  /** What the evicted claim and nobody else: removed even while other removals wait. */
+  /** What the evicted claim: it goes, or goes to another, even while other removals wait. */
   readonly evicted: ReadonlySet<Slot>
   /** For every member but ourselves, what became of it. */
   readonly verdicts: ReadonlyMap<PeerId, Verdict>
@@ -45,8 +45,7 @@ export function desired(view: View, standings: { get(peer: PeerId): Standing | u
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
   const wanted = table(own.mode === 'gre' && !out ? [...entries, ...unreachableOf(own.overlay)] : entries)
-  const evicted = new Set([...condemned].filter((place) => !wanted.has(place)))
-  return { table: wanted, evicted, verdicts, conflicts: lost }
+  return { table: wanted, evicted: condemned, verdicts, conflicts: lost }
 }
 
 function verdict(

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
-import { MASS_FAILURE_HOLD, removalHold, START_HOLD, type Surroundings } from './hold.ts'
-import { instant } from './values.ts'
+import { isHeld, MASS_FAILURE_HOLD, removalHold, START_HOLD, type Hold, type Surroundings } from './hold.ts'
+import type { Operation } from './plan.ts'
+import { ip, sure } from './samples.ts'
+import { slot } from './table.ts'
+import { instant, parseMac } from './values.ts'
 
 const settled: Surroundings = {
   now: instant(100_000),
@@ -13,11 +16,11 @@ const settled: Surroundings = {
 }
 const deaths = (...times: readonly number[]) => times.map(instant)
 
-const ISOLATED = 'isolated: no other member is heard'
-const STARTING = 'starting: no exchange with another member yet'
-const MANY = 'many members died at once: their entries are kept for 10 s'
+const ISOLATED: Hold = { reason: 'isolated: no other member is heard', replacements: true }
+const STARTING: Hold = { reason: 'starting: no exchange with another member yet', replacements: true }
+const MANY: Hold = { reason: 'many members died at once: their entries are kept for 10 s', replacements: false }
 
-test.each<[string, Partial<Surroundings>, string | undefined]>([
+test.each<[string, Partial<Surroundings>, Hold | undefined]>([
   ['a member among members removes what it must', {}, undefined],
   ['an isolated one removes nothing', { isolated: true }, ISOLATED],
   ['one that is evicted removes everything, though nobody speaks to it', { isolated: true, evicted: true }, undefined],
@@ -34,5 +37,26 @@ test.each<[string, Partial<Surroundings>, string | undefined]>([
   ['it holds from the last of them', { deaths: deaths(90_000, 90_001, 100_001 - MASS_FAILURE_HOLD) }, MANY],
   ['and no longer', { deaths: deaths(86_000, 87_000, 100_000 - MASS_FAILURE_HOLD) }, undefined],
 ])('%s', (_name, parts, hold) => {
-  expect(removalHold({ ...settled, ...parts })).toBe(hold)
+  expect(removalHold({ ...settled, ...parts })).toEqual(hold)
+})
+
+const fdb = (underlay: string) => ({ kind: 'fdb', mac: sure(parseMac('02:00:00:00:00:62')), underlay: ip(underlay) }) as const
+const entry = fdb('10.0.0.3')
+const replace: Operation = { kind: 'replace', entry, was: fdb('10.0.0.2') }
+const remove: Operation = { kind: 'remove', entry }
+const NOBODY = new Set<string>()
+
+test.each<[string, boolean, Operation, Hold | undefined, ReadonlySet<string>, boolean]>([
+  ['nothing waits where nothing holds it', false, remove, undefined, NOBODY, false],
+  ['a removal waits', true, remove, ISOLATED, NOBODY, false],
+  ['whoever put there what is to go', true, remove, ISOLATED, NOBODY, true],
+  ['an addition never does', false, { kind: 'add', entry }, ISOLATED, NOBODY, false],
+  ['nor what is taken from the evicted', false, remove, ISOLATED, new Set([slot(entry)]), false],
+  ['and given to another', false, replace, ISOLATED, new Set([slot(entry)]), false],
+  ['what was there may be newer than what is wanted, while nobody is heard', true, replace, ISOLATED, NOBODY, false],
+  ['and before anybody was', true, replace, STARTING, NOBODY, false],
+  ['but not what somebody made of what was wanted', false, replace, ISOLATED, NOBODY, true],
+  ['a member that moves is followed while many die', false, replace, MANY, NOBODY, false],
+])('%s', (_name, held, operation, hold, evicted, repair) => {
+  expect(isHeld(operation, hold, evicted, repair)).toBe(held)
 })

@@ -1,7 +1,11 @@
 /**
  * When removals wait. Additions never do: the cost of an entry too many is a few packets to a host that is not there,
- * the cost of one too few is an outage.
+ * the cost of one too few is an outage. A replacement takes away what was there: it waits where what is wanted may be
+ * older than what is there, as at the start, when the kernel has what the daemon knew when it ended, and a file what it
+ * knew a moment before. While others are heard a member that moves is followed, whatever else waits.
  */
+import type { Operation } from './plan.ts'
+import { slot, type Slot } from './table.ts'
 import { elapsed, seconds, type Instant } from './values.ts'
 
 /** At start, how long an adopted entry waits for the first exchange with a peer before it may be judged. */
@@ -31,13 +35,27 @@ export type Surroundings = {
   readonly evicted: boolean
 }
 
+/** Why removals wait, and whether replacements wait with them. */
+export type Hold = { readonly reason: string; readonly replacements: boolean }
+
 /** Why removals must wait, or undefined when they need not. */
-export function removalHold(around: Surroundings): string | undefined {
+export function removalHold(around: Surroundings): Hold | undefined {
   if (around.evicted) return undefined
-  if (around.isolated) return 'isolated: no other member is heard'
-  if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) return 'starting: no exchange with another member yet'
-  if (massFailure(around)) return 'many members died at once: their entries are kept for 10 s'
+  if (around.isolated) return { reason: 'isolated: no other member is heard', replacements: true }
+  if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) {
+    return { reason: 'starting: no exchange with another member yet', replacements: true }
+  }
+  if (massFailure(around)) return { reason: 'many members died at once: their entries are kept for 10 s', replacements: false }
   return undefined
+}
+
+/**
+ * Whether an operation must wait. What is in `evicted` goes at once. `repair`: what is wanted was there until somebody
+ * else changed it, so what is there is not newer.
+ */
+export function isHeld({ kind, entry }: Operation, hold: Hold | undefined, evicted: ReadonlySet<Slot>, repair: boolean): boolean {
+  if (hold === undefined || kind === 'add' || evicted.has(slot(entry))) return false
+  return kind === 'remove' || (hold.replacements && !repair)
 }
 
 function massFailure({ deaths, members, now }: Surroundings): boolean {

@@ -30,11 +30,6 @@ test.each<[string, readonly (Entry | undefined)[], readonly (Entry | undefined)[
   expect(show(plan(tableOf(desired), { entries: present, ours: new Set(present.keys()) }))).toEqual(expected)
 })
 
-test('while removals are held only additions are planned', () => {
-  const present = tableOf([two])
-  expect(show(plan(tableOf([one]), { entries: present, ours: new Set(present.keys()) }, 'held'))).toEqual(['add 10.0.0.1'])
-})
-
 test('a foreign entry satisfies what is desired and is never removed', () => {
   const present = tableOf([one, two])
   expect(plan(tableOf([one]), { entries: present, ours: new Set() })).toEqual([])
@@ -48,7 +43,6 @@ describe.each<[string, Entry, Entry, string]>([
 
   test('of ours that leads elsewhere is replaced, and gives way at once', () => {
     expect(plan(table([wanted]), actual([found]))).toEqual([{ kind: 'replace', entry: wanted, was: found }])
-    expect(plan(table([wanted]), actual([found]), 'held')).toEqual([{ kind: 'replace', entry: wanted, was: found }])
     expect(obstacles(table([wanted]), actual([found]))).toEqual([])
     expect(place).toBe(slot(wanted))
   })

@@ -12,15 +12,10 @@ export type Actual = { readonly entries: Table; readonly ours: ReadonlySet<Slot>
 /**
  * The operations that turn `actual` into `desired`, in the order they must be applied: additions and replacements before
  * removals, so that nobody is unreachable while a member moves. A foreign entry is never changed, whether it is what is
- * desired of its place or in the way of it. An empty plan means the kernel has converged. With `removals` held, nothing is
- * taken away but what is in `evicted`.
+ * desired of its place or in the way of it. An empty plan means the kernel has converged. What of it must wait is for `isHeld`
+ * to say.
  */
-export function plan(
-  desired: Table,
-  actual: Actual,
-  removals: 'allowed' | 'held' = 'allowed',
-  evicted: ReadonlySet<Slot> = new Set(),
-): readonly Operation[] {
+export function plan(desired: Table, actual: Actual): readonly Operation[] {
   const written: Operation[] = []
   for (const [place, entry] of desired) {
     const was = actual.entries.get(place)
@@ -29,8 +24,7 @@ export function plan(
   }
   const surplus: Operation[] = []
   for (const [place, entry] of actual.entries) {
-    if (actual.ours.has(place) && !desired.has(place) && (removals === 'allowed' || evicted.has(place)))
-      surplus.push({ kind: 'remove', entry })
+    if (actual.ours.has(place) && !desired.has(place)) surplus.push({ kind: 'remove', entry })
   }
   const ofKind = (operations: readonly Operation[]) => (kind: Entry['kind']) => operations.filter(({ entry }) => entry.kind === kind)
   return [...KINDS.flatMap(ofKind(written)), ...KINDS.toReversed().flatMap(ofKind(surplus))]

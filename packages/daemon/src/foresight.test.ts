@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DeviceName, IpAddress, Operation, Slot } from '@vxmesh/core'
+import type { DeviceName, Hold, IpAddress, Operation, Slot } from '@vxmesh/core'
 import { slot } from '@vxmesh/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { foresee, foreseeFrom, foreseen } from './foresight.ts'
@@ -11,6 +11,8 @@ import { parseUpOptions, type RawUpOptions } from './options.ts'
 const DEVICE = 'provider0' as DeviceName
 const ADD: Operation = { kind: 'add', entry: { kind: 'flood', underlay: '10.0.0.2' as IpAddress } }
 const REMOVE: Operation = { kind: 'remove', entry: { kind: 'flood', underlay: '10.0.0.3' as IpAddress } }
+
+const ISOLATED: Hold = { reason: 'isolated', replacements: true }
 
 let directory = ''
 
@@ -22,7 +24,7 @@ afterEach(() => {
   rmSync(directory, { recursive: true })
 })
 
-function told(hold: string | undefined, ...evicted: readonly Slot[]): readonly string[] {
+function told(hold: Hold | undefined, ...evicted: readonly Slot[]): readonly string[] {
   const { commands } = foreseen(DEVICE, ['ip link set dev provider0 up'], [ADD, REMOVE], { desired: { evicted: new Set(evicted) }, hold })
   return commands.map(({ command, held }) => `${held ? 'held ' : ''}${command}`)
 }
@@ -37,11 +39,11 @@ describe('what is foreseen', () => {
   })
 
   test('names removals that are held', () => {
-    expect(told('isolated')[2]).toBe('held bridge fdb delete 00:00:00:00:00:00 dst 10.0.0.3 dev provider0')
+    expect(told(ISOLATED)[2]).toBe('held bridge fdb delete 00:00:00:00:00:00 dst 10.0.0.3 dev provider0')
   })
 
   test('holds no removal of who is evicted', () => {
-    expect(told('isolated', slot(REMOVE.entry))[2]).toBe('bridge fdb delete 00:00:00:00:00:00 dst 10.0.0.3 dev provider0')
+    expect(told(ISOLATED, slot(REMOVE.entry))[2]).toBe('bridge fdb delete 00:00:00:00:00:00 dst 10.0.0.3 dev provider0')
   })
 })
 

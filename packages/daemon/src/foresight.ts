@@ -1,17 +1,18 @@
 /** What would be done to the kernel now, as commands that a person could type, and nothing of it done. */
 import {
   desired,
+  isHeld,
   MeshError,
   ownEntries,
   parsePort,
   plan,
   removalHold,
-  slot,
   wallTime,
   ZERO_MAC,
   type Actual,
   type Desired,
   type DeviceName,
+  type Hold,
   type Kernel,
   type Operation,
   type TunnelClaim,
@@ -35,18 +36,18 @@ export function foreseen(
   device: DeviceName,
   steps: readonly string[],
   operations: readonly Operation[],
-  { desired: { evicted }, hold }: { readonly desired: Pick<Desired, 'evicted'>; readonly hold: string | undefined },
+  { desired: { evicted }, hold }: { readonly desired: Pick<Desired, 'evicted'>; readonly hold: Hold | undefined },
 ): PlanReport {
   const entries = operations.map((operation) => ({
     command: describe(operation, device),
-    held: hold !== undefined && operation.kind === 'remove' && !evicted.has(slot(operation.entry)),
+    held: isHeld(operation, hold, evicted, false),
   }))
   return {
     version: 1,
     device,
     devices: [device],
     commands: [...steps.map((command) => ({ command, held: false })), ...entries],
-    hold: hold ?? null,
+    hold: hold?.reason ?? null,
   }
 }
 

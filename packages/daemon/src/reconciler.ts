@@ -12,6 +12,7 @@
  */
 import {
   applied,
+  isHeld,
   isRecent,
   obstacles,
   orphans,
@@ -24,6 +25,7 @@ import {
   type Desired,
   type Device,
   type Duration,
+  type Hold,
   type Instant,
   type Kernel,
   type Obstacle,
@@ -42,8 +44,8 @@ import type { Log } from './log.ts'
 import { startLoop } from './loop.ts'
 import type { Store } from './store.ts'
 
-/** What should be there, why nothing may be removed for now if so, and the evictions, as a digest, that this takes into account. */
-export type Decision = { readonly desired: Desired; readonly hold: string | undefined; readonly enforces: string }
+/** What should be there, why nothing may be taken away for now if so, and the evictions, as a digest, that this takes into account. */
+export type Decision = { readonly desired: Desired; readonly hold: Hold | undefined; readonly enforces: string }
 
 export type ReconcilerOptions = {
   readonly kernel: Kernel
@@ -135,9 +137,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     store.noteWritten(spec.device, reclaimed(orphaned, reading, desired.table))
     const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
     const all = plan(desired.table, actual)
-    const operations = hold === undefined ? all : plan(desired.table, actual, 'held', desired.evicted)
     const before = last
-    const after = await attempt(reading, operations, (operation) => isDrift(operation, before))
+    const drifted = (operation: Operation) => isDrift(operation, before)
+    const operations = all.filter((operation) => !isHeld(operation, hold, desired.evicted, drifted(operation)))
+    const after = await attempt(reading, operations, drifted)
     kept = after && { reading: after, ...asOf }
     const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
@@ -145,7 +148,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const left = all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))
     const undone = new Set([...barred, ...left])
     last = { desired: desired.table, undone }
-    if (![...desired.evicted].some((place) => undone.has(place))) options.enforced(decision)
+    if (!left.some((place) => desired.evicted.has(place))) options.enforced(decision)
     return hold !== undefined
   }
 

@@ -45,7 +45,7 @@ type Sketch = {
 type Surrounding = {
   readonly conflicts?: readonly Conflict[]
   readonly present?: readonly string[]
-  readonly hold?: string
+  readonly hold?: Picture['decision']['hold']
   readonly seeds?: readonly [string, SeedState['trouble']][]
   readonly device?: Partial<Device> | null
   readonly picture?: Partial<Picture>
@@ -281,7 +281,7 @@ describe('health', () => {
   test.each<[string, Surrounding, readonly string[]]>([
     ['nothing, when all is well', {}, []],
     ['a device that is not there', { device: null }, ['provider0 does not exist: whoever made it must make it again']],
-    ['a hold', { hold: 'isolated: no other member is heard' }, ['isolated: no other member is heard; nothing is removed meanwhile']],
+    ['a hold', { hold: { reason: 'isolated', replacements: true } }, ['isolated; nothing is taken away meanwhile']],
     [
       'a seed that is not reached',
       { seeds: [['192.0.2.1', 'unanswered']] },

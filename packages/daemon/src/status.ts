@@ -98,7 +98,7 @@ function health(input: StatusInput): readonly string[] {
     ...overusedInvites(state),
     ...lostClaims(input),
     ...[...state.seeds].flatMap(([seed, { trouble }]) => (trouble === undefined ? [] : [seedTrouble(seed, trouble)])),
-    ...holds.map((hold) => `${hold}; nothing is removed meanwhile`),
+    ...holds.map(({ reason, replacements }) => `${reason}; nothing is ${replacements ? 'taken away' : 'removed'} meanwhile`),
     ...wanting(input),
   ]
   // What concerns several tunnels is said once.

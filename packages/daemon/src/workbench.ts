@@ -10,6 +10,7 @@ import {
   slot,
   table,
   type Entry,
+  type Hold,
   type IpAddress,
   type Kernel,
   type Result,
@@ -61,7 +62,7 @@ export class Workbench {
   /** The addresses of the device, as each turn saw them. */
   readonly noticed: string[] = []
   wanted: readonly string[] = []
-  hold: string | undefined
+  hold: Hold | undefined
   reads = 0
   writes = 0
   /** Whether all events of the kernel are lost. */

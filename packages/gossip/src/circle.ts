@@ -86,20 +86,22 @@ export function speaks(watch: Watch | undefined, now: Instant): boolean {
  * a sign, since a host sent it. Who knows of no other member at all, not even of one that left or was evicted, has lost everybody too.
  */
 export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
-  const heard = state.watches.some(
-    (watch) =>
-      (watch.heard && now - watch.spoke < SILENCE + BEAT) || (watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE)),
-  )
-  if (heard) return false
+  const refused = state.watches.some((watch) => watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE))
+  return !refused && hearsNobody(state, self, now)
+}
+
+/** Whether there are other members and no daemon of theirs is heard, whatever else their hosts say. */
+function hearsNobody({ watches, standings }: State, self: PeerId, now: Instant): boolean {
+  if (watches.some((watch) => watch.heard && now - watch.spoke < SILENCE + BEAT)) return false
   return (
-    state.standings.size <= 1 ||
-    state.standings.some((standing, peer) => peer !== self && standing.state !== 'left' && standing.state !== 'evicted')
+    standings.size <= 1 || standings.some((standing, peer) => peer !== self && standing.state !== 'left' && standing.state !== 'evicted')
   )
 }
 
 /**
  * What decides whether removals must wait. When many die at once the first is dead a moment before the rest are, so
- * those that we do not hear at this moment count as well; by our own ears only, since anybody can accuse.
+ * those that we do not hear at this moment count as well; by our own ears only, since anybody can accuse. Where every
+ * daemon but ours is gone and hosts answer, as after an upgrade that went wrong everywhere, their kernels still work.
  */
 export function surroundings(state: State, self: PeerId, now: Instant): Surroundings {
   const { aloneUntil, exchanged, view, watches, standings } = state
@@ -111,7 +113,7 @@ export function surroundings(state: State, self: PeerId, now: Instant): Surround
     now,
     startedAt: aloneUntil,
     exchanged,
-    isolated: isIsolated(state, self, now),
+    isolated: hearsNobody(state, self, now),
     deaths,
     members: view.size,
     evicted: standings.get(self)?.state === 'evicted',
