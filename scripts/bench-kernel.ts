@@ -120,6 +120,7 @@ async function openBench(): Promise<Bench> {
     decide: () => ({
       desired: { table: wanted, evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() },
       hold: undefined,
+      mtus: [],
       enforces: '',
     }),
   })

@@ -470,7 +470,7 @@ export class Host implements Station {
 
   #claim({ id, local: underlay, port, mac, mtu, addresses: overlay }: Device): TunnelClaim {
     const claimedAt = trusted(parseWallTime(this.disk.known.claimedAt ?? 0))
-    return { mode: 'vxlan', id, underlay, port, mac, mtu, overlay, claimedAt }
+    return { mode: 'vxlan', id, underlay, port, mac, mtu, mtuLimit: mtu, overlay, claimedAt }
   }
 
   #content(tunnels: readonly TunnelClaim[], enforces = ''): Content {

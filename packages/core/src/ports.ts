@@ -1,4 +1,5 @@
 /** The outside world as the pure code sees it. Every port has a real implementation and a tested fake. */
+import type { Mtu } from './mtu.ts'
 import type { Operation } from './plan.ts'
 import type { Slot, Table } from './table.ts'
 import type { Mode, TunnelId } from './tunnel.ts'
@@ -38,8 +39,8 @@ export type TunnelSpec = {
   readonly local: IpAddress | undefined
   /** The UDP port; undefined: the one an existing device has, else 4789 (RFC 7348), and with GRE, which has none. */
   readonly port: Port | undefined
-  /** Its MTU, in bytes; undefined: that of a device that exists, and the underlay's less the encapsulation for one that is made. */
-  readonly mtu?: number
+  /** One in bytes it gets at once. Otherwise a device that exists keeps its own, and one that is made gets what its underlay has room for. */
+  readonly mtu?: Mtu
   /** The MAC address of a device that is made; undefined: one of the kernel's choice. */
   readonly mac?: MacAddress
   /** Addresses the device must have. Others that it has are left alone. */

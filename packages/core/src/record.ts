@@ -28,6 +28,8 @@ export type TunnelClaim = {
   readonly claimedAt: WallTime
   /** Largest packet the member's device takes, in bytes. */
   readonly mtu: number
+  /** Largest packet that may be sent to it whatever the others do, in bytes: more than `mtu` where the device follows the mesh. */
+  readonly mtuLimit: number
 }
 
 /** What a member says about itself. Only its owner signs one; a higher incarnation overrides a lower. */

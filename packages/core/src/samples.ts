@@ -59,6 +59,7 @@ export function claim(of: string, parts: Partial<TunnelClaim> = {}): TunnelClaim
     overlay: [sure(parseInterfaceAddress(`192.168.234.${number}/23`))],
     claimedAt: sure(parseWallTime(1000)),
     mtu: 1450,
+    mtuLimit: 1450,
     ...parts,
   }
 }

@@ -10,6 +10,7 @@ const carried = z.object({
   port: z.number().nullable(),
   mac: z.string().nullable(),
   mtu: z.number(),
+  mtu_limit: z.number().nullable().default(null),
   /** As that of the member, in this tunnel. */
   entry: z.enum(['present', 'missing', 'none']),
   note: z.string().nullable(),
@@ -27,6 +28,8 @@ const member = z.object({
   /** Of its device; daemons of before do not tell. */
   mac: z.string().nullable().default(null),
   mtu: z.number().nullable(),
+  /** The longest packet that may be sent to it whatever the others do: more than \`mtu\` where its device follows the mesh; daemons of before do not tell. */
+  mtu_limit: z.number().nullable().default(null),
   incarnation: z.number(),
   /** The key of the invite that it came by; daemons of before do not tell. */
   invite: z.string().nullable().default(null),
@@ -48,6 +51,10 @@ const tunnel = z.object({
   id: z.number().nullable(),
   port: z.number().nullable(),
   mtu: z.number().nullable(),
+  /** The longest packet that its underlay has room for; null while that is unknown, and from daemons of before. */
+  mtu_room: z.number().nullable().default(null),
+  /** The longest packet that all members and their underlays take, and one that takes no longer; daemons of before do not tell. */
+  mtu_smallest: z.object({ mtu: z.number(), name: z.string() }).readonly().nullable().default(null),
   local: z.string().nullable(),
   addresses: z.array(z.string()).readonly(),
   /** Made by a daemon, or by somebody else and adopted; null while there is no such device. */
@@ -64,6 +71,8 @@ const tunnel = z.object({
     .readonly(),
   /** How often entries were put right that somebody else had changed. */
   repairs: z.number(),
+  /** How many changes of entries the kernel was told; daemons of before do not tell. */
+  writes: z.number().default(0),
 })
 
 /** Answer to `GET /v1/status`, and what `vxmesh status --json` prints. */

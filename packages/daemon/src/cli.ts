@@ -139,6 +139,7 @@ function addUp(vxmesh: Command, outcome: Outcome): void {
     .option('--name <name>', 'what the others call this member (default: the host name)')
     .option('--port <port>', 'TCP port for the other members', DEFAULTS.port)
     .option('--vxlan-port <port>', 'UDP port of the tunnel (default: 4789, or what the device has)')
+    .option('--mtu <mtu>', 'mesh: the smallest of all members; or bytes (default: what the underlay has room for)')
     .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
     .addOption(controlOption())
     .option('--log-level <level>', 'error, warn, info or debug', DEFAULTS.logLevel)

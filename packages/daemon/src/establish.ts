@@ -1,5 +1,5 @@
 /** The device of a tunnel, and which of its addresses are ours to take away again: those that it lacked and got from us. */
-import { ZERO_MAC, type Device, type Kernel, type MeshId, type TunnelClaim, type TunnelName, type TunnelSpec } from '@vxmesh/core'
+import { limitOf, ZERO_MAC, type Device, type Kernel, type MeshId, type TunnelClaim, type TunnelName, type TunnelSpec } from '@vxmesh/core'
 import { OVERLAY_MOST } from '@vxmesh/gossip'
 import { wallClock, type Store } from './store.ts'
 import type { TunnelOptions } from './tunnel-options.ts'
@@ -21,19 +21,24 @@ export function withFormer(spec: TunnelSpec, store: Store): TunnelSpec {
 }
 
 /** The tunnel that was asked for. Its id marks a device as ours; those of VXLAN stand for themselves, as they always have. */
-export function specOf({ device, mode, id, local, port, addresses }: TunnelOptions, mesh: MeshId): TunnelSpec {
-  return { device, mode, id, local, port, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
+export function specOf({ device, mode, id, local, port, mtu, addresses }: TunnelOptions, mesh: MeshId): TunnelSpec {
+  return { device, mode, id, local, port, mtu, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
 }
 
 /**
  * What we claim, from the device as it is: of its addresses as many as a record can tell. What is behind a bridge speaks
  * with other MAC addresses: none is claimed.
  */
-export function claimOf({ mode, id }: TunnelName, device: Device, store: Store): TunnelClaim {
+export function claimOf({ mode, id, mtu: asked }: TunnelSpec, device: Device, room: number | undefined, store: Store): TunnelClaim {
   const { local: underlay, port, mtu } = device
   const overlay = device.addresses.slice(0, OVERLAY_MOST)
   const mac = device.bridged ? ZERO_MAC : device.mac
-  return { mode, id, underlay, port, mac, overlay, mtu, claimedAt: store.claimedAt(tagOf({ mode, id }), overlay, wallClock()) }
+  const claimedAt = store.claimedAt(tagOf({ mode, id }), overlay, wallClock())
+  return { mode, id, underlay, port, mac, overlay, mtu, mtuLimit: limitOf(asked, mtu, room), claimedAt }
+}
+
+export function sameClaim(a: TunnelClaim, b: TunnelClaim): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 function tagOf({ mode, id }: TunnelName): string {

@@ -13,6 +13,7 @@ function row(name: string, last: number, parts: Partial<MemberRow> = {}): Member
     port: 4789,
     mac: `02:00:00:00:00:0${String(last)}`,
     mtu: 1450,
+    mtu_limit: 1450,
     incarnation: 1,
     invite: null,
     seen_ms: 120,
@@ -29,11 +30,14 @@ function report(...members: readonly MemberRow[]): StatusReport {
     id: 16,
     port: 4789,
     mtu: 1450,
+    mtu_room: 1450,
+    mtu_smallest: null,
     local: '192.168.226.4',
     addresses: ['192.168.234.1/23'],
     origin: 'made' as const,
     entries: { wanted: 2, present: 2, foreign: 0 },
     repairs: 0,
+    writes: 0,
   }
   return {
     version: 1,

@@ -112,7 +112,7 @@ async function find(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Fou
   const reading = await kernel.read(spec)
   if (reading === undefined) return { spec, steps, claim: claimOn(spec), actual: { entries: new Map(), ours: new Set() } }
   const ours = ownEntries(reading, store.written(spec.device))
-  return { spec, steps, claim: claimOf(spec, reading.device, store), actual: { ...reading, ours } }
+  return { spec, steps, claim: claimOf(spec, reading.device, undefined, store), actual: { ...reading, ours } }
 }
 
 /** A store that remembers what a dry run notes, and writes none of it. */
@@ -128,7 +128,7 @@ function claimOn({ mode, id, local, port, addresses: overlay }: TunnelSpec): Tun
   const usual = parsePort(4789)
   if (local === undefined || !usual.ok) throw new Error('a device is made from a local address')
   const udp = mode === 'gre' ? undefined : (port ?? usual.value)
-  return { mode, id, underlay: local, port: udp, mac: ZERO_MAC, overlay, mtu: 0, claimedAt: wallTime(0) }
+  return { mode, id, underlay: local, port: udp, mac: ZERO_MAC, overlay, mtu: 0, mtuLimit: 0, claimedAt: wallTime(0) }
 }
 
 /** The state that the protocol begins with. */

@@ -30,6 +30,19 @@ test.each<[string, readonly MemoryAddress[], Partial<Device>, string]>([
   expect(change === undefined ? (home.lost ? 'is lost' : 'stays') : wordsOf(change)).toBe(outcome)
 })
 
+test.each<[string, Partial<Device>, Partial<TunnelSpec>, string]>([
+  ['larger than its underlay has room for is not what somebody wanted', { mtu: 1460 }, {}, 'mtu 1450'],
+  ['smaller may be', { mtu: 1300 }, {}, 'stays'],
+  ['of somebody else stays, however large', { mtu: 1460, origin: 'adopted' }, {}, 'stays'],
+  ['that somebody asked for stays as well', { mtu: 1460 }, { mtu: 1460 }, 'stays'],
+])('at the first look a device %s', async (_name, parts, asked, outcome) => {
+  const home = homing(memoryKernel(new MemoryHost({ addresses: [on('eth0', '10.0.0.4')] })))
+  expect(home.room).toBeUndefined()
+  const change = await home.look({ ...SPEC, ...asked }, { ...MADE, ...parts })
+  expect(change === undefined ? 'stays' : wordsOf(change)).toBe(outcome)
+  expect(home.room).toBe(1450)
+})
+
 test('a device whose address is back after it was gone is at home again', async () => {
   const host = new MemoryHost({ addresses: [on('eth0', '10.0.0.4')] })
   const home = homing(memoryKernel(host))

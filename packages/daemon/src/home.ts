@@ -8,20 +8,26 @@ export type Change = { readonly local?: IpAddress; readonly mtu?: number }
 export type Homing = {
   /** The host had the device's underlay address no longer, and no other in its place, when it was last looked at. */
   readonly lost: boolean
+  /** The longest packet that the underlay has room for in the tunnel, in bytes; undefined while it is unknown. */
+  readonly room: number | undefined
   /**
    * What is to be changed about the device, undefined when nothing is. One that we made sends from the address that came in
-   * the place of its own, and its MTU follows that of its underlay, unless somebody has set it by hand. What somebody else
-   * made is theirs to change.
+   * the place of its own, and its MTU follows that of its underlay, unless somebody has set it by hand or asked for another.
+   * What somebody else made is theirs to change.
    */
   look(spec: TunnelSpec, device: Device): Promise<Change | undefined>
 }
 
 export function homing(kernel: Kernel): Homing {
   let home: Home | undefined
+  let room: number | undefined
   let lost = false
   return {
     get lost() {
       return lost
+    },
+    get room() {
+      return room
     },
     async look(spec, { local, mtu, origin }) {
       const host = await kernel.interfaces(spec.device)
@@ -30,12 +36,21 @@ export function homing(kernel: Kernel): Homing {
       lost = now === undefined
       if (now === undefined) return undefined
       home = now
-      if (before === undefined || origin === 'adopted') return undefined
-      const resized = mtu === mtuAt(before, spec) && mtu !== mtuAt(now, spec)
+      room = mtuAt(now, spec)
+      if (origin === 'adopted') return undefined
+      // Since the last look, or while nobody looked: then more than there is room for is not what somebody wanted.
+      const followed = before === undefined ? mtu > room : mtu === mtuAt(before, spec) && mtu !== room
+      const resized = followed && spec.mtu === undefined
       if (now.local === local && !resized) return undefined
-      return { ...(now.local === local ? {} : { local: now.local }), ...(resized ? { mtu: mtuAt(now, spec) } : {}) }
+      return { ...(now.local === local ? {} : { local: now.local }), ...(resized ? { mtu: room } : {}) }
     },
   }
+}
+
+/** What the underlay has room for, asked once. */
+export async function roomOn(kernel: Kernel, spec: TunnelSpec, { local }: Device): Promise<number | undefined> {
+  const home = homeOf(local, await kernel.interfaces(spec.device))
+  return home && mtuAt(home, spec)
 }
 
 export function wordsOf({ local, mtu }: Change): string {

@@ -28,6 +28,7 @@ export type RawUpOptions = RawMember & {
   readonly local?: string
   readonly address: readonly string[]
   readonly vxlanPort?: string
+  readonly mtu?: string
 }
 
 export type UpOptions = {
@@ -50,9 +51,19 @@ export function askedOf({ name, port, tunnels }: UpOptions): Asked {
   return { name, port: String(port), tunnels: tunnels.map(typed) }
 }
 
-export function parseUpOptions({ device, mode, id, key, local, address: addresses, vxlanPort: port, ...member }: RawUpOptions): UpOptions {
+export function parseUpOptions({
+  device,
+  mode,
+  id,
+  key,
+  local,
+  address: addresses,
+  vxlanPort: port,
+  mtu,
+  ...member
+}: RawUpOptions): UpOptions {
   if (device === undefined) throw fault(tunnelPlace(BY_FLAGS, '', 'device'), undefined, 'needed, the device of the tunnel')
-  return parseMember(member, [{ device, mode, id, key, local, addresses, port }], BY_FLAGS)
+  return parseMember(member, [{ device, mode, id, key, local, addresses, port, mtu }], BY_FLAGS)
 }
 
 export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], source: Source): UpOptions {

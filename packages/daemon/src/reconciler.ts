@@ -20,6 +20,7 @@ import {
   pauseAfter,
   plan,
   reclaimed,
+  refit,
   slot,
   unmarked,
   type Desired,
@@ -28,6 +29,7 @@ import {
   type Hold,
   type Instant,
   type Kernel,
+  type MemberMtu,
   type Obstacle,
   type Operation,
   type Reading,
@@ -45,7 +47,13 @@ import { startLoop } from './loop.ts'
 import type { Store } from './store.ts'
 
 /** What should be there, why nothing may be taken away for now if so, and the evictions, as a digest, that this takes into account. */
-export type Decision = { readonly desired: Desired; readonly hold: Hold | undefined; readonly enforces: string }
+export type Decision = {
+  readonly desired: Desired
+  readonly hold: Hold | undefined
+  /** How long packets to the others may be, smallest first. */
+  readonly mtus: readonly MemberMtu[]
+  readonly enforces: string
+}
 
 export type ReconcilerOptions = {
   readonly kernel: Kernel
@@ -53,8 +61,8 @@ export type ReconcilerOptions = {
   readonly device: Device
   readonly store: Store
   readonly log: Log
-  /** Hears, every turn, what the device is: turns follow one another, so what it hears last is the newest. */
-  notice(device: Device): void
+  /** Hears, every turn, what the device is, and how long the packets are that its underlay has room for in it: turns follow one another, so what it hears last is the newest. */
+  notice(device: Device, room: number | undefined): void
   /** Decides what the device should hold, as of now. */
   decide(): Decision
   /** Hears that, of those that this decision takes for evicted, the device holds no entry any more. */
@@ -77,6 +85,10 @@ export type Picture = {
   readonly rejections: readonly Rejection[]
   /** How often an entry, or the device with all of them, was put right though the members had not changed. */
   readonly repairs: number
+  /** How many operations the kernel was told. */
+  readonly writes: number
+  /** How long the packets are that the underlay has room for in the tunnel; undefined while it is unknown. */
+  readonly room: number | undefined
 }
 
 export type Reconciler = {
@@ -95,6 +107,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let device = options.device
   let rejections: readonly Rejection[] = []
   let repairs = 0
+  let writes = 0
   let failures = 0
   let last: Outcome | undefined
   let orphaned: Table | undefined
@@ -127,7 +140,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     if (reading === undefined) return false
     missing = false
     device = reading.device
-    options.notice(device)
+    options.notice(device, home.room)
     const decision = options.decide()
     const { desired, hold } = decision
     if (orphaned === undefined) {
@@ -149,6 +162,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const undone = new Set([...barred, ...left])
     last = { desired: desired.table, undone }
     if (!left.some((place) => desired.evicted.has(place))) options.enforced(decision)
+    await fit(decision)
     return hold !== undefined
   }
 
@@ -158,6 +172,16 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const asOf = { signs, at: clock.now() }
     const found = (await kernel.read(spec)) ?? (await remake())
     return { ...asOf, reading: found && (await atHome(found)) }
+  }
+
+  /** Brings the device to what was asked of it, once its entries are as they should be: what it is refused holds up none of them. */
+  async function fit({ mtus, hold }: Decision): Promise<void> {
+    const mtu = refit(spec.mtu, { ...device, room: home.room, smallest: mtus[0]?.limit }, hold === undefined)
+    if (mtu === undefined) return
+    log.warn({ event: 'kernel', device: spec.device, mtu }, `${spec.device}: mtu ${String(mtu)} instead of ${String(device.mtu)}`)
+    await establish(kernel, { ...spec, mtu }, store)
+    signs++
+    loop.wake()
   }
 
   /** Brings a device home whose underlay has changed. */
@@ -200,6 +224,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     // On an adopted device the note comes first: an entry that is noted and missing is harmless, the reverse is an orphan.
     const adopted = reading.device.origin === 'adopted'
     if (adopted) store.noteWritten(spec.device, unmarked(operations))
+    writes += operations.length
     rejections = await kernel.attempt(spec.device, operations)
     const rejected = new Map(rejections.map((rejection) => [rejection.operation, rejection]))
     for (const operation of operations) report(operation, rejected.get(operation), drifted(operation))
@@ -241,7 +266,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       })
       const reading = await looking
       const decision = options.decide()
-      const rest = { homeless: home.lost, decision, rejections, repairs }
+      const rest = { homeless: home.lost, room: home.room, decision, rejections, repairs, writes }
       if (reading === undefined) return { ...rest, reading, foreign: 0, obstacles: [], differs: [] }
       const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
       const foreign = [...reading.entries.keys()].filter((place) => !actual.ours.has(place)).length

@@ -13,6 +13,7 @@ function row(name: string, parts: Partial<MemberRow> = {}): MemberRow {
     port: 4789,
     mac: '02:00:00:00:00:05',
     mtu: 1450,
+    mtu_limit: 1450,
     incarnation: 1,
     invite: null,
     seen_ms: 120,
@@ -28,11 +29,14 @@ const TUNNEL: TunnelRow = {
   id: 16,
   port: 4789,
   mtu: 1450,
+  mtu_room: 1450,
+  mtu_smallest: null,
   local: '192.168.226.4',
   addresses: [],
   origin: 'made',
   entries: { wanted: 2, present: 2, foreign: 0 },
   repairs: 0,
+  writes: 0,
 }
 
 function report(members: readonly MemberRow[], tunnel: Partial<TunnelRow> = {}, health: readonly string[] = []): StatusReport {

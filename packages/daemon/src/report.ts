@@ -57,12 +57,16 @@ function tunnelLine({ device, entries, ...carrier }: TunnelRow): string {
   return `${device} (${carrierWords(carrier)}): ${counts}`
 }
 
-type Carrier = Pick<TunnelRow, 'mode'> & { readonly [each in 'id' | 'port' | 'mtu']: number | null | undefined }
+type Carrier = Pick<TunnelRow, 'mode'> &
+  Partial<Pick<TunnelRow, 'mtu_room' | 'mtu_smallest'>> & { readonly [each in 'id' | 'port' | 'mtu']: number | null | undefined }
 
 /** What a device carries: `vxlan id 16, port 4789, mtu 1450`, `gre key 1234, mtu 1472`. */
-export function carrierWords({ mode, id, port, mtu }: Carrier): string {
+export function carrierWords({ mode, id, port, mtu, mtu_room: room, mtu_smallest: least }: Carrier): string {
+  const most = Math.max(mtu ?? 0, room ?? 0)
+  const smallest =
+    least === null || least === undefined || least.mtu === most ? '' : `, smallest in the mesh ${String(least.mtu)} (${least.name})`
   const udp = mode === 'gre' ? '' : `, port ${String(port ?? '-')}`
-  return `${tunnelWords({ mode, id })}${udp}, mtu ${String(mtu ?? '-')}`
+  return `${tunnelWords({ mode, id })}${udp}, mtu ${String(mtu ?? '-')}${smallest}`
 }
 
 /** Which kinds of entries lack some, when any does. */
@@ -70,6 +74,14 @@ function shortfall({ kinds }: TunnelRow['entries']): string {
   const short = Object.entries(kinds ?? {}).filter(([, { wanted, present }]) => present < wanted)
   const said = short.map(([kind, { wanted, present }]) => `${kind} ${String(present)} of ${String(wanted)}`)
   return said.length === 0 ? '' : ` (${said.join(', ')})`
+}
+
+/** How many members a line names. */
+const NAMES_MOST = 6
+
+/** Some of them, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  return `${names.slice(0, NAMES_MOST).join(', ')}${names.length > NAMES_MOST ? ` and ${String(names.length - NAMES_MOST)} more` : ''}`
 }
 
 export function entryCount(count: number): string {

@@ -44,6 +44,7 @@ function claim(text: string): TunnelClaim {
     overlay: [sure(parseInterfaceAddress(`192.168.${gre ? '99' : id}.${last}/24`))],
     claimedAt: 1000 as TunnelClaim['claimedAt'],
     mtu: 1450,
+    mtuLimit: 1450,
   }
 }
 
@@ -74,10 +75,10 @@ function reportOf(
       entries,
       marked: new Set<string>(),
     }
-    const found = { reading, homeless: false, foreign: 0, obstacles: [], differs: [], rejections: [], repairs: 0 }
+    const found = { reading, homeless: false, foreign: 0, obstacles: [], differs: [], rejections: [], repairs: 0, writes: 0, room: 1450 }
     return {
       tunnel: { device, mode: own.mode, id: own.id },
-      picture: { ...found, decision: { desired: wanted, hold: undefined, enforces: '' } },
+      picture: { ...found, decision: { desired: wanted, hold: undefined, mtus: [], enforces: '' } },
     }
   })
   return statusReport({ mesh: 'M', self: SELF, state, tunnels, now: 2000 })

@@ -22,6 +22,7 @@ const TUNNEL_FLAGS = {
   local: '--local',
   addresses: '--address',
   port: '--vxlan-port',
+  mtu: '--mtu',
 } as const
 
 export type MemberPart = keyof typeof MEMBER_FLAGS

@@ -96,16 +96,16 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     foreign: 0,
     obstacles: [],
     differs: [],
-    decision: { desired, hold: around.hold, enforces: '' },
+    decision: { desired, hold: around.hold, mtus: [], enforces: '' },
     rejections: [],
-    repairs: 0,
+    ...{ repairs: 0, writes: 0, room: 1450 },
     ...around.picture,
   }
   return statusReport({ mesh: 'M', self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], now: NOW })
 }
 
 const carriedBy = (peer: string, entry: string) => {
-  const inside = { overlay: ['192.168.234.9/23'], mac: '02:00:00:00:00:09', mtu: 1450 }
+  const inside = { overlay: ['192.168.234.9/23'], mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450 }
   return { device: 'provider0', underlay: underlay(peer), port: 4789, ...inside, entry, note: null }
 }
 const TUNNEL = { device: 'provider0' as DeviceName, mode: 'vxlan', id: VNI } as const
@@ -123,7 +123,7 @@ const DEVICE = {
 } as unknown as Device
 
 function record(peer: string, { name, claim, leaving = false }: Sketch): MemberRecord {
-  const device = { port: 4789, mac: '02:00:00:00:00:09', overlay: ['192.168.234.9/23'], mtu: 1450 }
+  const device = { port: 4789, mac: '02:00:00:00:00:09', overlay: ['192.168.234.9/23'], mtu: 1450, mtuLimit: 1450 }
   const tunnel = { mode: 'vxlan', id: VNI, underlay: underlay(peer), ...device, ...claim }
   return { peer, name: (name ?? peer.toLowerCase()) as MemberName, incarnation: 5, leaving, tunnels: [tunnel] } as unknown as MemberRecord
 }
@@ -149,7 +149,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         underlay: '10.0.0.1',
         port: 4789,
         mac: '02:00:00:00:00:09',
-        mtu: 1450,
+        ...{ mtu: 1450, mtu_limit: 1450 },
         incarnation: 5,
         invite: 'I',
         seen_ms: null,
@@ -166,7 +166,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         underlay: '10.0.0.2',
         port: 4789,
         mac: '02:00:00:00:00:09',
-        mtu: 1450,
+        ...{ mtu: 1450, mtu_limit: 1450 },
         incarnation: 5,
         invite: 'I',
         seen_ms: 250,
@@ -181,12 +181,12 @@ test('a report has every field that the answer promises, and is nothing else', (
         mode: 'vxlan',
         id: 16,
         port: 4789,
-        mtu: 1450,
+        ...{ mtu: 1450, mtu_room: 1450, mtu_smallest: { mtu: 1450, name: 'bastion' } },
         local: '10.0.0.1',
         addresses: ['192.168.234.1/23'],
         origin: 'made',
         entries: { wanted: 1, present: 1, foreign: 0, kinds: { flood: ONE, fdb: NONE, neighbour: NONE } },
-        repairs: 0,
+        ...{ repairs: 0, writes: 0 },
       },
     ],
     health: [],

@@ -33,6 +33,7 @@ const tunnelParts = {
   id: z.string().optional(),
   key: z.string().optional(),
   local: z.string().optional(),
+  mtu: z.string().optional(),
 }
 
 const asked = z.object({

@@ -3,15 +3,19 @@ import {
   addressRange,
   hostless,
   hostOf,
+  leastMtu,
   parseDeviceName,
   parseGreKey,
   parseInterfaceAddress,
   parseIp,
+  parseMtu,
   parsePort,
   parseVni,
+  refuse,
   type DeviceName,
   type InterfaceAddress,
   type IpAddress,
+  type Mtu,
   type Port,
   type Result,
   type TunnelName,
@@ -32,6 +36,8 @@ export type RawTunnel = {
   readonly addresses: readonly string[]
   /** The UDP port of VXLAN. */
   readonly port?: string | undefined
+  /** Bytes, or `mesh`: the smallest of all members. */
+  readonly mtu?: string | undefined
 }
 
 export type TunnelOptions = TunnelName & {
@@ -41,24 +47,27 @@ export type TunnelOptions = TunnelName & {
   readonly localInterface: DeviceName | undefined
   readonly addresses: readonly InterfaceAddress[]
   readonly port: Port | undefined
+  readonly mtu: Mtu
 }
 
 export function parseTunnel(raw: RawTunnel, source: Source, kernel: KernelChoice): TunnelOptions {
   const place = (part: TunnelPart) => tunnelPlace(source, raw.device, part)
-  const { addresses, port } = raw
-  if (addresses.length > OVERLAY_MOST)
-    throw fault(place('addresses'), undefined, `a tunnel may have ${String(OVERLAY_MOST)} addresses, not ${String(addresses.length)}`)
+  const { port, mtu } = raw
+  if (raw.addresses.length > OVERLAY_MOST)
+    throw fault(place('addresses'), undefined, `a tunnel may have ${String(OVERLAY_MOST)} addresses, not ${String(raw.addresses.length)}`)
+  const addresses = raw.addresses.map((address) => parsedAt(place('addresses'), address, parseOverlay))
   return {
     device: parsedAt(place('device'), raw.device, parseDeviceName),
     ...parseName(raw, place, kernel),
     ...parseLocal(raw.local, place, kernel),
-    addresses: addresses.map((address) => parsedAt(place('addresses'), address, parseOverlay)),
+    addresses,
     port: port === undefined ? undefined : parsedAt(place('port'), port, parsePort),
+    mtu: mtu === undefined ? undefined : parsedAt(place('mtu'), mtu, (text) => parseFittingMtu(text, addresses)),
   }
 }
 
 /** A tunnel as it would be typed. */
-export function typed({ device, mode, id, local, localInterface, addresses, port }: TunnelOptions): RawTunnel {
+export function typed({ device, mode, id, local, localInterface, addresses, port, mtu }: TunnelOptions): RawTunnel {
   return {
     device,
     mode,
@@ -66,7 +75,15 @@ export function typed({ device, mode, id, local, localInterface, addresses, port
     local: localInterface ?? local,
     addresses,
     port: port?.toString(),
+    mtu: mtu?.toString(),
   }
+}
+
+/** What may be said of a device with these addresses. */
+function parseFittingMtu(text: string, addresses: readonly InterfaceAddress[]): Result<Mtu> {
+  const mtu = parseMtu(text)
+  const least = leastMtu(addresses)
+  return mtu.ok && mtu.value !== 'mesh' && mtu.value < least ? refuse(`IPv6 needs ${String(least)} bytes`) : mtu
 }
 
 type PlaceOf = (part: TunnelPart) => ReturnType<typeof tunnelPlace>

@@ -1,8 +1,19 @@
 /** One tunnel of a daemon while it runs: its device, what is claimed for it, and the loop that keeps its entries. */
-import { desired, removalHold, type Device, type Kernel, type MeshId, type PeerId, type TunnelClaim, type TunnelSpec } from '@vxmesh/core'
+import {
+  desired,
+  memberMtus,
+  removalHold,
+  type Device,
+  type Kernel,
+  type MeshId,
+  type PeerId,
+  type TunnelClaim,
+  type TunnelSpec,
+} from '@vxmesh/core'
 import { evictionsDigest, surroundings, type State } from '@vxmesh/gossip'
 import { monotonicClock as clock } from './clock.ts'
-import { claimOf, establish, specOf } from './establish.ts'
+import { claimOf, establish, sameClaim, specOf } from './establish.ts'
+import { roomOn } from './home.ts'
 import type { Log } from './log.ts'
 import type { UpOptions } from './options.ts'
 import { inItsWords, type Kernels } from './prelude.ts'
@@ -54,7 +65,7 @@ export async function establishAll(kernels: Kernels, options: UpOptions, mesh: M
   for (const { spec } of asked) store.take(spec.device, spec)
   for (const { tunnel, kernel, spec } of asked) {
     const device = await inItsWords(options, tunnel, async () => establish(kernel, spec, store))
-    established.push({ kernel, spec, device, claim: claimOf(spec, device, store) })
+    established.push({ kernel, spec, device, claim: claimOf(spec, device, await roomOn(kernel, spec, device), store) })
   }
   return established
 }
@@ -75,9 +86,9 @@ export function startTunnel({ kernel, spec, device, claim: first }: Established,
   let enforces = ''
 
   /** Tells the others of a device that changed, whoever changed it. */
-  function notice(current: Device): void {
+  function notice(current: Device, room: number | undefined): void {
     carrier.noticed()
-    const claimed = claimOf(spec, current, store)
+    const claimed = claimOf(spec, current, room, store)
     if (sameClaim(claim, claimed)) return
     claim = claimed
     log.info({ event: 'moved', device: current.name, ...claimed }, `${current.name} has changed: telling the others`)
@@ -97,7 +108,8 @@ export function startTunnel({ kernel, spec, device, claim: first }: Established,
       )
     }
     const hold = removalHold(surroundings(state, self, clock.now()))
-    return { desired: wanted, hold, enforces: carrier.remembers() ? evictionsDigest(state) : enforces }
+    const mtus = memberMtus(view, wanted.verdicts, spec)
+    return { desired: wanted, hold, mtus, enforces: carrier.remembers() ? evictionsDigest(state) : enforces }
   }
 
   /** What is written down, and followed by the kernel, is what the others may rely on. */
@@ -121,8 +133,4 @@ export function startTunnel({ kernel, spec, device, claim: first }: Established,
     withdraw: async () => reconciler.withdraw(),
     stop: async () => reconciler.stop(),
   }
-}
-
-function sameClaim(a: TunnelClaim, b: TunnelClaim): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }

@@ -1,8 +1,20 @@
-import { table, type Device, type DeviceName, type Entry, type IpAddress, type MacAddress, type Port, type Vni } from '@vxmesh/core'
+import {
+  table,
+  type Device,
+  type DeviceName,
+  type Entry,
+  type IpAddress,
+  type MacAddress,
+  type MemberMtu,
+  type MemberName,
+  type Mtu,
+  type Port,
+  type Vni,
+} from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import type { TunnelRow } from './answers.ts'
 import type { Picture } from './reconciler.ts'
-import { conflictsIn, tunnelRow, type Shown } from './tunnel.ts'
+import { conflictsIn, lossesIn, tunnelRow, type Shown } from './tunnel.ts'
 
 const DEVICE = {
   name: 'provider0',
@@ -22,24 +34,33 @@ const counts = (wanted: number, present: number) => ({ wanted, present })
 
 const TUNNEL: Shown['tunnel'] = { device: 'provider0' as DeviceName, mode: 'vxlan', id: 16 as Vni }
 
-function pictureOf(wanted: readonly Entry[], present: readonly Entry[] | undefined, parts: Partial<Picture> = {}): Picture {
-  const reading = present && { device: DEVICE, entries: table(present), marked: new Set<string>() }
+const SELF = 'bastion' as MemberName
+
+function pictureOf(
+  wanted: readonly Entry[],
+  present: readonly Entry[] | undefined,
+  parts: Partial<Picture> = {},
+  { device = {}, mtus = [] }: { readonly device?: Partial<Device>; readonly mtus?: readonly MemberMtu[] } = {},
+): Picture {
+  const reading = present && { device: { ...DEVICE, ...device }, entries: table(present), marked: new Set<string>() }
   const desired = { table: table(wanted), evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() }
   return {
     reading,
-    decision: { desired, hold: undefined, enforces: '' },
+    decision: { desired, hold: undefined, mtus, enforces: '' },
     homeless: false,
     foreign: 0,
     obstacles: [],
     differs: [],
     rejections: [],
     repairs: 0,
+    writes: 0,
+    room: 1450,
     ...parts,
   }
 }
 
 function rowOf(...picture: Parameters<typeof pictureOf>): TunnelRow {
-  return tunnelRow({ tunnel: TUNNEL, picture: pictureOf(...picture) })
+  return tunnelRow({ tunnel: TUNNEL, picture: pictureOf(...picture) }, SELF)
 }
 
 test.each<[string, readonly Entry[], TunnelRow['entries']['kinds']]>([
@@ -63,11 +84,14 @@ test('a tunnel without its device is what is known of it', () => {
     id: 16,
     port: null,
     mtu: null,
+    mtu_room: 1450,
+    mtu_smallest: null,
     local: null,
     addresses: [],
     origin: null,
     entries: { wanted: 1, present: 0, foreign: 0, kinds: { flood: counts(1, 0), fdb: counts(0, 0), neighbour: counts(0, 0) } },
     repairs: 0,
+    writes: 0,
   })
 })
 
@@ -78,6 +102,44 @@ test('a tunnel on a device of somebody else counts what is foreign, and repairs'
     entries: { wanted: 1, present: 1, foreign: 3 },
     repairs: 2,
   })
+})
+
+const mtus = (...limits: readonly number[]) =>
+  limits.map((limit, index) => ({ name: `host-0${String(index)}`, limit, mtu: limit }) as MemberMtu)
+
+test.each<[string, readonly MemberMtu[], Partial<Device>, Mtu, TunnelRow['mtu_smallest']]>([
+  ['ours, alone', [], {}, undefined, { mtu: 1450, name: 'bastion' }],
+  ['ours, where nobody has less', mtus(1450, 8950), {}, undefined, { mtu: 1450, name: 'bastion' }],
+  ['another', mtus(1380, 1450), {}, undefined, { mtu: 1380, name: 'host-00' }],
+  ['another, which we follow', mtus(1380, 1450), { mtu: 1380 }, 'mesh', { mtu: 1380, name: 'host-00' }],
+  ['what our underlay has room for', mtus(1460), { mtu: 1500 }, undefined, { mtu: 1450, name: 'bastion' }],
+])('the smallest in the mesh is %s', (_name, others, parts, mtu, smallest) => {
+  const picture = pictureOf([], [], {}, { device: parts, mtus: others })
+  expect(tunnelRow({ tunnel: { ...TUNNEL, mtu }, picture }, SELF).mtu_smallest).toEqual(smallest)
+})
+
+test.each<[string, readonly MemberMtu[], Partial<Device>, Mtu, readonly string[]]>([
+  ['nowhere, when all are alike', mtus(1450, 1450), {}, undefined, []],
+  ['nowhere, when others have more', mtus(8950), {}, undefined, []],
+  [
+    'at members with less',
+    mtus(1380, 1400, 1450),
+    {},
+    undefined,
+    [
+      'provider0 has mtu 1450, host-00 only 1380, host-01 only 1400: longer packets to there are lost; "--mtu mesh" on every host makes them alike',
+    ],
+  ],
+  ['until we have followed', mtus(1380), {}, 'mesh', ['provider0 has mtu 1450, host-00 only 1380: longer packets to there are lost']],
+  [
+    'on our own underlay',
+    mtus(1500),
+    { mtu: 1500 },
+    undefined,
+    ['provider0 has mtu 1500 and its underlay room for 1450: longer packets are lost or cut: ip link set dev provider0 mtu 1450'],
+  ],
+])('packets that are too long are lost %s', (_name, others, parts, mtu, losses) => {
+  expect(lossesIn({ tunnel: { ...TUNNEL, mtu }, picture: pictureOf([], [], {}, { device: parts, mtus: others }) })).toEqual(losses)
 })
 
 test('what somebody else has where an entry is wanted is a conflict, told with the command that ends it', () => {

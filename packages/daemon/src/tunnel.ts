@@ -3,31 +3,32 @@ import {
   family,
   holds,
   isForwarded,
+  limitOf,
   sameTunnel,
   slot,
   ZERO_MAC,
-  type DeviceName,
   type Entry,
+  type MemberName,
   type MemberRecord,
   type PeerId,
   type TunnelClaim,
   type TunnelName,
+  type TunnelSpec,
 } from '@vxmesh/core'
 import type { State } from '@vxmesh/gossip'
 import { describe, describeTarget } from '@vxmesh/kernel-adapter'
 import type { CarriedRow, TunnelRow } from './answers.ts'
-import type { Picture } from './reconciler.ts'
+import { listed } from './report.ts'
+import type { Decision, Picture } from './reconciler.ts'
 
 /** One of our tunnels, and what its kernel looks like now. */
-export type Shown = { readonly tunnel: TunnelName & { readonly device: DeviceName }; readonly picture: Picture }
+export type Shown = { readonly tunnel: TunnelName & Pick<TunnelSpec, 'device' | 'mtu'>; readonly picture: Picture }
 
 /** What is told of. */
 export type Told = { readonly self: PeerId; readonly state: State; readonly tunnels: readonly Shown[] }
 
-/** How many members a line names. */
-const NAMES_MOST = 6
-
-export function tunnelRow({ tunnel, picture: { reading, decision, foreign, repairs } }: Shown): TunnelRow {
+export function tunnelRow({ tunnel, picture }: Shown, self: MemberName): TunnelRow {
+  const { reading, decision, foreign, repairs, writes, room } = picture
   const wanted = [...decision.desired.table.values()]
   const present = wanted.filter((entry) => holds(reading?.entries, entry))
   const counts = (kind: Entry['kind']) => {
@@ -40,6 +41,8 @@ export function tunnelRow({ tunnel, picture: { reading, decision, foreign, repai
     id: tunnel.id ?? null,
     port: reading?.device.port ?? null,
     mtu: reading?.device.mtu ?? null,
+    mtu_room: room ?? null,
+    mtu_smallest: reading === undefined ? null : smallest({ name: self, mtu: limitOf(tunnel.mtu, reading.device.mtu, room) }, decision),
     local: reading?.device.local ?? null,
     addresses: reading?.device.addresses ?? [],
     origin: reading?.device.origin ?? null,
@@ -55,6 +58,7 @@ export function tunnelRow({ tunnel, picture: { reading, decision, foreign, repai
       },
     },
     repairs,
+    writes,
   }
 }
 
@@ -64,8 +68,14 @@ type Carried = Omit<CarriedRow, 'note'> & { readonly notes: readonly string[] }
 export function carriedRow(told: Told, shown: Shown, record: MemberRecord): Carried | undefined {
   const claim = claimOn(shown, record)
   if (claim === undefined) return undefined
-  const { overlay, underlay, port = null, mac, mtu } = claim
-  const rest = { mac: mac === ZERO_MAC ? null : mac, mtu, entry: entryOf(shown, record.peer), notes: notesOn(told, shown, record, claim) }
+  const { overlay, underlay, port = null, mac, mtu, mtuLimit } = claim
+  const rest = {
+    mac: mac === ZERO_MAC ? null : mac,
+    mtu,
+    mtu_limit: mtuLimit,
+    entry: entryOf(shown, record.peer),
+    notes: notesOn(told, shown, record, claim),
+  }
   return { device: shown.tunnel.device, overlay, underlay, port, ...rest }
 }
 
@@ -144,6 +154,7 @@ export function wanting(told: Told): readonly string[] {
   return told.tunnels.flatMap((shown) => [
     ...divided(told, shown),
     ...strangers(told, shown),
+    ...lossesIn(shown),
     ...conflictsIn(shown),
     ...shown.picture.rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
   ])
@@ -159,7 +170,9 @@ function divided({ state }: Told, shown: Shown): readonly string[] {
   const [four, six] = (['ipv4', 'ipv6'] as const).map((kind) => carriers.filter((each) => each.kind === kind).map(({ name }) => name))
   if (four === undefined || six === undefined || four.length === 0 || six.length === 0) return []
   const remedy = 'give all of them underlay addresses of one kind'
-  return [`${shown.tunnel.device}: ${named(four)} on IPv4 and ${named(six)} on IPv6 can never talk to each other: ${remedy}`]
+  return [
+    `${shown.tunnel.device}: ${listed(four.toSorted(order))} on IPv4 and ${listed(six.toSorted(order))} on IPv6 can never talk to each other: ${remedy}`,
+  ]
 }
 
 /** Pairs that cannot talk for another reason: members that carry the tunnel, and to which nothing can be sent. */
@@ -175,16 +188,33 @@ function strangers(told: Told, shown: Shown): readonly string[] {
     return verdict.kind !== 'refused' || apart || conflicts.has(peer) || conflicts.has(self) ? [] : [record?.name ?? peer]
   })
   const where = tunnels.length === 1 ? 'the tunnel' : shown.tunnel.device
-  return refused.length === 0 ? [] : [`this host cannot talk to ${named(refused)} inside ${where}: see NOTE`]
-}
-
-function named(all: readonly string[]): string {
-  const names = all.toSorted(order)
-  return `${names.slice(0, NAMES_MOST).join(', ')}${names.length > NAMES_MOST ? ` and ${String(names.length - NAMES_MOST)} more` : ''}`
+  return refused.length === 0 ? [] : [`this host cannot talk to ${listed(refused.toSorted(order))} inside ${where}: see NOTE`]
 }
 
 export function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Whose packets must be the shortest of all, and how long they may be; our own, where nobody else's are shorter. */
+function smallest(own: NonNullable<TunnelRow['mtu_smallest']>, { mtus: [first] }: Decision): TunnelRow['mtu_smallest'] {
+  return first !== undefined && first.limit < own.mtu ? { mtu: first.limit, name: first.name } : own
+}
+
+/** Where packets get lost because they are longer than somebody's device or underlay takes. */
+export function lossesIn({ tunnel: { device, mtu: asked }, picture: { reading, decision, room } }: Shown): readonly string[] {
+  const mtu = reading?.device.mtu
+  if (mtu === undefined) return []
+  const remedy = asked === 'mesh' ? '' : '; "--mtu mesh" on every host makes them alike'
+  const lesser = decision.mtus.filter((each) => Math.min(each.mtu, each.limit) < mtu)
+  const shorter = listed(lesser.map((each) => `${each.name} only ${String(Math.min(each.mtu, each.limit))}`))
+  return [
+    ...(room === undefined || mtu <= room
+      ? []
+      : [
+          `${device} has mtu ${String(mtu)} and its underlay room for ${String(room)}: longer packets are lost or cut: ip link set dev ${device} mtu ${String(room)}`,
+        ]),
+    ...(lesser.length === 0 ? [] : [`${device} has mtu ${String(mtu)}, ${shorter}: longer packets to there are lost${remedy}`]),
+  ]
 }
 
 /** What somebody else has in the kernel where an entry of ours should be, and what to do about it. */

@@ -13,6 +13,8 @@ import {
   type Hold,
   type IpAddress,
   type Kernel,
+  type MemberMtu,
+  type Mtu,
   type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
@@ -63,6 +65,11 @@ export class Workbench {
   readonly noticed: string[] = []
   wanted: readonly string[] = []
   hold: Hold | undefined
+  mtus: readonly MemberMtu[] = []
+  /** What was asked of the device. */
+  mtu: Mtu
+  /** What its underlay had room for, as each turn saw it. */
+  readonly rooms: (number | undefined)[] = []
   reads = 0
   writes = 0
   /** Whether all events of the kernel are lost. */
@@ -101,19 +108,24 @@ export class Workbench {
   async start(...wanted: readonly string[]): Promise<void> {
     this.wanted = wanted
     this.store = openStore(this.#directory, (what) => this.said.push(what))
-    const device = await this.#kernel().establish(SPEC)
+    const spec = { ...SPEC, mtu: this.mtu }
+    const device = await this.#kernel().establish(spec)
     this.reconciler = startReconciler({
       kernel: this.#kernel(),
-      spec: SPEC,
+      spec,
       device,
       store: this.store,
       log: makeLog('debug', false, { write: (text) => void this.said.push(this.#sentence(text)) }),
-      notice: ({ addresses }) => void this.noticed.push(addresses.join(' ')),
+      notice: ({ addresses }, room) => {
+        this.noticed.push(addresses.join(' '))
+        this.rooms.push(room)
+      },
       enforced: () => undefined,
       decide: () => {
         return {
           desired: { table: table(this.wanted.map(entry)), evicted: new Set(), verdicts: new Map(), conflicts: new Map() },
           hold: this.hold,
+          mtus: this.mtus,
           enforces: '',
         }
       },

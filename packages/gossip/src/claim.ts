@@ -44,6 +44,7 @@ export function parseTunnelClaim(message: RecordMessage['tunnels'][number]): Res
     overlay: overlay.value,
     claimedAt: claimedAt.value,
     mtu: message.mtu,
+    mtuLimit: message.mtuLimit || message.mtu,
   })
 }
 

@@ -57,6 +57,7 @@ const tunnel = {
   overlay: [sure(parseInterfaceAddress('192.168.234.1/23'))],
   claimedAt: sure(parseWallTime(1_750_000_000_000)),
   mtu: 1450,
+  mtuLimit: 1500,
 } as const satisfies TunnelClaim
 const record: Omit<MemberRecord, 'peer'> = {
   incarnation,
@@ -81,6 +82,8 @@ describe('a record', () => {
       const gre = { ...record, tunnels: [{ ...tunnel, mode: 'gre', id, port: undefined, mac: ZERO_MAC } as const] }
       expect(open(sealRecord(mesh, self!, admission, gre).bytes)).toMatchObject({ ok: true, value: { record: gre } })
     }
+    const before = { ...record, tunnels: [{ ...tunnel, mtuLimit: 0 }] }
+    expect(open(sealRecord(mesh, self!, admission, before).bytes)).toMatchObject({ value: { record: { tunnels: [{ mtuLimit: 1450 }] } } })
     const empty = sealRecord(mesh, self!, admission, { ...record, leaving: true, control: [], tunnels: [] })
     expect(open(empty.bytes)).toMatchObject({ ok: true, value: { record: { leaving: true, control: [], tunnels: [] } } })
   })

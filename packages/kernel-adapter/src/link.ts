@@ -74,7 +74,7 @@ export function decide(spec: TunnelSpec, present: Present | undefined, host: rea
   const move = moved(spec, link.value, host)
   if (!move.ok) return move
   const raise: Step[] = link.value.up ? [] : [{ kind: 'raise' }]
-  const resize: Step[] = spec.mtu === undefined || spec.mtu === link.value.mtu ? [] : [{ kind: 'resize', mtu: spec.mtu }]
+  const resize: Step[] = typeof spec.mtu !== 'number' || spec.mtu === link.value.mtu ? [] : [{ kind: 'resize', mtu: spec.mtu }]
   return accept([...move.value, ...resize, ...readdress(spec, present.addresses), ...raise])
 }
 
@@ -129,7 +129,7 @@ function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readon
   }
   const home = homeIn(spec, local, host)
   if (!home.ok) return home
-  const mtu = spec.mtu ?? mtuAt(home.value, spec)
+  const mtu = typeof spec.mtu === 'number' ? spec.mtu : mtuAt(home.value, spec)
   const port = spec.mode === 'gre' ? undefined : (spec.port ?? defaultPort())
   return accept([
     { kind: 'create', local, port, mtu, ...(spec.mac === undefined ? {} : { mac: spec.mac }) },

@@ -174,6 +174,12 @@ export class MemoryHost {
     this.#put(name, { ...device, link: { ...device.link, mac }, tables: forgotten(device.tables, 'both') })
   }
 
+  /** Somebody's `ip link set … mtu`. */
+  resize(name: DeviceName, mtu: number): void {
+    const device = this.#devices.get(name)
+    if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, mtu } })
+  }
+
   /** Somebody makes the device a port of a bridge, or no longer. */
   bridge(name: DeviceName, bridged: boolean): void {
     const device = this.#devices.get(name)
