@@ -298,11 +298,8 @@ async function makeLab(): Promise<Lab> {
       await gone.catch(() => undefined)
     },
     readdress: async (device, mac) => ip(`link set dev ${device} address ${mac}`),
-    bridge: async (device, bridged) => {
-      if (!bridged) return ip(`link delete dev br0`)
-      await ip('link add name br0 type bridge')
-      await ip(`link set dev ${device} master br0`)
-    },
+    bridge: async (name, there) => ip(there ? `link add name ${name} type bridge` : `link delete dev ${name}`),
+    enslave: async (device, master) => ip(`link set dev ${device} ${master === undefined ? 'nomaster' : `master ${master}`}`),
     remove: async (device, underlay) => bridge(`fdb del to 00:00:00:00:00:00 dst ${underlay} dev ${device}`),
     wipe: async (device) => bridge(`fdb del to 00:00:00:00:00:00 dev ${device}`),
     give: async (device, address) => ip(`address add ${address} dev ${device}`),
@@ -330,7 +327,8 @@ async function inspect(device: DeviceName): Promise<string | undefined> {
 }
 
 async function close(): Promise<void> {
-  for (const device of ['provider0', 'provider1', 'under0', 'under1', 'br0']) await ip(`link delete dev ${device}`).catch(() => undefined)
+  for (const device of ['provider0', 'provider1', 'under0', 'under1', 'br0', 'br1'])
+    await ip(`link delete dev ${device}`).catch(() => undefined)
 }
 
 async function ip(words: string): Promise<void> {

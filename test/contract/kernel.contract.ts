@@ -49,7 +49,10 @@ export type Lab = {
   wipe(device: DeviceName): Promise<void>
   give(device: DeviceName, address: InterfaceAddress): Promise<void>
   readdress(device: DeviceName, mac: MacAddress): Promise<void>
-  bridge(device: DeviceName, bridged: boolean): Promise<void>
+  /** Makes a bridge, or deletes it. */
+  bridge(name: DeviceName, there: boolean): Promise<void>
+  /** Makes a device a port of a bridge, or of none. */
+  enslave(device: DeviceName, master: DeviceName | undefined): Promise<void>
   deleteDevice(device: DeviceName): Promise<void>
   takeDown(device: DeviceName): Promise<void>
   isUp(device: DeviceName): Promise<boolean>
@@ -76,6 +79,8 @@ export const UNDERLAY_6 = ip('fd00:226::4')
 const [HOST_00, HOST_01, HOST_02] = [ip('192.168.226.5'), ip('192.168.226.6'), ip('192.168.226.7')]
 const provider0 = must(parseDeviceName('provider0'))
 const provider1 = must(parseDeviceName('provider1'))
+const br0 = must(parseDeviceName('br0'))
+const br1 = must(parseDeviceName('br1'))
 const OVERLAY = must(parseInterfaceAddress('192.168.234.1/23'))
 const OVERLAY_6 = must(parseInterfaceAddress('fd00:234::1/64'))
 const FORMER = must(parseInterfaceAddress('192.168.234.9/23'))
@@ -159,7 +164,7 @@ function making(lab: () => Lab): void {
       mac: device.mac,
       mtu: 1450,
       up: true,
-      bridged: false,
+      master: undefined,
       addresses: [OVERLAY],
       origin: 'made',
     })
@@ -660,11 +665,29 @@ function watching(lab: () => Lab): void {
 
   test('sees that the device became a port of a bridge, and that it is none any more', async () => {
     await lab().kernel.establish(SPEC)
-    const seen = async () => (await lab().kernel.read(SPEC))?.device.bridged
-    await lab().bridge(provider0, true)
-    expect(await seen()).toBe(true)
-    await lab().bridge(provider0, false)
-    expect(await seen()).toBe(false)
+    const seen = async () => (await lab().kernel.read(SPEC))?.device.master
+    await lab().bridge(br0, true)
+    await lab().enslave(provider0, br0)
+    expect(await seen()).toBe('br0')
+    await lab().bridge(br0, false)
+    expect(await seen()).toBeUndefined()
+  })
+
+  test.each(['made', 'adopted'] as const)('puts a device that is %s into its bridge, whatever bridge it was in', async (origin) => {
+    const asked = { ...SPEC, master: br0 }
+    const planted = origin === 'made' ? [] : [{ kind: 'vxlan', id: vni(16), local: UNDERLAY } as const]
+    for (const link of planted) await lab().plant(provider0, link)
+    await expect(lab().kernel.establish(asked)).rejects.toThrow('there is no bridge br0; make it first (ip link add name br0 type bridge)')
+    expect([await lab().kernel.hasBridge(br0), (await lab().kernel.read(SPEC)) === undefined]).toEqual([false, origin === 'made'])
+    await lab().bridge(br0, true)
+    expect(await lab().kernel.hasBridge(br0)).toBe(true)
+    expect(await lab().kernel.establish(asked)).toMatchObject({ master: 'br0', origin })
+    expect(await lab().kernel.steps(asked)).toEqual([])
+    await lab().bridge(br1, true)
+    await lab().enslave(provider0, br1)
+    expect(await lab().kernel.steps(asked)).toEqual(['ip link set dev provider0 master br0'])
+    expect(await lab().kernel.establish(asked)).toMatchObject({ master: 'br0' })
+    expect(await lab().kernel.establish(SPEC)).toMatchObject({ master: 'br0' })
   })
 
   test('wakes when the device comes and goes, though it has no entries', async () => {

@@ -12,7 +12,7 @@ const ALL = [FLOOD, FDB, NEIGHBOUR]
 
 function reading(origin: 'made' | 'adopted', entries: readonly Entry[], marked: readonly Entry[] = []): Reading {
   const { id, underlay: local, port, mac, mtu, overlay: addresses } = A
-  const device = { name: DEVICE, id, local, port, mac, mtu, addresses, up: true, bridged: false, origin }
+  const device = { name: DEVICE, id, local, port, mac, mtu, addresses, up: true, master: undefined, origin }
   return { device, entries: table(entries), marked: new Set(marked.map(slot)) }
 }
 

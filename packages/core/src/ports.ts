@@ -43,6 +43,8 @@ export type TunnelSpec = {
   readonly mtu?: Mtu
   /** The MAC address of a device that is made; undefined: one of the kernel's choice. */
   readonly mac?: MacAddress
+  /** The bridge that it is to be a port of. */
+  readonly master?: DeviceName | undefined
   /** Addresses the device must have. Others that it has are left alone. */
   readonly addresses: readonly InterfaceAddress[]
   /** Addresses that an earlier start gave the device and that go now, unless they are among `addresses`. */
@@ -63,8 +65,8 @@ export type Device = {
   readonly mtu: number
   /** Administratively up: not whether a packet would pass. */
   readonly up: boolean
-  /** It is a port of a bridge, or the like: what is behind it has other MAC addresses than its own. */
-  readonly bridged: boolean
+  /** The bridge, or the like, that it is a port of: what is behind it has other MAC addresses than its own. */
+  readonly master: string | undefined
   readonly addresses: readonly InterfaceAddress[]
   /** Made by a daemon of this mesh, or by somebody else and adopted. */
   readonly origin: 'made' | 'adopted'
@@ -85,7 +87,7 @@ export type Rejection = { readonly operation: Operation; readonly command: strin
 export interface Kernel {
   /**
    * Makes the device, or takes the one that is there if it is of the same kind and id, and returns what it is.
-   * Brings it up, gives it the addresses it lacks, and takes the former ones away: no other, and one that the kernel
+   * Puts it into its bridge, brings it up, gives it the addresses it lacks, and takes the former ones away: no other, and one that the kernel
    * deletes along with a former one comes back. Never deletes or re-creates a device that exists.
    * Throws `MeshError` `CONFIG_INVALID` when a device of that name cannot serve, `KERNEL_REFUSED` when the kernel does.
    * @param given is told at once of each address that the device now has because we gave it, not of those it had
@@ -95,6 +97,8 @@ export interface Kernel {
   steps(spec: TunnelSpec): Promise<readonly string[]>
   /** The interfaces of the host, but for that one. Throws `KERNEL_UNREADABLE`. */
   interfaces(without: DeviceName): Promise<readonly HostInterface[]>
+  /** Whether there is a bridge of that name, which a device can be put into. Throws `KERNEL_UNREADABLE`. */
+  hasBridge(name: DeviceName): Promise<boolean>
   /** The device and its entries as they are now; undefined when there is no such device. Throws `KERNEL_UNREADABLE`. */
   read(spec: TunnelSpec): Promise<Reading | undefined>
   /** Tries every operation, in order, whatever becomes of the others. Success is not convergence: only reading is. */

@@ -55,6 +55,8 @@ const tunnel = z.object({
   mtu_room: z.number().nullable().default(null),
   /** The longest packet that all members and their underlays take, and one that takes no longer; daemons of before do not tell. */
   mtu_smallest: z.object({ mtu: z.number(), name: z.string() }).readonly().nullable().default(null),
+  /** The bridge that it is a port of; null: none, and from daemons of before. */
+  master: z.string().nullable().default(null),
   local: z.string().nullable(),
   addresses: z.array(z.string()).readonly(),
   /** Made by a daemon, or by somebody else and adopted; null while there is no such device. */

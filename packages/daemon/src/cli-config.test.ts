@@ -74,7 +74,7 @@ test('up carries the tunnels of a file, and says of each what there is to say', 
   expect(await vxmesh(...up)).toEqual({
     code: 78,
     out: '',
-    err: 'vxmesh: vxmesh.yaml:7: tunnels.provider1.vni: unknown; the keys here are mode, id, key, local, addresses, port, mtu\n',
+    err: 'vxmesh: vxmesh.yaml:7: tunnels.provider1.vni: unknown; the keys here are mode, id, key, local, addresses, port, mtu, master\n',
   })
   expect((await vxmesh(...up, '--id', '16')).code).toBe(2)
 }, 30_000)

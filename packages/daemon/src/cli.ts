@@ -140,6 +140,7 @@ function addUp(vxmesh: Command, outcome: Outcome): void {
     .option('--port <port>', 'TCP port for the other members', DEFAULTS.port)
     .option('--vxlan-port <port>', 'UDP port of the tunnel (default: 4789, or what the device has)')
     .option('--mtu <mtu>', 'mesh: the smallest of all members; or bytes (default: what the underlay has room for)')
+    .option('--master <bridge>', 'put the device into this bridge, which must exist: of Linux, or of Open vSwitch')
     .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
     .addOption(controlOption())
     .option('--log-level <level>', 'error, warn, info or debug', DEFAULTS.logLevel)

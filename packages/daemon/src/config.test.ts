@@ -121,7 +121,7 @@ describe('a file', () => {
 
 describe('one line says where a file is wrong', () => {
   const KEYS = 'invite, seeds, name, state-dir, control, port, log-level, tunnels'
-  const PARTS = 'mode, id, key, local, addresses, port, mtu'
+  const PARTS = 'mode, id, key, local, addresses, port, mtu, master'
   const one = (...lines: readonly string[]): string => ['tunnels:', '  provider0:', ...lines.map((line) => `    ${line}`)].join('\n')
 
   test.each<[string, string, string]>([

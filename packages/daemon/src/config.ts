@@ -24,6 +24,7 @@ const tunnel = z.strictObject({
   addresses: list.default([]),
   port: text.optional(),
   mtu: text.optional(),
+  master: text.optional(),
 })
 
 /** The keys of the member. */
@@ -43,8 +44,8 @@ const member = z.strictObject({
  * Throws `CONFIG_INVALID` where the file is wrong.
  */
 export function readConfig(file: string, flags: Partial<RawUpOptions>): UpOptions {
-  const { device, mode, id, key, local, address, vxlanPort, mtu, ...typed } = flags
-  const stray = [device, mode, id, key, local, address, vxlanPort, mtu].find((each) => each !== undefined)
+  const { device, mode, id, key, local, address, vxlanPort, mtu, master, ...typed } = flags
+  const stray = [device, mode, id, key, local, address, vxlanPort, mtu, master].find((each) => each !== undefined)
   if (stray !== undefined)
     throw new MeshError({ code: 'USAGE', reason: `--config ${file}: the tunnels are those of the file; leave the flags of a tunnel out` })
   const { content, lines } = understood(parsePath({ code: 'USAGE', where: '--config' }, file))

@@ -21,8 +21,8 @@ export function withFormer(spec: TunnelSpec, store: Store): TunnelSpec {
 }
 
 /** The tunnel that was asked for. Its id marks a device as ours; those of VXLAN stand for themselves, as they always have. */
-export function specOf({ device, mode, id, local, port, mtu, addresses }: TunnelOptions, mesh: MeshId): TunnelSpec {
-  return { device, mode, id, local, port, mtu, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
+export function specOf({ device, mode, id, local, port, mtu, master, addresses }: TunnelOptions, mesh: MeshId): TunnelSpec {
+  return { device, mode, id, local, port, mtu, master, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
 }
 
 /**
@@ -32,7 +32,7 @@ export function specOf({ device, mode, id, local, port, mtu, addresses }: Tunnel
 export function claimOf({ mode, id, mtu: asked }: TunnelSpec, device: Device, room: number | undefined, store: Store): TunnelClaim {
   const { local: underlay, port, mtu } = device
   const overlay = device.addresses.slice(0, OVERLAY_MOST)
-  const mac = device.bridged ? ZERO_MAC : device.mac
+  const mac = device.master !== undefined ? ZERO_MAC : device.mac
   const claimedAt = store.claimedAt(tagOf({ mode, id }), overlay, wallClock())
   return { mode, id, underlay, port, mac, overlay, mtu, mtuLimit: limitOf(asked, mtu, room), claimedAt }
 }

@@ -32,6 +32,7 @@ function report(...members: readonly MemberRow[]): StatusReport {
     mtu: 1450,
     mtu_room: 1450,
     mtu_smallest: null,
+    master: null,
     local: '192.168.226.4',
     addresses: ['192.168.234.1/23'],
     origin: 'made' as const,

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { MemberMtu } from '@vxmesh/core'
+import type { DeviceName, MemberMtu } from '@vxmesh/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DEVICE, HERE, Workbench } from './workbench.ts'
 
 const B = '10.0.0.2'
+const BRIDGE = 'br-ex' as DeviceName
 
 let directory = ''
 
@@ -63,11 +64,63 @@ describe('the MTU', () => {
     bench.mtus = others(1280)
     await bench.start(B)
     expect(mtuOf(bench)).toMatchObject({ mtu: 1300 })
-    bench.host.resize(DEVICE, 1200)
+    bench.host.alter(DEVICE, { mtu: 1200 })
     await bench.wait(20)
     expect(mtuOf(bench)).toMatchObject({ mtu: 1300 })
     bench.host.deleteDevice(DEVICE)
     await bench.wait(20)
     expect(mtuOf(bench)).toMatchObject({ mtu: 1300 })
+  })
+})
+
+describe('the bridge', () => {
+  const masterOf = (bench: Workbench) => bench.host.inspect(DEVICE)?.link
+
+  test.each([
+    ['made', false],
+    ['adopted', true],
+  ] as const)('of a device that was %s has it again when somebody takes it out', async (_name, adopted) => {
+    const bench = new Workbench(directory)
+    bench.master = BRIDGE
+    if (adopted) bench.plant()
+    await expect(bench.start(B)).rejects.toThrow('--master: there is no bridge br-ex; make it first (ip link add name br-ex type bridge)')
+    bench.host.bridge(BRIDGE, true)
+    await bench.start(B)
+    expect(masterOf(bench)).toMatchObject({ master: BRIDGE })
+    for (const master of [undefined, 'br0']) {
+      bench.host.alter(DEVICE, { master })
+      await bench.wait(20)
+      expect(masterOf(bench)).toMatchObject({ master: BRIDGE })
+    }
+    expect(bench.said.at(-1)).toBe('warn: provider0: put back into br-ex from br0')
+    expect([bench.entries(), await bench.repairs()]).toEqual([[B], 2])
+  })
+
+  test('that is deleted is waited for, with the entries kept right meanwhile, and joined when it is made again', async () => {
+    const bench = new Workbench(directory)
+    bench.master = BRIDGE
+    bench.host.bridge(BRIDGE, true)
+    await bench.start(B)
+    bench.host.bridge(BRIDGE, false)
+    bench.erase(B)
+    await bench.wait(60_000)
+    expect([bench.entries(), masterOf(bench)]).toMatchObject([[B], { master: undefined }])
+    bench.host.bridge(BRIDGE, true)
+    await bench.wait(20)
+    expect(masterOf(bench)).toMatchObject({ master: BRIDGE })
+    expect(await bench.repairs()).toBe(1)
+  })
+
+  test('has a device that was deleted again, with its MTU, MAC address and entries', async () => {
+    const bench = new Workbench(directory)
+    bench.master = BRIDGE
+    bench.host.bridge(BRIDGE, true)
+    await bench.start(B)
+    bench.host.alter(DEVICE, { mtu: 1300 })
+    await bench.wait(20)
+    const before = bench.host.inspect(DEVICE)
+    bench.host.deleteDevice(DEVICE)
+    await bench.wait(50)
+    expect(bench.host.inspect(DEVICE)).toEqual(before)
   })
 })

@@ -29,6 +29,7 @@ export type RawUpOptions = RawMember & {
   readonly address: readonly string[]
   readonly vxlanPort?: string
   readonly mtu?: string
+  readonly master?: string
 }
 
 export type UpOptions = {
@@ -60,10 +61,11 @@ export function parseUpOptions({
   address: addresses,
   vxlanPort: port,
   mtu,
+  master,
   ...member
 }: RawUpOptions): UpOptions {
   if (device === undefined) throw fault(tunnelPlace(BY_FLAGS, '', 'device'), undefined, 'needed, the device of the tunnel')
-  return parseMember(member, [{ device, mode, id, key, local, addresses, port, mtu }], BY_FLAGS)
+  return parseMember(member, [{ device, mode, id, key, local, addresses, port, mtu, master }], BY_FLAGS)
 }
 
 export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], source: Source): UpOptions {

@@ -20,7 +20,6 @@ import {
   pauseAfter,
   plan,
   reclaimed,
-  refit,
   slot,
   unmarked,
   type Desired,
@@ -41,6 +40,7 @@ import { describe } from '@vxmesh/kernel-adapter'
 import { monotonicClock as clock } from './clock.ts'
 import { isDrift, whatHappened, type Outcome } from './drift.ts'
 import { establish } from './establish.ts'
+import { fittings } from './fitting.ts'
 import { homing, wordsOf } from './home.ts'
 import type { Log } from './log.ts'
 import { startLoop } from './loop.ts'
@@ -114,6 +114,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   /** What was wanted when we ended: who leaves while the kernel is read is ours as well. */
   const remembered = options.decide().desired.table
   const home = homing(kernel)
+  const fitting = fittings(kernel)
   let missing = false
   let looking: Promise<Reading | undefined> | undefined
   let kept: Kept | undefined
@@ -176,10 +177,11 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   /** Brings the device to what was asked of it, once its entries are as they should be: what it is refused holds up none of them. */
   async function fit({ mtus, hold }: Decision): Promise<void> {
-    const mtu = refit(spec.mtu, { ...device, room: home.room, smallest: mtus[0]?.limit }, hold === undefined)
-    if (mtu === undefined) return
-    log.warn({ event: 'kernel', device: spec.device, mtu }, `${spec.device}: mtu ${String(mtu)} instead of ${String(device.mtu)}`)
-    await establish(kernel, { ...spec, mtu }, store)
+    const misfit = await fitting.look(spec, device, { room: home.room, smallest: mtus[0]?.limit, mayGrow: hold === undefined })
+    if (misfit === undefined) return
+    log.warn({ event: 'kernel', device: spec.device, ...misfit.change }, misfit.words)
+    await establish(kernel, { ...spec, master: undefined, ...misfit.change }, store)
+    if (misfit.repair) repairs++
     signs++
     loop.wake()
   }
@@ -190,7 +192,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     if (change === undefined) return reading
     log.warn({ event: 'kernel', device: spec.device, ...change }, `${spec.device}: its underlay has changed: ${wordsOf(change)}`)
     if (change.local !== undefined) spec = { ...spec, local: change.local }
-    await establish(kernel, { ...spec, ...change }, store)
+    await establish(kernel, { ...spec, master: undefined, ...change }, store)
     return kernel.read(spec)
   }
 
@@ -204,7 +206,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     }
     log.warn({ event: 'kernel', device: spec.device }, `${spec.device} is gone: making it again`)
     // The others know it by its MAC address, and need not learn another.
-    await establish(kernel, { ...spec, mac: device.mac, mtu: device.mtu }, store)
+    await establish(kernel, { ...spec, master: undefined, mac: device.mac, mtu: device.mtu }, store)
     // One repair, however many entries follow: an empty device has lost none of them.
     repairs++
     last = undefined

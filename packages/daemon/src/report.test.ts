@@ -31,6 +31,7 @@ const TUNNEL: TunnelRow = {
   mtu: 1450,
   mtu_room: 1450,
   mtu_smallest: null,
+  master: null,
   local: '192.168.226.4',
   addresses: [],
   origin: 'made',

@@ -58,15 +58,17 @@ function tunnelLine({ device, entries, ...carrier }: TunnelRow): string {
 }
 
 type Carrier = Pick<TunnelRow, 'mode'> &
-  Partial<Pick<TunnelRow, 'mtu_room' | 'mtu_smallest'>> & { readonly [each in 'id' | 'port' | 'mtu']: number | null | undefined }
+  Partial<Pick<TunnelRow, 'mtu_room' | 'mtu_smallest'>> & { readonly master?: string | null | undefined } & {
+    readonly [each in 'id' | 'port' | 'mtu']: number | null | undefined
+  }
 
 /** What a device carries: `vxlan id 16, port 4789, mtu 1450`, `gre key 1234, mtu 1472`. */
-export function carrierWords({ mode, id, port, mtu, mtu_room: room, mtu_smallest: least }: Carrier): string {
+export function carrierWords({ mode, id, port, master, mtu, mtu_room: room, mtu_smallest: least }: Carrier): string {
   const most = Math.max(mtu ?? 0, room ?? 0)
   const smallest =
     least === null || least === undefined || least.mtu === most ? '' : `, smallest in the mesh ${String(least.mtu)} (${least.name})`
   const udp = mode === 'gre' ? '' : `, port ${String(port ?? '-')}`
-  return `${tunnelWords({ mode, id })}${udp}, mtu ${String(mtu ?? '-')}${smallest}`
+  return `${tunnelWords({ mode, id })}${udp}, mtu ${String(mtu ?? '-')}${smallest}${master === null || master === undefined ? '' : `, master ${master}`}`
 }
 
 /** Which kinds of entries lack some, when any does. */

@@ -71,7 +71,7 @@ function reportOf(
     const wanted = desired(view, state.standings, SELF, own)
     const entries = new Map([...wanted.table].filter(([place]) => missing === '' || !place.includes(missing)))
     const reading = {
-      device: { ...own, name: device, local: own.underlay, addresses: own.overlay, up: true, bridged: false, origin: 'made' } as Device,
+      device: { ...own, name: device, local: own.underlay, addresses: own.overlay, up: true, master: undefined, origin: 'made' } as Device,
       entries,
       marked: new Set<string>(),
     }

@@ -23,6 +23,7 @@ const TUNNEL_FLAGS = {
   addresses: '--address',
   port: '--vxlan-port',
   mtu: '--mtu',
+  master: '--master',
 } as const
 
 export type MemberPart = keyof typeof MEMBER_FLAGS

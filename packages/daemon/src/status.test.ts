@@ -132,6 +132,14 @@ function rowOf(sketch: Sketch, around: Surrounding = {}): MemberRow {
   return reportOf({ B: sketch }, around).members.find(({ peer }) => peer === 'B')!
 }
 
+test('members to which nothing can be sent are named, six of them', () => {
+  const verdict: Verdict = { kind: 'refused', reason: '10.0.0.1 is our own underlay address' }
+  const { health } = reportOf(Object.fromEntries(Array.from('CBDEFGHI', (peer) => [peer, { verdict }])))
+  expect(health).toEqual(['this host cannot talk to b, c, d, e, f, g and 2 more inside the tunnel: see NOTE'])
+})
+
+const ALIKE = { port: 4789, mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450, incarnation: 5, invite: 'I' }
+
 test('a report has every field that the answer promises, and is nothing else', () => {
   const report = reportOf({ B: { name: 'host-00' } })
   expect(statusAnswer.parse(report)).toEqual(report)
@@ -147,11 +155,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         state: 'alive',
         overlay: ['192.168.234.9/23'],
         underlay: '10.0.0.1',
-        port: 4789,
-        mac: '02:00:00:00:00:09',
-        ...{ mtu: 1450, mtu_limit: 1450 },
-        incarnation: 5,
-        invite: 'I',
+        ...ALIKE,
         seen_ms: null,
         entry: 'none',
         note: null,
@@ -164,11 +168,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         state: 'alive',
         overlay: ['192.168.234.9/23'],
         underlay: '10.0.0.2',
-        port: 4789,
-        mac: '02:00:00:00:00:09',
-        ...{ mtu: 1450, mtu_limit: 1450 },
-        incarnation: 5,
-        invite: 'I',
+        ...ALIKE,
         seen_ms: 250,
         entry: 'present',
         note: null,
@@ -181,7 +181,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         mode: 'vxlan',
         id: 16,
         port: 4789,
-        ...{ mtu: 1450, mtu_room: 1450, mtu_smallest: { mtu: 1450, name: 'bastion' } },
+        ...{ mtu: 1450, mtu_room: 1450, mtu_smallest: { mtu: 1450, name: 'bastion' }, master: null },
         local: '10.0.0.1',
         addresses: ['192.168.234.1/23'],
         origin: 'made',

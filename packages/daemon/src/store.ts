@@ -34,6 +34,7 @@ const tunnelParts = {
   key: z.string().optional(),
   local: z.string().optional(),
   mtu: z.string().optional(),
+  master: z.string().optional(),
 }
 
 const asked = z.object({

@@ -21,7 +21,7 @@ import {
   type TunnelName,
 } from '@vxmesh/core'
 import { OVERLAY_MOST } from '@vxmesh/gossip'
-import { fault, parsedAt, tunnelPlace, type Source, type TunnelPart } from './source.ts'
+import { fault, parsedAt, tunnelPlace, type Place, type Source, type TunnelPart } from './source.ts'
 
 /** What is at a tunnel's sides: the kernel that is to carry it. */
 export type KernelChoice = 'iproute2' | 'memory'
@@ -38,6 +38,8 @@ export type RawTunnel = {
   readonly port?: string | undefined
   /** Bytes, or `mesh`: the smallest of all members. */
   readonly mtu?: string | undefined
+  /** The bridge that the device is to be a port of. */
+  readonly master?: string | undefined
 }
 
 export type TunnelOptions = TunnelName & {
@@ -48,11 +50,12 @@ export type TunnelOptions = TunnelName & {
   readonly addresses: readonly InterfaceAddress[]
   readonly port: Port | undefined
   readonly mtu: Mtu
+  readonly master: DeviceName | undefined
 }
 
 export function parseTunnel(raw: RawTunnel, source: Source, kernel: KernelChoice): TunnelOptions {
   const place = (part: TunnelPart) => tunnelPlace(source, raw.device, part)
-  const { port, mtu } = raw
+  const { port, mtu, master } = raw
   if (raw.addresses.length > OVERLAY_MOST)
     throw fault(place('addresses'), undefined, `a tunnel may have ${String(OVERLAY_MOST)} addresses, not ${String(raw.addresses.length)}`)
   const addresses = raw.addresses.map((address) => parsedAt(place('addresses'), address, parseOverlay))
@@ -63,11 +66,12 @@ export function parseTunnel(raw: RawTunnel, source: Source, kernel: KernelChoice
     addresses,
     port: port === undefined ? undefined : parsedAt(place('port'), port, parsePort),
     mtu: mtu === undefined ? undefined : parsedAt(place('mtu'), mtu, (text) => parseFittingMtu(text, addresses)),
+    master: master === undefined ? undefined : parseMaster(master, raw, place('master')),
   }
 }
 
 /** A tunnel as it would be typed. */
-export function typed({ device, mode, id, local, localInterface, addresses, port, mtu }: TunnelOptions): RawTunnel {
+export function typed({ device, mode, id, local, localInterface, addresses, port, mtu, master }: TunnelOptions): RawTunnel {
   return {
     device,
     mode,
@@ -76,6 +80,7 @@ export function typed({ device, mode, id, local, localInterface, addresses, port
     addresses,
     port: port?.toString(),
     mtu: mtu?.toString(),
+    master,
   }
 }
 
@@ -84,6 +89,13 @@ function parseFittingMtu(text: string, addresses: readonly InterfaceAddress[]): 
   const mtu = parseMtu(text)
   const least = leastMtu(addresses)
   return mtu.ok && mtu.value !== 'mesh' && mtu.value < least ? refuse(`IPv6 needs ${String(least)} bytes`) : mtu
+}
+
+/** A bridge takes Ethernet, which GRE does not carry. */
+function parseMaster(text: string, { mode, device }: RawTunnel, place: Place): DeviceName {
+  if (mode === 'gre') throw fault(place, text, 'a device of GRE carries no Ethernet, and can be no port of a bridge')
+  if (text === device) throw fault(place, text, 'that is the device itself')
+  return parsedAt(place, text, parseDeviceName)
 }
 
 type PlaceOf = (part: TunnelPart) => ReturnType<typeof tunnelPlace>

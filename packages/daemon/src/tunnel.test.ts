@@ -86,6 +86,7 @@ test('a tunnel without its device is what is known of it', () => {
     mtu: null,
     mtu_room: 1450,
     mtu_smallest: null,
+    master: null,
     local: null,
     addresses: [],
     origin: null,

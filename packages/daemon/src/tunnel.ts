@@ -22,7 +22,7 @@ import { listed } from './report.ts'
 import type { Decision, Picture } from './reconciler.ts'
 
 /** One of our tunnels, and what its kernel looks like now. */
-export type Shown = { readonly tunnel: TunnelName & Pick<TunnelSpec, 'device' | 'mtu'>; readonly picture: Picture }
+export type Shown = { readonly tunnel: TunnelName & Pick<TunnelSpec, 'device' | 'mtu' | 'master'>; readonly picture: Picture }
 
 /** What is told of. */
 export type Told = { readonly self: PeerId; readonly state: State; readonly tunnels: readonly Shown[] }
@@ -43,6 +43,7 @@ export function tunnelRow({ tunnel, picture }: Shown, self: MemberName): TunnelR
     mtu: reading?.device.mtu ?? null,
     mtu_room: room ?? null,
     mtu_smallest: reading === undefined ? null : smallest({ name: self, mtu: limitOf(tunnel.mtu, reading.device.mtu, room) }, decision),
+    master: reading?.device.master ?? null,
     local: reading?.device.local ?? null,
     addresses: reading?.device.addresses ?? [],
     origin: reading?.device.origin ?? null,
@@ -132,11 +133,14 @@ function nameOf({ state }: Told, peer: PeerId): string {
 
 /** Devices that carry nothing now, and why. */
 export function devicesInTrouble({ tunnels }: Told): readonly string[] {
-  return tunnels.flatMap(({ tunnel: { device }, picture: { reading, homeless } }) => [
+  return tunnels.flatMap(({ tunnel: { device, master }, picture: { reading, homeless } }) => [
     ...(reading === undefined ? [`${device} does not exist: whoever made it must make it again`] : []),
     ...(reading !== undefined && homeless
       ? [`${reading.device.local} is no address of this host any more: nothing passes until it is back, or another comes in its place`]
       : []),
+    ...(reading === undefined || master === undefined || reading.device.master === master
+      ? []
+      : [`${device} is not in ${master}: it is put there as soon as there is such a bridge`]),
     ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
   ])
 }

@@ -9,6 +9,7 @@ import {
   parseVni,
   slot,
   table,
+  type DeviceName,
   type Entry,
   type Hold,
   type IpAddress,
@@ -68,6 +69,7 @@ export class Workbench {
   mtus: readonly MemberMtu[] = []
   /** What was asked of the device. */
   mtu: Mtu
+  master: DeviceName | undefined
   /** What its underlay had room for, as each turn saw it. */
   readonly rooms: (number | undefined)[] = []
   reads = 0
@@ -108,7 +110,7 @@ export class Workbench {
   async start(...wanted: readonly string[]): Promise<void> {
     this.wanted = wanted
     this.store = openStore(this.#directory, (what) => this.said.push(what))
-    const spec = { ...SPEC, mtu: this.mtu }
+    const spec = { ...SPEC, mtu: this.mtu, master: this.master }
     const device = await this.#kernel().establish(spec)
     this.reconciler = startReconciler({
       kernel: this.#kernel(),

@@ -37,7 +37,7 @@ export type GreLink = {
   readonly port: undefined
   /** It has none, and can be no port of a bridge. */
   readonly mac: MacAddress
-  readonly bridged: false
+  readonly master: undefined
 }
 
 const address = z.string().transform((text, context) => (text === 'any' ? undefined : parsedBy(parseIp)(text, context)))
@@ -61,7 +61,7 @@ export function parseGre(element: unknown): Result<GreLink> {
 function toLink({ flags, mtu, ifalias, linkinfo: { info_data: data } }: z.output<typeof greElement>): GreLink {
   const { local, remote, ikey, okey, external = false } = data
   const id = ikey === okey ? ikey : 'unequal'
-  const never = { port: undefined, mac: ZERO_MAC, bridged: false } as const
+  const never = { port: undefined, mac: ZERO_MAC, master: undefined } as const
   return { kind: 'gre', id, local, remote, external, mtu, alias: ifalias, up: flags.includes('UP'), ...never }
 }
 

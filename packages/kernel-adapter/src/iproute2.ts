@@ -1,7 +1,7 @@
-/** The one door to `ip` and `bridge`. */
+/** The one door to `ip` and `bridge`, and to `ovs-vsctl`. */
 import { MeshError } from '@vxmesh/core'
 import { execa } from 'execa'
-import { batchOf, type Command } from './render.ts'
+import { batchOf, type Call, type Command } from './render.ts'
 
 /** What a tool answered. `ok` is its exit status, which says nothing of convergence. */
 export type Answer = { readonly ok: boolean; readonly stdout: string; readonly stderr: string }
@@ -17,7 +17,7 @@ function environment(): { LC_ALL: string; PATH: string } {
 }
 
 /** Runs one command. Throws `NOT_PERMITTED` when the tool is not installed; everything else it may say is an answer. */
-export async function ask({ tool, args }: Command, input = ''): Promise<Answer> {
+export async function ask({ tool, args }: Call, input = ''): Promise<Answer> {
   const result = await execa(tool, args, {
     env: environment(),
     input,
@@ -87,6 +87,7 @@ function byLine(stream: NodeJS.ReadableStream, hear: (line: string) => void): vo
   })
 }
 
-function notInstalled(tool: Command['tool']): string {
-  return `${tool} is not installed: it comes with iproute2 (apt-get install iproute2)`
+function notInstalled(tool: Call['tool']): string {
+  const from = tool === 'ovs-vsctl' ? 'openvswitch-switch' : 'iproute2'
+  return `${tool} is not installed: it comes with ${from} (apt-get install ${from})`
 }

@@ -19,6 +19,7 @@ import { Echoes, echoesOf } from './echo.ts'
 import { ask } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { parseRoutes } from './gre.ts'
+import { isBridge, masterOf, ovsBridgeOf, type Master } from './master.ts'
 import { watchKernel } from './monitor.ts'
 import { explain, rejections, saysAbsent, spoken } from './outcome.ts'
 import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type Link, type Marked } from './read.ts'
@@ -28,11 +29,13 @@ import {
   GRE_MONITORS,
   showDevice,
   showFdb,
+  showLink,
   SHOW_HOST,
   showNeighbours,
   showRoutes,
   stepCommand,
   words,
+  type Call,
   type Command,
 } from './render.ts'
 import { keepTools, singly, type KeptTools } from './tools.ts'
@@ -47,6 +50,7 @@ export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
     establish,
     steps,
     interfaces: async (without) => interfaces(without, watched.get(without)?.tools),
+    hasBridge: async (name) => isBridge(await findMaster(name)),
     read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
@@ -90,8 +94,12 @@ async function steps(spec: TunnelSpec): Promise<readonly string[]> {
 }
 
 async function decided(spec: TunnelSpec): Promise<{ readonly present: Present | undefined; readonly steps: readonly Step[] }> {
-  const [present, host] = await Promise.all([look(spec.device), lookAtHost()])
-  const steps = decide(spec, present, host)
+  const [present, host, master] = await Promise.all([
+    look(spec.device).then(async (found) => found && inItsBridge(spec, found)),
+    lookAtHost(),
+    spec.master === undefined ? undefined : findMaster(spec.master),
+  ])
+  const steps = decide(spec, present, host, master)
   if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
   return { present, steps: steps.value }
 }
@@ -124,7 +132,7 @@ async function discard(device: DeviceName, cause: unknown): Promise<void> {
 async function current(spec: TunnelSpec): Promise<Present> {
   const present = await look(spec.device)
   if (present === undefined) throw unreadable(showDevice(spec.device), 'it was deleted while it was set up')
-  return present
+  return inItsBridge(spec, present)
 }
 
 function asDevice(spec: TunnelSpec, present: Present): Device {
@@ -138,7 +146,7 @@ async function read(spec: TunnelSpec, { tools, tablesOn: understood = tablesOn }
   if (present?.link.kind === 'gre') return readGre(spec, present)
   const shown = await showTables(spec.device, tools)
   if (present === undefined || shown === undefined) return undefined
-  return { device: asDevice(spec, present), ...understood(spec.device, present.link, shown) }
+  return { device: asDevice(spec, await inItsBridge(spec, present)), ...understood(spec.device, present.link, shown) }
 }
 
 async function readGre(spec: TunnelSpec, present: Present): Promise<Reading | undefined> {
@@ -203,6 +211,20 @@ async function look(device: DeviceName, tools = singly): Promise<Present | undef
   return shown === undefined ? undefined : { link: parsed(command, shown, parseLink), addresses: parsed(command, shown, parseAddresses) }
 }
 
+/** What there is by the name of a bridge. Asked singly: the kept tools look a name up once, and it may be another bridge by now. */
+async function findMaster(name: DeviceName): Promise<Master | undefined> {
+  const command = showLink(name)
+  const shown = await show(command)
+  return masterOf(name, shown === undefined ? undefined : parsed(command, shown, parseLink))
+}
+
+/** The device with the bridge that it is a port of, where only Open vSwitch can tell whether that is the one asked for. */
+async function inItsBridge({ device, master }: TunnelSpec, present: Present): Promise<Present> {
+  const { link } = present
+  if (master === undefined || link.kind !== 'vxlan' || link.master === master) return present
+  return (await ovsBridgeOf(device)) === master ? { ...present, link: { ...link, master } } : present
+}
+
 async function interfaces(without: DeviceName, tools: KeptTools | undefined): Promise<readonly HostInterface[]> {
   return (await lookAtHost(tools)).filter(({ name }) => name !== without)
 }
@@ -226,7 +248,7 @@ function parsed<Value>(command: Command, text: string, parse: (text: string) => 
   return value.value
 }
 
-async function change(command: Command): Promise<void> {
+async function change(command: Call): Promise<void> {
   const { ok, stderr } = await ask(command)
   if (!ok) throw new MeshError(explain(command, stderr))
 }

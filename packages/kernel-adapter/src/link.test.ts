@@ -38,7 +38,7 @@ const LINK: VxlanLink = {
   mtu: 1500,
   alias: undefined,
   up: true,
-  bridged: false,
+  master: undefined,
 }
 
 const there = (link: Partial<VxlanLink> = {}, addresses: readonly InterfaceAddress[] = [OVERLAY]): Present => ({

@@ -16,6 +16,7 @@ import {
   parsePort,
   refuse,
   type Device,
+  type DeviceName,
   type Home,
   type HostInterface,
   type InterfaceAddress,
@@ -27,6 +28,7 @@ import {
   type TunnelSpec,
 } from '@vxmesh/core'
 import type { GreLink } from './gre.ts'
+import type { Master } from './master.ts'
 import type { Link, VxlanLink } from './read.ts'
 import { setLocal, words } from './render.ts'
 
@@ -44,10 +46,11 @@ export type Step =
   | { readonly kind: 'resize'; readonly mtu: number }
   | { readonly kind: 'address'; readonly address: InterfaceAddress }
   | { readonly kind: 'release'; readonly address: InterfaceAddress }
+  | { readonly kind: 'attach'; readonly master: DeviceName; readonly to: 'bridge' | 'ovs' }
   | { readonly kind: 'raise' }
 
 /** Why the tunnel cannot be had: the flag to look at, and one sentence with what to do. */
-export type Refusal = { readonly where: '--device' | '--local' | '--vxlan-port'; readonly reason: string }
+export type Refusal = { readonly where: '--device' | '--local' | '--vxlan-port' | '--master'; readonly reason: string }
 
 /** What encapsulation adds: Ethernet 14, VXLAN 8, UDP 8 (RFC 7348 section 5), and IPv4 20 or IPv6 40. */
 const OVERHEAD = { ipv4: 50, ipv6: 70 }
@@ -64,18 +67,25 @@ export function mtuAt({ local, mtu }: Home, { mode, id }: TunnelName): number {
 const DEFAULT_PORT = 4789
 
 /** The steps, in order, that make the tunnel's device what the spec asks for; none when it is that already. */
-export function decide(spec: TunnelSpec, present: Present | undefined, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
+export function decide(
+  spec: TunnelSpec,
+  present: Present | undefined,
+  host: readonly HostInterface[],
+  master?: Master,
+): Result<readonly Step[], Refusal> {
   if (spec.mode === 'gre' && spec.local !== undefined && family(spec.local) === 'ipv6') {
     return refuse({ where: '--local', reason: `${spec.local} is an IPv6 address, and the kernel has multipoint GRE over IPv4 only` })
   }
-  if (present === undefined) return create(spec, host)
+  const attach = attached(spec, present, master)
+  if (!attach.ok) return attach
+  if (present === undefined) return create(spec, host, attach.value)
   const link = suitable(spec, present.link)
   if (!link.ok) return link
   const move = moved(spec, link.value, host)
   if (!move.ok) return move
   const raise: Step[] = link.value.up ? [] : [{ kind: 'raise' }]
   const resize: Step[] = typeof spec.mtu !== 'number' || spec.mtu === link.value.mtu ? [] : [{ kind: 'resize', mtu: spec.mtu }]
-  return accept([...move.value, ...resize, ...readdress(spec, present.addresses), ...raise])
+  return accept([...move.value, ...resize, ...attach.value, ...readdress(spec, present.addresses), ...raise])
 }
 
 /**
@@ -103,7 +113,7 @@ export function fellow(a: InterfaceAddress, b: InterfaceAddress): boolean {
 export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result<Device, Refusal> {
   const carrier = carries(spec, link)
   if (!carrier.ok) return carrier
-  const { local, port, mac, mtu, up, bridged } = carrier.value
+  const { local, port, mac, mtu, up, master } = carrier.value
   if (local === undefined) return refuse(withoutLocal(spec))
   return accept({
     name: spec.device,
@@ -113,13 +123,13 @@ export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result
     mac,
     mtu,
     up,
-    bridged,
+    master,
     addresses: addresses.filter((address) => spec.addresses.includes(address) || !isAutomatic(address)),
     origin: isOurs(spec, carrier.value) ? 'made' : 'adopted',
   })
 }
 
-function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
+function create(spec: TunnelSpec, host: readonly HostInterface[], attach: readonly Step[]): Result<readonly Step[], Refusal> {
   const { device, local } = spec
   if (local === undefined) {
     return refuse({
@@ -134,9 +144,23 @@ function create(spec: TunnelSpec, host: readonly HostInterface[]): Result<readon
   return accept([
     { kind: 'create', local, port, mtu, ...(spec.mac === undefined ? {} : { mac: spec.mac }) },
     { kind: 'mark' },
+    ...attach,
     ...missing(spec.addresses, []),
     { kind: 'raise' },
   ])
+}
+
+function attached(
+  { master: name }: TunnelSpec,
+  present: Present | undefined,
+  master: Master | undefined,
+): Result<readonly Step[], Refusal> {
+  const link = present?.link
+  if (name === undefined || (link !== undefined && 'master' in link && link.master === name)) return accept([])
+  const not = (reason: string) => refuse<Refusal>({ where: '--master', reason })
+  if (master === undefined) return not(`there is no bridge ${name}; make it first (ip link add name ${name} type bridge)`)
+  if (master.kind === 'other') return not(`${name} is a device of kind ${master.what}, and no bridge`)
+  return accept([{ kind: 'attach', master: name, to: master.kind }])
 }
 
 function defaultPort(): Port {

@@ -5,12 +5,10 @@
  * again has another MAC. It has VXLAN only. Deterministic and without timers. What to do about a device is decided by the same `decide` as for
  * the real kernel; only the carrying out differs, and one contract test holds for both.
  */
-import { createHash } from 'node:crypto'
 import {
   family,
   hostOf,
   MeshError,
-  parseMac,
   unreachable,
   type Device,
   type DeviceName,
@@ -27,7 +25,7 @@ import {
   type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { ADDRESS_TAKEN, clash, interfaces, without, type MemoryAddress } from './addresses.ts'
+import { ADDRESS_TAKEN, clash, interfaces, madeUpMac, without, type MemoryAddress } from './addresses.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { explain, rejections } from './outcome.ts'
 import type { GreLink } from './gre.ts'
@@ -46,6 +44,7 @@ export function memoryKernel(host: MemoryHost): Kernel {
     establish: async (spec, given) => host.establishNow(spec, given),
     steps: async (spec) => host.stepsNow(spec).map((step) => words(stepCommand(spec, step))),
     interfaces: async (without) => host.interfacesNow(without),
+    hasBridge: async (name) => host.bridges.has(name),
     read: async (spec) => host.readNow(spec),
     attempt: async (device, operations) => host.attemptNow(device, operations),
     watch: (_device, wake) => {
@@ -58,6 +57,7 @@ export function memoryKernel(host: MemoryHost): Kernel {
 export class MemoryHost {
   #host: readonly HostInterface[]
   readonly #devices = new Map<DeviceName, MemoryDevice>()
+  readonly bridges = new Set<string>()
   readonly #listeners = new Set<() => void>()
   #refusals = 0
   #made = 0
@@ -68,7 +68,9 @@ export class MemoryHost {
 
   /** What `establishNow` would do. */
   stepsNow(spec: TunnelSpec): readonly Step[] {
-    const steps = decide(spec, this.#devices.get(spec.device), this.#host)
+    const { device, master } = spec
+    const bridge = master !== undefined && this.bridges.has(master) ? ({ kind: 'bridge' } as const) : undefined
+    const steps = decide(spec, this.#devices.get(device), this.#host, bridge)
     if (!steps.ok) throw new MeshError({ code: 'CONFIG_INVALID', ...steps.reason })
     return steps.value
   }
@@ -77,18 +79,18 @@ export class MemoryHost {
   establishNow(spec: TunnelSpec, given: (address: InterfaceAddress) => void = () => {}): Device {
     const before = this.#devices.get(spec.device)
     const steps = this.stepsNow(spec)
-    for (const [index, step] of steps.entries()) {
+    const carryOut = (step: Step, made: boolean) => {
       const complaint = this.#refused() ?? this.#perform(spec, step)
-      if (complaint !== undefined) {
-        if (index > 0 && steps[0]?.kind === 'create') this.deleteDevice(spec.device)
-        throw new MeshError(explain(stepCommand(spec, step), complaint))
-      }
+      if (complaint === undefined) return
+      if (made) this.deleteDevice(spec.device)
+      throw new MeshError(explain(stepCommand(spec, step), complaint))
+    }
+    for (const [index, step] of steps.entries()) {
+      carryOut(step, index > 0 && steps[0]?.kind === 'create')
       if (step.kind === 'address') given(step.address)
     }
-    for (const step of restore(spec, before?.addresses ?? [], this.#devices.get(spec.device)?.addresses ?? [])) {
-      const complaint = this.#refused() ?? this.#perform(spec, step)
-      if (complaint !== undefined) throw new MeshError(explain(stepCommand(spec, step), complaint))
-    }
+    const after = this.#devices.get(spec.device)?.addresses ?? []
+    for (const step of restore(spec, before?.addresses ?? [], after)) carryOut(step, false)
     return this.#device(spec, this.#devices.get(spec.device))
   }
 
@@ -174,16 +176,18 @@ export class MemoryHost {
     this.#put(name, { ...device, link: { ...device.link, mac }, tables: forgotten(device.tables, 'both') })
   }
 
-  /** Somebody's `ip link set … mtu`. */
-  resize(name: DeviceName, mtu: number): void {
+  /** Somebody's `ip link set` of the MTU, or into a bridge or out of it. */
+  alter(name: DeviceName, parts: Partial<Pick<VxlanLink, 'mtu' | 'master'>>): void {
     const device = this.#devices.get(name)
-    if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, mtu } })
+    if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, ...parts } })
   }
 
-  /** Somebody makes the device a port of a bridge, or no longer. */
-  bridge(name: DeviceName, bridged: boolean): void {
-    const device = this.#devices.get(name)
-    if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, bridged } })
+  /** Somebody makes a bridge, or deletes it, which frees its ports. */
+  bridge(name: string, there: boolean): void {
+    this.bridges[there ? 'add' : 'delete'](name)
+    for (const [port, { link }] of this.#devices)
+      if (!there && link.kind === 'vxlan' && link.master === name) this.alter(port, { master: undefined })
+    this.#wake()
   }
 
   /** The host gets other addresses. Devices keep their `local`, as they do. */
@@ -236,6 +240,8 @@ export class MemoryHost {
         return change({ local: step.local })
       case 'resize':
         return change({ mtu: step.mtu })
+      case 'attach':
+        return change({ master: step.master })
       case 'raise':
         return change({ up: true })
       case 'address':
@@ -284,15 +290,10 @@ export class MemoryHost {
     return 'RTNETLINK answers: Cannot allocate memory'
   }
 
-  /** Locally administered, different for every host, device and making. */
   #mac(name: DeviceName): MacAddress {
-    const seed = [...this.#host.flatMap(({ addresses }) => addresses), name, String(this.#made++)].join(' ')
-    const octets = createHash('sha256').update(seed).digest('hex').slice(0, 10).match(/../g) ?? []
-    const mac = parseMac(['02', ...octets].join(':'))
-    if (!mac.ok) throw new Error(mac.reason)
-    return mac.value
+    return madeUpMac([...this.#host.flatMap(({ addresses }) => addresses), name, String(this.#made++)])
   }
 }
 
 /** What every new device is. */
-const FRESH = { bound: undefined, alias: undefined, up: false, bridged: false } as const
+const FRESH = { bound: undefined, alias: undefined, up: false, master: undefined } as const

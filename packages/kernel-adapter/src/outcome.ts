@@ -1,6 +1,6 @@
 /** What came of a command, from what the tool said and what was read afterwards. */
 import { holds, slot, type DeviceName, type Failure, type Operation, type Rejection, type Table } from '@vxmesh/core'
-import { describe, words, type Command } from './render.ts'
+import { describe, words, type Call } from './render.ts'
 
 /** Whether the tool says that the device it was asked about is not there: `ip` and `bridge` word it differently. */
 export function saysAbsent(stderr: string): boolean {
@@ -8,7 +8,7 @@ export function saysAbsent(stderr: string): boolean {
 }
 
 /** Why a command that changes something failed, and what to do where that is known. */
-export function explain(command: Command, stderr: string): Failure {
+export function explain(command: Call, stderr: string): Failure {
   const typed = words(command)
   if (stderr.includes('Operation not permitted')) {
     const reason = `"${typed}" is not permitted: run as root, or with AmbientCapabilities=CAP_NET_ADMIN under systemd`

@@ -28,7 +28,7 @@ const RECIPE = {
   mtu: 1500,
   alias: undefined,
   up: true,
-  bridged: false,
+  master: undefined,
 }
 
 describe('a link is read', () => {
@@ -47,7 +47,7 @@ describe('a link is read', () => {
         mtu: 1430,
         alias: 'vxmesh:x:17',
         up: false,
-        bridged: false,
+        master: undefined,
       },
     ],
     [
@@ -63,7 +63,7 @@ describe('a link is read', () => {
         mtu: 1450,
         alias: undefined,
         up: false,
-        bridged: false,
+        master: undefined,
       },
     ],
     ['in external mode', EXTERNAL_LINK, { kind: 'external' }],
@@ -71,7 +71,7 @@ describe('a link is read', () => {
     ['as loopback, which is of no kind', LOOPBACK_LINK, { kind: 'other', what: 'loopback' }],
     ['past the empty elements that older versions print', `[{},${RECIPE_LINK.slice(1, -1)},{}]`, RECIPE],
     ['past fields that are yet to be invented', RECIPE_LINK.replace('"id":16', '"id":16,"hue":{"a":[null]}'), RECIPE],
-    ['as a port of a bridge', enslaved('bridge'), { ...RECIPE, bridged: true }],
+    ['as a port of a bridge', enslaved('bridge'), { ...RECIPE, master: 'm0' }],
     ['as one of a VRF, which is none', enslaved('vrf'), RECIPE],
   ])('%s', (_name, text, link) => {
     expect(parseLink(text)).toEqual({ ok: true, value: link })

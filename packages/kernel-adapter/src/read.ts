@@ -47,8 +47,8 @@ export type VxlanLink = {
   readonly mtu: number
   readonly alias: string | undefined
   readonly up: boolean
-  /** It is a port of a bridge, a bond or the like. A VRF is none: what is in one still speaks for itself. */
-  readonly bridged: boolean
+  /** The bridge, bond or the like that it is a port of. A VRF is none: what is in one still speaks for itself. */
+  readonly master: string | undefined
 }
 
 /** A device by its kind; `external` is a VXLAN device without an id of its own (collect-metadata mode). */
@@ -145,7 +145,7 @@ function toLink({ flags, mtu, address, ifalias, master, linkinfo }: z.output<typ
     mtu,
     alias: ifalias,
     up: flags.includes('UP'),
-    bridged: master !== undefined && slaveOf !== 'vrf',
+    master: slaveOf === 'vrf' ? undefined : master,
   }
 }
 

@@ -8,6 +8,9 @@ import type { Step } from './link.ts'
 /** One call of a tool of iproute2. */
 export type Command = { readonly tool: 'ip' | 'bridge'; readonly args: readonly string[] }
 
+/** One call of any tool. */
+export type Call = Command | { readonly tool: 'ovs-vsctl'; readonly args: readonly string[] }
+
 /**
  * The `protocol` that marks a neighbour or a route as ours, as routing daemons mark theirs: 118, for v, which no other has
  * (/etc/iproute2/rt_protos). Whoever replaces such a neighbour without a protocol leaves the mark on it.
@@ -50,6 +53,11 @@ export function showDevice(device: DeviceName): Command {
   return ip('-json', '-details', 'address', 'show', 'dev', device)
 }
 
+/** Any device. */
+export function showLink(device: DeviceName): Command {
+  return ip('-json', '-details', 'link', 'show', 'dev', device)
+}
+
 export function showFdb(device: DeviceName): Command {
   return bridge('-json', 'fdb', 'show', 'dev', device)
 }
@@ -69,7 +77,7 @@ export function deleteLink(device: DeviceName): Command {
 }
 
 /** The command that carries out one step of `decide`. */
-export function stepCommand(spec: TunnelSpec, step: Step): Command {
+export function stepCommand(spec: TunnelSpec, step: Step): Call {
   switch (step.kind) {
     case 'create': {
       const named = ['link', 'add', 'name', spec.device]
@@ -88,6 +96,10 @@ export function stepCommand(spec: TunnelSpec, step: Step): Command {
       return ip('address', 'add', step.address, 'dev', spec.device)
     case 'release':
       return ip('address', 'delete', step.address, 'dev', spec.device)
+    case 'attach':
+      if (step.to === 'bridge') return ip('link', 'set', 'dev', spec.device, 'master', step.master)
+      // It may be a port of another, and only of one at a time.
+      return ovs('--if-exists', 'del-port', spec.device, '--', 'add-port', step.master, spec.device)
     case 'raise':
       return ip('link', 'set', 'dev', spec.device, 'up')
     default:
@@ -147,8 +159,13 @@ export function describeTarget(entry: Entry): string {
 }
 
 /** A command as a person would have typed it. */
-export function words({ tool, args }: Command): string {
+export function words({ tool, args }: Call): string {
   return [tool, ...args].join(' ')
+}
+
+/** It waits for the daemon of Open vSwitch, which may not run: not for ever. */
+export function ovs(...args: readonly string[]): Call {
+  return { tool: 'ovs-vsctl', args: ['--timeout=5', ...args] }
 }
 
 function ip(...args: string[]): Command {
