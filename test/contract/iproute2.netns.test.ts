@@ -126,6 +126,40 @@ describe('only the real kernel', () => {
     expect(await read()).toEqual([])
   })
 
+  test.each(['singly', 'by tools kept running'] as const)(
+    'takes all but what it refuses, and says why of each: written %s',
+    async (how) => {
+      const overlay = (text: string, number: number): Entry => ({ kind: 'neighbour', overlay: address(text), mac: macOf(number) })
+      const fdb = (number: number): Entry => ({ kind: 'fdb', mac: macOf(number), underlay: address(`192.168.226.${String(number)}`) })
+      // A table with room for the zero MAC and two more, on a device that takes no IPv6: `ip` ends a batch at such a neighbour.
+      await ip(`link add name provider0 type vxlan id 16 local ${UNDERLAY} dstport 4789 maxaddress 3`)
+      await writeFile('/proc/sys/net/ipv6/conf/provider0/disable_ipv6', '1')
+      await kernel.establish(spec)
+      await using watch = {
+        closing: how === 'singly' ? undefined : kernel.watch(provider0, () => undefined),
+        [Symbol.asyncDispose]: async () => watch.closing?.close(),
+      }
+      const taken = [flood(address('192.168.226.5')), fdb(5), fdb(6), overlay('192.168.234.5', 5), overlay('192.168.234.6', 6)]
+      const refused = [fdb(7), overlay('fd00::5', 5)]
+      const entries = [taken[0]!, taken[1]!, taken[2]!, refused[0]!, taken[3]!, refused[1]!, taken[4]!]
+      for (const _time of ['first', 'again']) {
+        const rejections = await kernel.attempt(
+          provider0,
+          entries.map((entry) => ({ kind: 'add', entry })),
+        )
+        expect(rejections.map(({ command, reason }) => `${command}: ${reason}`)).toEqual([
+          'bridge fdb replace 02:00:00:00:00:07 dst 192.168.226.7 dev provider0: RTNETLINK answers: No space left on device',
+          expect.stringMatching(
+            /^ip neighbour replace fd00::5 lladdr 02:00:00:00:00:05 dev provider0 .*: .*(?:IPv6 is disabled|Invalid argument)/,
+          ),
+        ])
+        const found = [...((await kernel.read(spec))?.entries.values() ?? [])]
+        expect(found).toHaveLength(taken.length)
+        expect(found).toEqual(expect.arrayContaining(taken))
+      }
+    },
+  )
+
   describe('keeps the tools running for a watched device', () => {
     let wakes = 0
     beforeEach(async () => {
@@ -337,6 +371,10 @@ async function ip(words: string): Promise<void> {
 
 async function bridge(words: string): Promise<void> {
   await run('bridge', words.split(' '))
+}
+
+function macOf(number: number): MacAddress {
+  return must(parseMac(`02:00:00:00:00:0${String(number)}`))
 }
 
 /** A namespace with a way out is somebody's host, and nothing may be made there. */

@@ -1,6 +1,7 @@
-/** What somebody else did to the entries, seen from what the last turn left behind. */
-import { holds, slot, unreachable, type Operation, type Slot, type Table } from '@vxmesh/core'
-import { describeTarget } from '@vxmesh/kernel-adapter'
+/** What became of operations, and what somebody else did to the entries, seen from what the last turn left behind. */
+import { holds, slot, unreachable, type DeviceName, type Operation, type Rejection, type Slot, type Table } from '@vxmesh/core'
+import { describe, describeTarget } from '@vxmesh/kernel-adapter'
+import type { Log } from './log.ts'
 
 /** What a turn left behind: what it wanted, and the slots that it could not, or might not, bring there yet. */
 export type Outcome = { readonly desired: Table; readonly undone: ReadonlySet<Slot> }
@@ -12,7 +13,7 @@ export function isDrift({ kind, entry }: Operation, last: Outcome | undefined): 
   return kind === 'remove' ? !last.desired.has(place) : holds(last.desired, entry)
 }
 
-export function whatHappened(operation: Operation): string {
+function whatHappened(operation: Operation): string {
   switch (operation.kind) {
     case 'add':
       return 'somebody had deleted it'
@@ -23,4 +24,17 @@ export function whatHappened(operation: Operation): string {
     default:
       return unreachable(operation)
   }
+}
+
+/** Logs what became of an operation, in the words of the tools. */
+export function say(log: Log, device: DeviceName, operation: Operation, rejection: Rejection | undefined, repair: boolean): void {
+  const command = describe(operation, device)
+  const fields = { event: 'kernel', operation: operation.kind, entry: slot(operation.entry), device }
+  if (rejection !== undefined) log.error({ ...fields, reason: rejection.reason }, sentenceOf(rejection))
+  else if (repair) log.warn({ ...fields, drift: true }, `${command} (repair: ${whatHappened(operation)})`)
+  else log.info(fields, command)
+}
+
+export function sentenceOf({ command, reason }: Rejection): string {
+  return `refused: ${command}: ${reason}`
 }

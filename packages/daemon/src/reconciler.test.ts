@@ -129,6 +129,28 @@ describe('while removals are held', () => {
   })
 })
 
+test('a start replaces nothing by what it remembers before others are heard, and repairs what somebody changes since', async () => {
+  const bench = new Workbench(directory)
+  const [older, newer] = ['fdb 02:00:00:00:00:02 dst 10.0.0.2', 'fdb 02:00:00:00:00:02 dst 10.0.0.3']
+  await bench.start(newer)
+  await bench.reconciler.stop()
+  bench.hold = { reason: 'starting', replacements: true }
+  await bench.start(older, C)
+  await bench.wait(5000)
+  expect(bench.tables()).toEqual([C, newer])
+  bench.want(newer, C)
+  await bench.wait(10)
+  bench.write(older)
+  await bench.wait(10)
+  expect(bench.tables()).toEqual([C, newer])
+  expect(bench.said.at(-1)).toContain('(repair: somebody had changed it to dst 10.0.0.2)')
+  bench.hold = undefined
+  bench.want(older, C)
+  await bench.wait(10)
+  expect(bench.tables()).toEqual([C, older])
+  expect(await bench.repairs()).toBe(1)
+})
+
 describe('a write that the kernel refuses', () => {
   test('is reported, tried again soon, and no repair when it succeeds', async () => {
     const bench = new Workbench(directory)
@@ -154,6 +176,7 @@ describe('a write that the kernel refuses', () => {
     await bench.wait(60_000)
     expect(bench.writes).toBeGreaterThan(10)
     expect(bench.writes).toBeLessThan(20)
+    expect(bench.said.filter((line) => line.startsWith('error: refused: '))).toHaveLength(1)
     bench.host.refuseWrites(0)
     await bench.wait(5000)
     expect(bench.entries()).toEqual([B])
@@ -161,14 +184,15 @@ describe('a write that the kernel refuses', () => {
 })
 
 describe('turns', () => {
-  test('an idle one writes nothing, and reads about once a minute', async () => {
+  test('of an idle hour write nothing and say nothing, and read about once a minute', async () => {
     const bench = new Workbench(directory)
-    await bench.start(B)
+    await bench.start(B, 'fdb 02:00:00:00:00:02 dst 10.0.0.2', 'neighbour 192.168.234.2 lladdr 02:00:00:00:00:02')
     await bench.wait(2000)
-    const { writes, reads } = bench
-    await bench.wait(600_000)
-    expect(bench.writes).toBe(writes)
-    expect(bench.reads - reads).toBe(10)
+    const { writes, reads, said } = bench
+    const lines = said.length
+    await bench.wait(3_600_000)
+    expect([bench.writes, said.length, bench.reads - reads]).toEqual([writes, lines, 60])
+    expect((await bench.reconciler.look()).writes).toBe(3)
   })
 
   test('each tells what the device has become, and who only looks tells nobody', async () => {

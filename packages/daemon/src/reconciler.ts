@@ -36,9 +36,8 @@ import {
   type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { describe } from '@vxmesh/kernel-adapter'
 import { monotonicClock as clock } from './clock.ts'
-import { isDrift, whatHappened, type Outcome } from './drift.ts'
+import { isDrift, say, sentenceOf, type Outcome } from './drift.ts'
 import { establish } from './establish.ts'
 import { fittings } from './fitting.ts'
 import { homing, wordsOf } from './home.ts'
@@ -227,25 +226,21 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const adopted = reading.device.origin === 'adopted'
     if (adopted) store.noteWritten(spec.device, unmarked(operations))
     writes += operations.length
+    const known = new Set(rejections.map(sentenceOf))
     rejections = await kernel.attempt(spec.device, operations)
     const rejected = new Map(rejections.map((rejection) => [rejection.operation, rejection]))
-    for (const operation of operations) report(operation, rejected.get(operation), drifted(operation))
+    for (const operation of operations) {
+      const rejection = rejected.get(operation)
+      // It is tried again and again: once is enough to hear of.
+      const repair = rejection === undefined && drifted(operation)
+      if (repair) repairs++
+      if (rejection === undefined || !known.has(sentenceOf(rejection))) say(log, spec.device, operation, rejection, repair)
+    }
     const taken = rejections.length === 0 ? applied(reading, operations) : undefined
     const after = adopted ? (taken ?? (await kernel.read(spec))) : undefined
     if (after !== undefined)
       store.keepWritten(spec.device, new Set([...store.written(spec.device)].filter((each) => after.entries.has(each))))
     return taken
-  }
-
-  function report(operation: Operation, rejection: Rejection | undefined, drifted: boolean): void {
-    const command = describe(operation, spec.device)
-    const fields = { event: 'kernel', operation: operation.kind, entry: slot(operation.entry), device: spec.device }
-    if (rejection !== undefined) {
-      log.error({ ...fields, reason: rejection.reason }, `refused: ${rejection.command}: ${rejection.reason}`)
-    } else if (drifted) {
-      repairs++
-      log.warn({ ...fields, drift: true }, `${command} (repair: ${whatHappened(operation)})`)
-    } else log.info(fields, command)
   }
 
   const watch = kernel.watch(spec.device, () => {

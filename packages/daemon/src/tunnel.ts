@@ -21,6 +21,9 @@ import type { CarriedRow, TunnelRow } from './answers.ts'
 import { listed } from './report.ts'
 import type { Decision, Picture } from './reconciler.ts'
 
+/** How many refusals are told one by one. */
+const REFUSALS_MOST = 6
+
 /** One of our tunnels, and what its kernel looks like now. */
 export type Shown = { readonly tunnel: TunnelName & Pick<TunnelSpec, 'device' | 'mtu' | 'master'>; readonly picture: Picture }
 
@@ -160,8 +163,15 @@ export function wanting(told: Told): readonly string[] {
     ...strangers(told, shown),
     ...lossesIn(shown),
     ...conflictsIn(shown),
-    ...shown.picture.rejections.map(({ command, reason }) => `the kernel refused "${command}": ${reason}`),
+    ...refusals(shown.picture),
   ])
+}
+
+/** Some of what the kernel refused, and how much more there is. */
+function refusals({ rejections }: Picture): readonly string[] {
+  const shown = rejections.slice(0, REFUSALS_MOST).map(({ command, reason }) => `the kernel refused "${command}": ${reason}`)
+  const more = rejections.length - shown.length
+  return more === 0 ? shown : [...shown, `and ${String(more)} more, of ${String(rejections.length)}`]
 }
 
 /** Members whose underlay addresses are of both families: between the two no packet passes, ever. All members say the same. */
