@@ -2,13 +2,14 @@
  * The entries of every kind in real kernels: what they are for, what others do to them, and whose they are. `bridge` and
  * `ip` are the operator's hands here, and show what the daemon wrote in their own words.
  */
-import { readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { until } from './harness.ts'
-import { DEVICE, messages, type Member } from './member.ts'
+import { DEVICE, member, messages, type Member } from './member.ts'
+import { canNetworkd, networkctl, networkd } from './networkd.ts'
 import type { Process } from './process.ts'
 import { started, trio } from './trio.ts'
 
@@ -211,6 +212,50 @@ test('a member whose device becomes a port of a bridge is only flooded to, and w
 })
 
 describe('on a device that somebody else made', () => {
+  test.each(canNetworkd ? ['systemd-networkd'] : [])(
+    '%s takes our neighbours away when it reconfigures, and they are put back and counted',
+    async () => {
+      await using hosts = await trio()
+      const { bastion, first } = hosts
+      const files = join(hosts.mesh.directory, 'networkd')
+      await mkdir(files)
+      await writeFile(
+        join(files, `${DEVICE}.netdev`),
+        `[NetDev]\nName=${DEVICE}\nKind=vxlan\n[VXLAN]\nVNI=16\nLocal=${first.underlay}\nDestinationPort=4789\nMacLearning=yes\nIndependent=yes\n`,
+      )
+      await writeFile(
+        join(files, `${DEVICE}.network`),
+        `[Match]\nName=${DEVICE}\n[Network]\nConfigureWithoutCarrier=yes\nKeepConfiguration=static\nAddress=192.168.234.2/23\n`,
+      )
+      const manager = networkd(first.host, files, 'with a bus')
+      const configured = async (): Promise<unknown> =>
+        (await networkctl(first.host, manager, 'status', DEVICE)).includes('(configured)') || manager.lines
+      await until('networkd has made the device', configured, { within: seconds(60) })
+      bastion.up()
+      const daemon = member(hosts.mesh, first.host, undefined).up('--seed', bastion.underlay)
+      await until('it has its device', async () => (await macOf(bastion)) !== '', { within: seconds(60) })
+      const lines = await wanted([bastion], overlayOf)
+      await has('has its entries', first, lines)
+      const flushes = await first.host.monitor(['ip', 'monitor', 'neigh'])
+      for (const time of [1, 2]) {
+        await networkctl(first.host, manager, 'reconfigure', DEVICE)
+        const deleted = (): unknown =>
+          flushes.lines.filter((line) => line.startsWith(`Deleted 192.168.234.1 dev ${DEVICE}`)).length >= time || flushes.lines
+        await until('networkd has deleted a neighbour of ours', deleted, { within: seconds(30) })
+        await has('has its entries again', first, lines)
+        await until('it pings', async () => first.pings('192.168.234.1'), { within: seconds(30) })
+      }
+      console.log(
+        manager.lines.join('\n'),
+        flushes.lines.join('\n'),
+        messages(daemon).join('\n'),
+        JSON.stringify((await first.status()).tunnels),
+      )
+      expect((await first.status()).tunnels[0]).toMatchObject({ origin: 'adopted', repairs: 2 })
+      expect(messages(daemon).filter((line) => line.endsWith('(repair: somebody had deleted it)'))).toHaveLength(2)
+    },
+  )
+
   test('what is not ours is left alone, and what is in the way is reported; ours is known again without the state', async () => {
     await using hosts = await trio()
     const { bastion, first, second } = hosts

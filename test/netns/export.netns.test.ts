@@ -5,7 +5,7 @@ import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { until, type Host } from './harness.ts'
 import { DEVICE } from './member.ts'
-import { networkd } from './networkd.ts'
+import { canNetworkd, networkd } from './networkd.ts'
 import { started, trio, type Trio } from './trio.ts'
 
 const OVERLAYS = ['192.168.234.1', '192.168.234.2', '192.168.234.3']
@@ -36,8 +36,7 @@ const scripts = {
 }
 const networkdFiles = { what: 'files of systemd-networkd', apply: async (host: Host, directory: string) => networkd(host, directory) }
 
-/** systemd-networkd gives up its root privileges for an account of its own, which a rootless lab has not. */
-const carriers = readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295') ? [scripts, networkdFiles] : [scripts]
+const carriers = canNetworkd ? [scripts, networkdFiles] : [scripts]
 
 test.each(carriers)('the exported $what carry the tunnel alone', async ({ apply }) => {
   await using hosts = await trio()
