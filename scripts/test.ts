@@ -2,8 +2,9 @@
  * Runs all suites, or those named, and adds up: the last line is `N passed, N failed, N skipped`.
  *
  * The namespace tests run in labs: as root once as root and once rootless, else rootless only; the storm, which keeps the
- * whole machine busy, rootless and alone; what needs another kernel, GRE, in a guest. Where a lab cannot be had its tests
- * are skipped, and what is missing is named; where the environment variable VXMESH_PROMISE names it (`netns,guest`), they fail.
+ * whole machine busy, rootless and alone; what needs another kernel, GRE, in a guest; what needs Open vSwitch, with it.
+ * Where a lab cannot be had its tests are skipped, and what is missing is named; where the environment variable
+ * VXMESH_PROMISE names it (`netns,guest,ovs`), they fail.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -20,7 +21,7 @@ type Suite = {
   readonly lab?: Lab
 }
 /** A command that runs others in a lab, and the word by which a machine is promised to have it. */
-type Lab = { readonly promise: 'netns' | 'guest'; readonly argv: readonly string[] }
+type Lab = { readonly promise: 'netns' | 'guest' | 'ovs'; readonly argv: readonly string[] }
 
 const root = resolve(import.meta.dirname, '..')
 const reports = mkdtempSync(join(tmpdir(), 'vxmesh-test-'))
@@ -31,6 +32,7 @@ process.on('exit', () => {
 const compiled = join(root, 'node_modules/.cache/compiled')
 const namespaces = (...flags: readonly string[]): Lab => ({ promise: 'netns', argv: [join(root, 'scripts/lab'), ...flags] })
 const guest: Lab = { promise: 'guest', argv: [join(root, 'test/guest/run'), '--share', reports] }
+const openVswitch: Lab = { promise: 'ovs', argv: [join(root, 'test/ovs/run')] }
 const config = ['--config', 'test/vitest.config.ts', '--configLoader', 'native'] as const
 const vitest = (command: string, project: string): readonly [string, ...string[]] => ['vitest', command, ...config, '--project', project]
 const reporting = (report: string): readonly string[] => ['--reporter', 'default', '--reporter', 'json', `--outputFile.json=${report}`]
@@ -49,6 +51,7 @@ const stages: readonly (readonly Suite[])[] = [
     inLab('netns', 'netns rootless', namespaces('--rootless')),
   ],
   [inLab('guest', 'guest', guest)],
+  [inLab('ovs', 'ovs', openVswitch)],
   [inLab('storm', 'storm', namespaces('--rootless'))],
 ]
 

@@ -4,6 +4,7 @@ const simulation = 'test/sim/**/*.test.ts'
 const namespaces = 'test/**/*.netns.test.ts'
 const storm = 'test/netns/storm.netns.test.ts'
 const guest = 'test/guest/**/*.guest.test.ts'
+const openVswitch = 'test/ovs/**/*.ovs.test.ts'
 
 export default defineConfig({
   root: `${import.meta.dirname}/..`,
@@ -19,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [simulation, namespaces, guest],
+          exclude: [simulation, namespaces, guest, openVswitch],
           testTimeout: 60_000,
         },
       },
@@ -37,6 +38,7 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'storm', include: [storm] } },
+      { extends: true, test: { name: 'ovs', include: [openVswitch], testTimeout: 240_000 } },
       // A machine that a process imitates: all takes ten times as long.
       { extends: true, test: { name: 'guest', include: [guest], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
     ],
