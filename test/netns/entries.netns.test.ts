@@ -245,12 +245,6 @@ describe('on a device that somebody else made', () => {
         await has('has its entries again', first, lines)
         await until('it pings', async () => first.pings('192.168.234.1'), { within: seconds(30) })
       }
-      console.log(
-        manager.lines.join('\n'),
-        flushes.lines.join('\n'),
-        messages(daemon).join('\n'),
-        JSON.stringify((await first.status()).tunnels),
-      )
       expect((await first.status()).tunnels[0]).toMatchObject({ origin: 'adopted', repairs: 2 })
       expect(messages(daemon).filter((line) => line.endsWith('(repair: somebody had deleted it)'))).toHaveLength(2)
     },

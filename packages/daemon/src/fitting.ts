@@ -2,7 +2,7 @@
 import { refit, type Device, type DeviceName, type Fit, type Kernel, type TunnelSpec } from '@vxmesh/core'
 
 /** What is to be changed about the device, in words as well. `repair`: somebody else had undone it. */
-export type Misfit = {
+type Misfit = {
   readonly change: { readonly mtu?: number; readonly master?: DeviceName }
   readonly words: string
   readonly repair: boolean

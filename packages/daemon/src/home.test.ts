@@ -43,6 +43,20 @@ test.each<[string, Partial<Device>, Partial<TunnelSpec>, string]>([
   expect(home.room).toBe(1450)
 })
 
+test.each([
+  ['VXLAN over IPv4', { mode: 'vxlan', id: 16 }, '10.0.0.4', 1450, 8950],
+  ['VXLAN over IPv6', { mode: 'vxlan', id: 16 }, 'fd00::4', 1430, 8930],
+  ['GRE with a key', { mode: 'gre', id: 1234 }, '10.0.0.4', 1472, 8972],
+  ['GRE without a key', { mode: 'gre', id: undefined }, '10.0.0.4', 1476, 8976],
+])('a tunnel of %s follows its underlay', async (_name, tunnel, local, mtu, jumbo) => {
+  const host = new MemoryHost({ addresses: [on('eth0', local)] })
+  const home = homing(memoryKernel(host))
+  const [spec, device] = [{ ...SPEC, ...tunnel } as TunnelSpec, { ...MADE, local, mtu } as Device]
+  expect([await home.look(spec, device), home.room]).toEqual([undefined, mtu])
+  host.renumber([on('eth0', local, 9000)])
+  expect([await home.look(spec, device), home.room]).toEqual([{ mtu: jumbo }, jumbo])
+})
+
 test('a device whose address is back after it was gone is at home again', async () => {
   const host = new MemoryHost({ addresses: [on('eth0', '10.0.0.4')] })
   const home = homing(memoryKernel(host))

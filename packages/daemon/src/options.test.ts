@@ -22,7 +22,19 @@ test('with no more than must be given, everything suits root on a real host', ()
   const { name, ...rest } = parseUpOptions(LEAST)
   expect(rest).toEqual({
     invite: undefined,
-    tunnels: [{ device: 'provider0', mode: 'vxlan', id: 16, local: undefined, localInterface: undefined, addresses: [], port: undefined }],
+    tunnels: [
+      {
+        device: 'provider0',
+        mode: 'vxlan',
+        id: 16,
+        local: undefined,
+        localInterface: undefined,
+        addresses: [],
+        port: undefined,
+        mtu: undefined,
+        master: undefined,
+      },
+    ],
     seeds: [],
     stateDir: '/var/lib/vxmesh',
     control: '/run/vxmesh/control.sock',
@@ -52,6 +64,8 @@ test('every flag is taken', () => {
     name: 'bastion',
     port: '5000',
     vxlanPort: '8472',
+    mtu: '1400',
+    master: 'br-ex',
     logLevel: 'debug',
     kernel: 'memory',
   }
@@ -66,6 +80,8 @@ test('every flag is taken', () => {
         localInterface: undefined,
         addresses: ['192.168.234.1/23', '2001:db8::1/64'],
         port: 8472,
+        mtu: 1400,
+        master: 'br-ex',
       },
     ],
     seeds: ['host-00', '192.168.226.5:5000'],
@@ -104,12 +120,14 @@ describe('a tunnel of GRE', () => {
 
   test('is asked for again as it was', () => {
     expect(askedOf(parseUpOptions({ ...least, key: '0' })).tunnels).toMatchObject([{ mode: 'gre', key: '0' }])
-    expect(askedOf(parseUpOptions(LEAST)).tunnels).toMatchObject([{ mode: 'vxlan', id: '16' }])
+    const asked = askedOf(parseUpOptions({ ...LEAST, mtu: 'mesh', master: 'br0' })).tunnels
+    expect(asked).toMatchObject([{ mode: 'vxlan', id: '16', mtu: 'mesh', master: 'br0' }])
   })
 
   test.each<[string, Partial<RawUpOptions>, string]>([
     ['a key of 33 bits', { key: '4294967296' }, '--key 4294967296: a GRE key is a whole number from 0 to 4294967295'],
     ['a port', { vxlanPort: '4789' }, '--vxlan-port 4789: GRE has no ports'],
+    ['a bridge', { master: 'br-ex' }, '--master br-ex: a device of GRE carries no Ethernet, and can be no port of a bridge'],
     ['the kernel in memory', { kernel: 'memory', local: '10.0.0.1' }, '--mode gre: the kernel in memory has VXLAN only'],
   ])('is refused with %s', (_name, parts, message) => {
     expect(refusal(parts, least)).toBe(message)
@@ -180,6 +198,9 @@ describe('refused', () => {
     ['no name', { name: '' }, '--name: a name is 1 to 63 lower-case letters, digits and inner hyphens'],
     ['the port 0', { port: '0' }, '--port 0: a port is a whole number from 1 to 65535'],
     ['a port that is too high', { vxlanPort: '65536' }, '--vxlan-port 65536: a port is a whole number from 1 to 65535'],
+    ['an MTU that is none', { mtu: 'big' }, '--mtu big: the MTU is mesh, or from 68 to 65535 bytes'],
+    ['an MTU too small for IPv6', { mtu: '1279', address: ['fd00::1/64'] }, '--mtu 1279: IPv6 needs 1280 bytes'],
+    ['itself for a bridge', { master: 'provider0' }, '--master provider0: that is the device itself'],
     ['no state directory', { stateDir: '' }, '--state-dir: needs a path'],
     ['a control path with a null', { control: '/run/\0' }, '--control: needs a path'],
     ['a level that pino has and we have not', { logLevel: 'trace' }, '--log-level trace: the level is one of error, warn, info, debug'],
