@@ -40,7 +40,7 @@ export default defineConfig({
       { extends: true, test: { name: 'storm', include: [storm] } },
       { extends: true, test: { name: 'ovs', include: [openVswitch], testTimeout: 240_000 } },
       // A machine that a process imitates: all takes ten times as long.
-      { extends: true, test: { name: 'guest', include: [guest], fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } },
+      { extends: true, test: { name: 'guest', include: [guest], fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 } },
     ],
   },
 })

@@ -8,7 +8,6 @@ import {
   parseMac,
   parsePort,
   parseVni,
-  type DeviceName,
   type Entry,
   type IpAddress,
   type MacAddress,
@@ -16,8 +15,9 @@ import {
 } from '@vxmesh/core'
 import { iproute2Kernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ip as address, kernelContract, must, NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { ip as address, kernelContract, must, OTHER, UNDERLAY } from './kernel.contract.ts'
 import { kernelModel } from './kernel.model.ts'
+import { inspect, makeLab, watchedLab } from './lab.ts'
 
 const run = promisify(execFile)
 const zero = '00:00:00:00:00:00'
@@ -295,76 +295,6 @@ async function children(pattern: RegExp): Promise<readonly { readonly pid: numbe
   return stdout.split('\n').flatMap((line) => (pattern.test(line) ? [{ pid: Number.parseInt(line, 10), line }] : []))
 }
 
-async function watchedLab(): Promise<Lab> {
-  const lab = await makeLab()
-  const watch = lab.kernel.watch(must(parseDeviceName('provider0')), () => undefined)
-  return {
-    ...lab,
-    close: async () => {
-      await watch.close()
-      await lab.close()
-    },
-  }
-}
-
-async function makeLab(): Promise<Lab> {
-  await refuseOutsideALab()
-  await ip('link add name under0 mtu 1500 type veth peer name under0p')
-  await ip('link add name under1 mtu 1400 type veth peer name under1p')
-  for (const device of ['under0', 'under0p', 'under1', 'under1p']) await ip(`link set dev ${device} up`)
-  for (const address of [UNDERLAY, OTHER]) await ip(`address add ${address}/24 dev under0`)
-  await ip(`address add ${UNDERLAY_6}/64 dev under0 nodad`)
-  await ip(`address add ${NARROW}/24 dev under1`)
-  return {
-    kernel: iproute2Kernel(),
-    plant: async (device, link) => ip(`link add name ${device} type ${kind(link)}`),
-    append: async (device, underlay, port) =>
-      bridge(`fdb append to 00:00:00:00:00:00 dst ${underlay} ${port === undefined ? '' : `port ${String(port)} `}dev ${device}`),
-    write: async (device, entry) =>
-      'underlay' in entry
-        ? bridge(`fdb ${entry.kind === 'fdb' ? `replace ${entry.mac}` : `append ${zero}`} dst ${entry.underlay} dev ${device}`)
-        : ip(`neighbour replace ${neighbour(entry).overlay} lladdr ${neighbour(entry).mac} dev ${device} nud permanent`),
-    erase: async (device, entry) => {
-      const gone =
-        'underlay' in entry
-          ? bridge(`fdb delete ${entry.kind === 'fdb' ? entry.mac : zero} dst ${entry.underlay} dev ${device}`)
-          : ip(`neighbour delete ${neighbour(entry).overlay} dev ${device}`)
-      await gone.catch(() => undefined)
-    },
-    readdress: async (device, mac) => ip(`link set dev ${device} address ${mac}`),
-    bridge: async (name, there) => ip(there ? `link add name ${name} type bridge` : `link delete dev ${name}`),
-    enslave: async (device, master) => ip(`link set dev ${device} ${master === undefined ? 'nomaster' : `master ${master}`}`),
-    remove: async (device, underlay) => bridge(`fdb del to 00:00:00:00:00:00 dst ${underlay} dev ${device}`),
-    wipe: async (device) => bridge(`fdb del to 00:00:00:00:00:00 dev ${device}`),
-    give: async (device, address) => ip(`address add ${address} dev ${device}`),
-    deleteDevice: async (device) => ip(`link delete dev ${device}`),
-    takeDown: async (device) => ip(`link set dev ${device} down`),
-    isUp: async (device) => /<.*\bUP\b.*>/.test((await inspect(device)) ?? ''),
-    inspect,
-    close,
-  }
-}
-
-/** Without its own id, `dstport 0` is 8472, as the recipe has it. */
-function kind(link: ByHand): string {
-  if (link.kind === 'bridge') return 'bridge'
-  if (link.kind === 'external') return 'vxlan external dstport 0'
-  return `vxlan id ${String(link.id)} ${link.local === undefined ? '' : `local ${link.local} `}dstport 0`
-}
-
-async function inspect(device: DeviceName): Promise<string | undefined> {
-  const shown = await run('ip', ['-details', 'address', 'show', 'dev', device]).catch(() => undefined)
-  if (shown === undefined) return undefined
-  const { stdout } = await run('bridge', ['fdb', 'show', 'dev', device])
-  const neighbours = await run('ip', ['neighbour', 'show', 'dev', device, 'nud', 'permanent'])
-  return `${shown.stdout}${stdout}${neighbours.stdout}`
-}
-
-async function close(): Promise<void> {
-  for (const device of ['provider0', 'provider1', 'under0', 'under1', 'br0', 'br1'])
-    await ip(`link delete dev ${device}`).catch(() => undefined)
-}
-
 async function ip(words: string): Promise<void> {
   await run('ip', words.split(' '))
 }
@@ -375,18 +305,4 @@ async function bridge(words: string): Promise<void> {
 
 function macOf(number: number): MacAddress {
   return must(parseMac(`02:00:00:00:00:0${String(number)}`))
-}
-
-/** A namespace with a way out is somebody's host, and nothing may be made there. */
-async function refuseOutsideALab(): Promise<void> {
-  for (const protocol of ['-4', '-6']) {
-    const { stdout } = await run('ip', [protocol, 'route', 'show', 'default'])
-    if (stdout.trim() !== '') throw new Error('this network namespace has a default route: run me inside a lab of its own')
-  }
-}
-
-/** VXLAN has no other kind that leads to no underlay address. */
-function neighbour(entry: Exclude<Entry, { underlay: IpAddress }>): Extract<Entry, { kind: 'neighbour'; mac: MacAddress }> {
-  if (entry.kind !== 'neighbour') throw new Error('an entry of GRE')
-  return entry
 }

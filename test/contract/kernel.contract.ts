@@ -5,6 +5,7 @@
 import {
   MeshError,
   parseDeviceName,
+  parseGreKey,
   parseInterfaceAddress,
   parseIp,
   parseMac,
@@ -14,10 +15,12 @@ import {
   type DeviceName,
   type Device,
   type Entry,
+  type GreKey,
   type InterfaceAddress,
   type IpAddress,
   type Kernel,
   type MacAddress,
+  type Mode,
   type Operation,
   type Port,
   type Result,
@@ -26,12 +29,21 @@ import {
 } from '@vxmesh/core'
 import { describeTarget } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { greContract } from './gre.contract.ts'
 
-/** A device somebody makes by hand; without `local` when that is undefined, on port 8472 as `dstport 0` makes it. */
+/** A device somebody makes by hand; without `local` when that is undefined, of VXLAN on port 8472 as `dstport 0` makes it. */
 export type ByHand =
   | { readonly kind: 'bridge' }
   | { readonly kind: 'external' }
   | { readonly kind: 'vxlan'; readonly id: Vni; readonly local: IpAddress | undefined }
+  | {
+      readonly kind: 'gre'
+      readonly id: GreKey | undefined
+      readonly local: IpAddress | undefined
+      readonly remote?: IpAddress
+      readonly external?: true
+    }
+  | { readonly kind: 'ip6gre'; readonly external: boolean }
 
 /**
  * A host to try a kernel on. It has `UNDERLAY` and `UNDERLAY_6` on an interface of 1500 bytes, `OTHER` on the same,
@@ -40,15 +52,15 @@ export type ByHand =
 export type Lab = {
   readonly kernel: Kernel
   plant(device: DeviceName, link: ByHand): Promise<void>
-  append(device: DeviceName, underlay: IpAddress, port?: Port): Promise<void>
-  /** An entry of any kind, in the place of what is there. */
+  /** An entry of any kind, in the place of what is there; a route where there is none. */
   write(device: DeviceName, entry: Entry): Promise<void>
   /** Deletes an entry of any kind, which need not be there. */
   erase(device: DeviceName, entry: Entry): Promise<void>
-  remove(device: DeviceName, underlay: IpAddress): Promise<void>
   wipe(device: DeviceName): Promise<void>
   give(device: DeviceName, address: InterfaceAddress): Promise<void>
   readdress(device: DeviceName, mac: MacAddress): Promise<void>
+  /** Has it ask for addresses, and no longer. */
+  ask(device: DeviceName): Promise<void>
   /** Makes a bridge, or deletes it. */
   bridge(name: DeviceName, there: boolean): Promise<void>
   /** Makes a device a port of a bridge, or of none. */
@@ -86,19 +98,11 @@ const OVERLAY_6 = must(parseInterfaceAddress('fd00:234::1/64'))
 const FORMER = must(parseInterfaceAddress('192.168.234.9/23'))
 const FOREIGN = must(parseInterfaceAddress('192.168.235.7/23'))
 
-const SPEC: TunnelSpec = {
-  device: provider0,
-  mode: 'vxlan',
-  id: vni(16),
-  local: UNDERLAY,
-  port: undefined,
-  addresses: [OVERLAY],
-  alias: 'vxmesh:12D3KooWcontract:16',
-}
+const COMMON = { device: provider0, local: UNDERLAY, port: undefined, addresses: [OVERLAY] } as const
+
+const SPEC: TunnelSpec = { ...COMMON, mode: 'vxlan', id: vni(16), alias: 'vxmesh:12D3KooWcontract:16' }
 
 const to = (underlay: IpAddress): Entry => ({ kind: 'flood', underlay })
-const add = (underlay: IpAddress): Operation => ({ kind: 'add', entry: to(underlay) })
-const drop = (underlay: IpAddress): Operation => ({ kind: 'remove', entry: to(underlay) })
 const MAC = must(parseMac('02:00:00:00:00:05'))
 const toPort = (underlay: IpAddress, number: number): Entry => ({ kind: 'flood', underlay, port: port(number) })
 const forOne = (underlay: IpAddress, number: number): Entry => ({ kind: 'fdb', mac: MAC, underlay, port: port(number) })
@@ -113,9 +117,115 @@ const [THERE, THERE_6] = [neighbour('192.168.234.2', 5), neighbour('fd00:234::2'
 const adds = (...entries: readonly Entry[]): readonly Operation[] => entries.map((entry) => ({ kind: 'add', entry }))
 const drops = (...entries: readonly Entry[]): readonly Operation[] => entries.map((entry) => ({ kind: 'remove', entry }))
 
+/** What the two kinds of tunnels say differently. */
+type Dialect = {
+  readonly spec: TunnelSpec
+  /** What makes the packets for a member go to this address. */
+  readonly to: (underlay: IpAddress) => Entry
+  readonly port: number | undefined
+  readonly mtu: number
+  readonly made: readonly (readonly [string, Partial<TunnelSpec>, Partial<Device>])[]
+  /** The device of the recipe, and what it is as that. */
+  readonly byHand: ByHand & { readonly kind: Mode }
+  readonly adopted: Partial<Device>
+  readonly refused: readonly (readonly [string, ByHand, Partial<TunnelSpec>, string])[]
+  readonly refusedOfOurs: readonly (readonly [string, Partial<TunnelSpec>, string])[]
+  /** The tool's words when it is to write an entry that leads to `UNDERLAY_6`. */
+  readonly refusal: { readonly command: string; readonly reason: string }
+  /** How many entries are written at once beside some that are refused: where one is, `ip` has to be asked for each. */
+  readonly many: number
+}
+
+const key = (number: number): GreKey => must(parseGreKey(number))
+const VXLAN_BY_HAND = { kind: 'vxlan', id: vni(16), local: UNDERLAY } as const
+const GRE_BY_HAND = { kind: 'gre', id: key(1234), local: UNDERLAY } as const
+const SEVERAL: Dialect['made'][number] = [
+  'with several addresses, once each',
+  { addresses: [OVERLAY, OVERLAY_6, OVERLAY] },
+  { addresses: [OVERLAY, OVERLAY_6] },
+]
+
+export const DIALECTS: Readonly<Record<Mode, Dialect>> = {
+  vxlan: {
+    spec: SPEC,
+    to,
+    port: 4789,
+    mtu: 1450,
+    made: [
+      ['50 bytes below an underlay of 1400', { local: NARROW }, { local: NARROW, mtu: 1350 }],
+      ['70 bytes below an IPv6 underlay of 1500', { local: UNDERLAY_6 }, { local: UNDERLAY_6, mtu: 1430 }],
+      ['on the port that was asked for', { port: port(8472) }, { port: port(8472) }],
+      SEVERAL,
+    ],
+    byHand: VXLAN_BY_HAND,
+    adopted: { port: port(8472), mtu: 1500 },
+    refused: [
+      ['of another kind', { kind: 'bridge' }, {}, '--device'],
+      ['in external mode', { kind: 'external' }, {}, '--device'],
+      ['with another id', { ...VXLAN_BY_HAND, id: vni(17) }, {}, '--device'],
+      ['made by somebody else for another local address', { ...VXLAN_BY_HAND, local: OTHER }, {}, '--local'],
+      ['without a local address, where one is asked for', { ...VXLAN_BY_HAND, local: undefined }, {}, '--local'],
+      ['without a local address, where none is asked for', { ...VXLAN_BY_HAND, local: undefined }, { local: undefined }, '--device'],
+      ['with another port', VXLAN_BY_HAND, { port: port(4789) }, '--vxlan-port'],
+    ],
+    refusedOfOurs: [
+      ['that we made, and that uses another port', { port: port(8472) }, '--vxlan-port'],
+      ['that we made, for an address of another family', { local: UNDERLAY_6 }, '--local'],
+      ['that we made, for an address that the host does not have', { local: HOST_00 }, '--local'],
+    ],
+    refusal: {
+      command: 'bridge fdb append 00:00:00:00:00:00 dst fd00:226::4 dev provider0',
+      reason: 'RTNETLINK answers: Address family not supported by protocol',
+    },
+    many: 1000,
+  },
+  gre: {
+    spec: { ...COMMON, mode: 'gre', id: key(1234), alias: 'vxmesh:12D3KooWcontract:gre:1234' },
+    to: (underlay) => ({ kind: 'neighbour', overlay: opposite(underlay), underlay }),
+    port: undefined,
+    mtu: 1472,
+    made: [
+      ['28 bytes below an underlay of 1400', { local: NARROW }, { local: NARROW, mtu: 1372 }],
+      ['24 bytes below without a key', { id: undefined }, { id: undefined, mtu: 1476 }],
+      ['48 bytes below an IPv6 underlay', { local: UNDERLAY_6 }, { local: UNDERLAY_6, id: key(1234), mtu: 1452 }],
+      SEVERAL,
+    ],
+    byHand: GRE_BY_HAND,
+    adopted: { port: undefined, mtu: 1472 },
+    refused: [
+      ['of another kind', { kind: 'bridge' }, {}, '--device'],
+      ['in external mode', { ...GRE_BY_HAND, id: undefined, local: undefined, external: true }, {}, '--device'],
+      ['with another key', { ...GRE_BY_HAND, id: key(5) }, {}, '--device'],
+      ['without a key', { ...GRE_BY_HAND, id: undefined }, {}, '--device'],
+      ['to one host', { ...GRE_BY_HAND, remote: HOST_00 }, {}, '--device'],
+      ['made by somebody else for another local address', { ...GRE_BY_HAND, local: OTHER }, {}, '--local'],
+      ['without a local address', { ...GRE_BY_HAND, local: undefined }, {}, '--local'],
+      ['over IPv6 for an IPv4 address', { kind: 'ip6gre', external: true }, {}, '--device'],
+      ['over IPv6, where no address is asked for', { kind: 'ip6gre', external: true }, { local: undefined }, '--local'],
+      ['over IPv6 and not external', { kind: 'ip6gre', external: false }, { local: UNDERLAY_6 }, '--device'],
+    ],
+    refusedOfOurs: [
+      ['that we made, for an address of another family', { local: UNDERLAY_6 }, '--device'],
+      ['that we made, for an address that the host does not have', { local: HOST_00 }, '--local'],
+    ],
+    refusal: {
+      command: 'ip neighbour replace 10.234.0.4 lladdr fd00:226::4 dev provider0 nud permanent protocol 118',
+      reason: '"fd00" is invalid lladdr.',
+    },
+    many: 12,
+  },
+}
+
+/** An address inside the tunnel for a host. */
+function opposite(underlay: IpAddress): IpAddress {
+  const last = underlay.split(/[.:]/).slice(-2)
+  return ip(`10.234.${last.map((part) => part || '0').join('.')}`)
+}
+
 /** Runs the contract against kernels of one make. `make` is asked for a fresh host before every test. */
-export function kernelContract(name: string, make: () => Promise<Lab>): void {
-  describe(`${name} keeps the contract: it`, () => {
+export function kernelContract(name: string, make: () => Promise<Lab>, mode: Mode = 'vxlan'): void {
+  const dialect = DIALECTS[mode]
+  describe(`${name} keeps the contract of ${mode}: it`, () => {
     let lab: Lab
     // Cleared away only by the host that was made: where `make` refuses, nothing may be touched.
     beforeEach(async () => {
@@ -124,67 +234,73 @@ export function kernelContract(name: string, make: () => Promise<Lab>): void {
     })
     const here = () => lab
     describe('makes a device', () => {
-      making(here)
+      making(here, dialect)
     })
     describe('takes the device that is there', () => {
-      adopting(here)
+      adopting(here, dialect)
     })
     describe('changes the addresses of a device', () => {
-      readdressing(here)
+      readdressing(here, dialect)
     })
     describe('leaves a device that cannot serve untouched', () => {
-      refusing(here)
+      refusing(here, dialect)
     })
     describe('writes entries', () => {
-      writing(here)
-    })
-    describe('writes neighbours', () => {
-      neighbours(here)
-    })
-    describe('shows the traps of the kernel', () => {
-      traps(here)
-    })
-    describe('shows the traps of neighbours', () => {
-      neighbourTraps(here)
+      writing(here, dialect)
     })
     describe('sees what others do', () => {
-      watching(here)
+      watching(here, dialect)
     })
+    const own = { vxlan: vxlanAlone, gre: greContract }
+    own[mode](here)
   })
 }
 
-function making(lab: () => Lab): void {
-  test('with what the spec says, port 4789, and up', async () => {
-    const device = await lab().kernel.establish(SPEC)
+function vxlanAlone(lab: () => Lab): void {
+  describe('writes entries to ports', () => {
+    ports(lab)
+  })
+  describe('writes neighbours', () => {
+    neighbours(lab)
+  })
+  describe('shows the traps of the kernel', () => {
+    traps(lab)
+  })
+  describe('shows the traps of neighbours', () => {
+    neighbourTraps(lab)
+  })
+  describe('sees what others do', () => {
+    watchingBridges(lab)
+  })
+}
+
+function making(lab: () => Lab, { spec, to, port: own, mtu, made }: Dialect): void {
+  test('with what the spec says, and up', async () => {
+    const device = await lab().kernel.establish(spec)
     expect(device).toEqual({
       name: provider0,
-      id: 16,
+      id: spec.id,
       local: UNDERLAY,
-      port: 4789,
+      port: own,
       mac: device.mac,
-      mtu: 1450,
+      mtu,
       up: true,
       master: undefined,
       addresses: [OVERLAY],
       origin: 'made',
     })
     expect(await lab().isUp(provider0)).toBe(true)
-    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map(), marked: new Set() })
+    expect(await lab().kernel.read(spec)).toEqual({ device, entries: new Map(), marked: new Set() })
   })
 
-  test.each<[string, Partial<TunnelSpec>, Partial<Device>]>([
-    ['50 bytes below an underlay of 1400', { local: NARROW }, { local: NARROW, mtu: 1350 }],
-    ['70 bytes below an IPv6 underlay of 1500', { local: UNDERLAY_6 }, { local: UNDERLAY_6, mtu: 1430 }],
-    ['on the port that was asked for', { port: port(8472) }, { port: port(8472) }],
-    ['with several addresses, once each', { addresses: [OVERLAY, OVERLAY_6, OVERLAY] }, { addresses: [OVERLAY, OVERLAY_6] }],
-  ])('%s', async (_name, asked, expected) => {
-    expect(await lab().kernel.establish({ ...SPEC, ...asked })).toMatchObject(expected)
+  test.each(made)('%s', async (_name, asked, expected) => {
+    expect(await lab().kernel.establish({ ...spec, ...asked })).toMatchObject(expected)
   })
 
   test('once: establishing again changes nothing', async () => {
-    const first = await lab().kernel.establish(SPEC)
+    const first = await lab().kernel.establish(spec)
     const before = await lab().inspect(provider0)
-    expect(await lab().kernel.establish(SPEC)).toEqual(first)
+    expect(await lab().kernel.establish(spec)).toEqual(first)
     expect(await lab().inspect(provider0)).toEqual(before)
   })
 
@@ -192,22 +308,22 @@ function making(lab: () => Lab): void {
     ['without an underlay address', { local: undefined }],
     ['for an address that the host does not have', { local: HOST_00 }],
   ])('not %s', async (_name, asked) => {
-    await expect(lab().kernel.establish({ ...SPEC, ...asked })).rejects.toMatchObject({
+    await expect(lab().kernel.establish({ ...spec, ...asked })).rejects.toMatchObject({
       failure: { code: 'CONFIG_INVALID', where: '--local' },
     })
     expect(await lab().inspect(provider0)).toBeUndefined()
   })
 
   test('not beside another with the same id and port, and leaves nothing behind', async () => {
-    await lab().kernel.establish(SPEC)
-    const second = lab().kernel.establish({ ...SPEC, device: provider1 })
+    await lab().kernel.establish(spec)
+    const second = lab().kernel.establish({ ...spec, device: provider1 })
     await expect(second).rejects.toMatchObject({ failure: { code: 'KERNEL_REFUSED' } })
     expect(await lab().inspect(provider1)).toBeUndefined()
   })
 
   test('or nothing: one that cannot be finished is deleted again', async () => {
     const twice = [OVERLAY_6, must(parseInterfaceAddress('fd00:234::1/72'))]
-    const refused = lab().kernel.establish({ ...SPEC, addresses: twice })
+    const refused = lab().kernel.establish({ ...spec, addresses: twice })
     await expect(refused).rejects.toMatchObject({
       failure: { code: 'KERNEL_REFUSED', command: 'ip address add fd00:234::1/72 dev provider0' },
     })
@@ -215,23 +331,23 @@ function making(lab: () => Lab): void {
   })
 
   test('again, empty, when it was deleted underneath', async () => {
-    await lab().kernel.establish(SPEC)
-    await lab().kernel.attempt(provider0, [add(HOST_00)])
+    await lab().kernel.establish(spec)
+    await lab().kernel.attempt(provider0, adds(to(HOST_00)))
     await lab().deleteDevice(provider0)
-    expect(await lab().kernel.read(SPEC)).toBeUndefined()
-    expect(await lab().kernel.establish(SPEC)).toMatchObject({ origin: 'made', mtu: 1450 })
-    expect(await destinations(lab())).toEqual([])
+    expect(await lab().kernel.read(spec)).toBeUndefined()
+    expect(await lab().kernel.establish(spec)).toMatchObject({ origin: 'made', mtu })
+    expect(await destinations(lab(), spec)).toEqual([])
   })
 
   test('that follows the host to another address and keeps its entries', async () => {
-    const { mac } = await lab().kernel.establish(SPEC)
-    await lab().kernel.attempt(provider0, [add(HOST_00)])
-    expect(await lab().kernel.establish({ ...SPEC, local: OTHER })).toMatchObject({ local: OTHER, mac, port: 4789, origin: 'made' })
-    expect(await destinations(lab())).toEqual([HOST_00])
+    const { mac } = await lab().kernel.establish(spec)
+    await lab().kernel.attempt(provider0, adds(to(HOST_00)))
+    expect(await lab().kernel.establish({ ...spec, local: OTHER })).toMatchObject({ local: OTHER, mac, port: own, origin: 'made' })
+    expect(await destinations(lab(), spec)).toEqual([HOST_00])
   })
 
   test('that is brought up again and given its addresses back', async () => {
-    const both = { ...SPEC, addresses: [OVERLAY, OVERLAY_6] }
+    const both = { ...spec, addresses: [OVERLAY, OVERLAY_6] }
     await lab().kernel.establish(both)
     await lab().takeDown(provider0)
     expect((await lab().kernel.read(both))?.device).toMatchObject({ up: false, addresses: [OVERLAY] })
@@ -240,34 +356,34 @@ function making(lab: () => Lab): void {
   })
 }
 
-function adopting(lab: () => Lab): void {
-  test("the recipe's: port 8472, its MTU and entries as they are; gives it its address, brings it up", async () => {
-    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: UNDERLAY })
-    await lab().append(provider0, HOST_00)
-    const device = await lab().kernel.establish(SPEC)
-    expect(device).toMatchObject({ port: 8472, mtu: 1500, addresses: [OVERLAY], origin: 'adopted' })
+function adopting(lab: () => Lab, { spec, to, byHand, adopted }: Dialect): void {
+  test("the recipe's: its port, MTU and entries as they are; gives it its address, brings it up", async () => {
+    await lab().plant(provider0, byHand)
+    await lab().write(provider0, to(HOST_00))
+    const device = await lab().kernel.establish(spec)
+    expect(device).toMatchObject({ ...adopted, addresses: [OVERLAY], origin: 'adopted' })
     expect(await lab().isUp(provider0)).toBe(true)
-    expect(await lab().kernel.read(SPEC)).toEqual({ device, entries: new Map([[slot(to(HOST_00)), to(HOST_00)]]), marked: new Set() })
+    expect(await lab().kernel.read(spec)).toEqual({ device, entries: new Map([[slot(to(HOST_00)), to(HOST_00)]]), marked: new Set() })
   })
 
   test('with the local address it has, when none was asked for', async () => {
-    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: OTHER })
-    expect(await lab().kernel.establish({ ...SPEC, local: undefined })).toMatchObject({ local: OTHER, origin: 'adopted' })
+    await lab().plant(provider0, { ...byHand, local: OTHER })
+    expect(await lab().kernel.establish({ ...spec, local: undefined })).toMatchObject({ local: OTHER, origin: 'adopted' })
   })
 
   test('and leaves foreign entries alone while it writes its own', async () => {
-    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: UNDERLAY })
-    await lab().kernel.establish(SPEC)
-    await lab().append(provider0, HOST_00)
-    await lab().kernel.attempt(provider0, [add(HOST_01)])
-    await lab().kernel.attempt(provider0, [add(HOST_02), drop(HOST_01)])
-    expect(await destinations(lab())).toEqual([HOST_00, HOST_02])
+    await lab().plant(provider0, byHand)
+    await lab().kernel.establish(spec)
+    await lab().write(provider0, to(HOST_00))
+    await lab().kernel.attempt(provider0, adds(to(HOST_01)))
+    await lab().kernel.attempt(provider0, [...adds(to(HOST_02)), ...drops(to(HOST_01))])
+    expect(await destinations(lab(), spec)).toEqual([HOST_00, HOST_02])
   })
 }
 
-function readdressing(lab: () => Lab): void {
-  const former: TunnelSpec = { ...SPEC, addresses: [FORMER] }
-  const changed: TunnelSpec = { ...SPEC, formerAddresses: [FORMER] }
+function readdressing(lab: () => Lab, { spec, byHand }: Dialect): void {
+  const former: TunnelSpec = { ...spec, addresses: [FORMER] }
+  const changed: TunnelSpec = { ...spec, formerAddresses: [FORMER] }
   const other = must(parseInterfaceAddress('10.1.1.1/24'))
   const given: InterfaceAddress[] = []
   const note = (address: InterfaceAddress) => void given.push(address)
@@ -286,7 +402,7 @@ function readdressing(lab: () => Lab): void {
   })
 
   test('that somebody else made and gave addresses to before', async () => {
-    await lab().plant(provider0, { kind: 'vxlan', id: vni(16), local: UNDERLAY })
+    await lab().plant(provider0, byHand)
     await lab().give(provider0, FOREIGN)
     await lab().kernel.establish({ ...former, addresses: [FOREIGN, FORMER] }, note)
     expect(given).toEqual([FORMER])
@@ -303,62 +419,47 @@ function readdressing(lab: () => Lab): void {
     ['from IPv4 to IPv6', ['192.168.234.1/23'], ['fd00:234::1/64']],
   ])('%s', async (_name, before, after) => {
     const [formerAddresses, addresses] = [before, after].map((texts) => texts.map((text) => must(parseInterfaceAddress(text))))
-    await lab().kernel.establish({ ...SPEC, addresses: formerAddresses! })
-    expect(await lab().kernel.establish({ ...SPEC, addresses: addresses!, formerAddresses: formerAddresses! })).toMatchObject({ addresses })
+    await lab().kernel.establish({ ...spec, addresses: formerAddresses! })
+    expect(await lab().kernel.establish({ ...spec, addresses: addresses!, formerAddresses: formerAddresses! })).toMatchObject({ addresses })
   })
 }
 
-function refusing(lab: () => Lab): void {
-  test.each<[string, ByHand, Partial<TunnelSpec>, string]>([
-    ['of another kind', { kind: 'bridge' }, {}, '--device'],
-    ['in external mode', { kind: 'external' }, {}, '--device'],
-    ['with another id', { kind: 'vxlan', id: vni(17), local: UNDERLAY }, {}, '--device'],
-    ['made by somebody else for another local address', { kind: 'vxlan', id: vni(16), local: OTHER }, {}, '--local'],
-    ['without a local address, where one is asked for', { kind: 'vxlan', id: vni(16), local: undefined }, {}, '--local'],
-    [
-      'without a local address, where none is asked for',
-      { kind: 'vxlan', id: vni(16), local: undefined },
-      { local: undefined },
-      '--device',
-    ],
-    ['with another port', { kind: 'vxlan', id: vni(16), local: UNDERLAY }, { port: port(4789) }, '--vxlan-port'],
-  ])('%s', async (_name, planted, asked, where) => {
+function refusing(lab: () => Lab, { spec, refused, refusedOfOurs }: Dialect): void {
+  test.each(refused)('%s', async (_name, planted, asked, where) => {
     await lab().plant(provider0, planted)
     const before = await lab().inspect(provider0)
-    const refused = lab().kernel.establish({ ...SPEC, ...asked })
-    await expect(refused).rejects.toMatchObject({ failure: { code: 'CONFIG_INVALID', where } })
-    await expect(refused).rejects.toBeInstanceOf(MeshError)
+    const refusal = lab().kernel.establish({ ...spec, ...asked })
+    await expect(refusal).rejects.toMatchObject({ failure: { code: 'CONFIG_INVALID', where } })
+    await expect(refusal).rejects.toBeInstanceOf(MeshError)
     expect(await lab().inspect(provider0)).toEqual(before)
   })
 
-  test.each<[string, Partial<TunnelSpec>, string]>([
-    ['that we made, and that uses another port', { port: port(8472) }, '--vxlan-port'],
-    ['that we made, for an address of another family', { local: UNDERLAY_6 }, '--local'],
-    ['that we made, for an address that the host does not have', { local: HOST_00 }, '--local'],
-  ])('%s', async (_name, asked, where) => {
-    await lab().kernel.establish(SPEC)
+  test.each(refusedOfOurs)('%s', async (_name, asked, where) => {
+    await lab().kernel.establish(spec)
     const before = await lab().inspect(provider0)
-    await expect(lab().kernel.establish({ ...SPEC, ...asked })).rejects.toMatchObject({ failure: { code: 'CONFIG_INVALID', where } })
+    await expect(lab().kernel.establish({ ...spec, ...asked })).rejects.toMatchObject({ failure: { code: 'CONFIG_INVALID', where } })
     expect(await lab().inspect(provider0)).toEqual(before)
   })
 
   test('that took the place of ours: it is not read as ours', async () => {
-    await lab().kernel.establish(SPEC)
+    await lab().kernel.establish(spec)
     await lab().deleteDevice(provider0)
     await lab().plant(provider0, { kind: 'bridge' })
-    await expect(lab().kernel.read(SPEC)).rejects.toMatchObject({ failure: { code: 'KERNEL_UNREADABLE' } })
+    await expect(lab().kernel.read(spec)).rejects.toMatchObject({ failure: { code: 'KERNEL_UNREADABLE' } })
   })
 }
 
-function writing(lab: () => Lab): void {
+function writing(lab: () => Lab, { spec, to, refusal, many }: Dialect): void {
+  const add = (underlay: IpAddress): Operation => ({ kind: 'add', entry: to(underlay) })
+  const drop = (underlay: IpAddress): Operation => ({ kind: 'remove', entry: to(underlay) })
   beforeEach(async () => {
-    await lab().kernel.establish(SPEC)
+    await lab().kernel.establish(spec)
   })
 
   test('adds and removes in one attempt', async () => {
     expect(await lab().kernel.attempt(provider0, [add(HOST_00), add(HOST_01)])).toEqual([])
     expect(await lab().kernel.attempt(provider0, [add(HOST_02), drop(HOST_00)])).toEqual([])
-    expect(await destinations(lab())).toEqual([HOST_01, HOST_02])
+    expect(await destinations(lab(), spec)).toEqual([HOST_01, HOST_02])
   })
 
   test('and nothing, when there is nothing to write', async () => {
@@ -368,7 +469,7 @@ function writing(lab: () => Lab): void {
   test('the same one twice without a complaint or a duplicate', async () => {
     expect(await lab().kernel.attempt(provider0, [add(HOST_00)])).toEqual([])
     expect(await lab().kernel.attempt(provider0, [add(HOST_00), add(HOST_00)])).toEqual([])
-    expect(await destinations(lab())).toEqual([HOST_00])
+    expect(await destinations(lab(), spec)).toEqual([HOST_00])
   })
 
   test('without complaining that one to remove is gone, others left or not', async () => {
@@ -376,43 +477,54 @@ function writing(lab: () => Lab): void {
     expect(await lab().kernel.attempt(provider0, [drop(HOST_01)])).toEqual([])
     expect(await lab().kernel.attempt(provider0, [drop(HOST_00)])).toEqual([])
     expect(await lab().kernel.attempt(provider0, [drop(HOST_00)])).toEqual([])
-    expect(await destinations(lab())).toEqual([])
+    expect(await destinations(lab(), spec)).toEqual([])
   })
 
   test('all but the one that the kernel refuses, and says which and why', async () => {
     const refused = add(UNDERLAY_6)
-    expect(await lab().kernel.attempt(provider0, [add(HOST_00), refused, add(HOST_01)])).toEqual([
-      {
-        operation: refused,
-        command: 'bridge fdb append 00:00:00:00:00:00 dst fd00:226::4 dev provider0',
-        reason: 'RTNETLINK answers: Address family not supported by protocol',
-      },
-    ])
-    expect(await destinations(lab())).toEqual([HOST_00, HOST_01])
+    expect(await lab().kernel.attempt(provider0, [add(HOST_00), refused, add(HOST_01)])).toEqual([{ operation: refused, ...refusal }])
+    expect(await destinations(lab(), spec)).toEqual([HOST_00, HOST_01])
   })
 
-  test('a thousand at once, all but those that the kernel refuses', async () => {
+  test('many at once, all but those that the kernel refuses', async () => {
     const refused = [ip('fd00:226::5'), ip('fd00:226::6')].map(add)
-    const taken = Array.from({ length: 1000 }, (_, index) => add(ip(`10.9.${String(index >> 8)}.${String(index & 255)}`)))
-    const rejected = await lab().kernel.attempt(provider0, [...taken.slice(0, 500), refused[0]!, ...taken.slice(500), refused[1]!])
+    const taken = Array.from({ length: many }, (_, index) => add(ip(`10.9.${String(index >> 8)}.${String(index & 255)}`)))
+    const rejected = await lab().kernel.attempt(provider0, [
+      ...taken.slice(0, many / 2),
+      refused[0]!,
+      ...taken.slice(many / 2),
+      refused[1]!,
+    ])
     expect(rejected.map(({ operation }) => operation)).toEqual(refused)
-    expect(await destinations(lab())).toHaveLength(1000)
+    expect(await destinations(lab(), spec)).toHaveLength(many)
   })
 
   test('what it refuses again and again, and what it takes meanwhile', async () => {
     for (const one of [HOST_00, HOST_01, HOST_02]) {
       expect(await lab().kernel.attempt(provider0, [add(UNDERLAY_6), add(one)])).toHaveLength(1)
     }
-    expect(await destinations(lab())).toEqual([HOST_00, HOST_01, HOST_02])
+    expect(await destinations(lab(), spec)).toEqual([HOST_00, HOST_01, HOST_02])
+  })
+
+  test('none to a device that is gone, and says so for each addition', async () => {
+    await lab().deleteDevice(provider0)
+    const reason = 'Cannot find device "provider0"'
+    expect(await lab().kernel.attempt(provider0, [add(HOST_00), drop(HOST_01)])).toMatchObject([{ operation: add(HOST_00), reason }])
+  })
+}
+
+function ports(lab: () => Lab): void {
+  beforeEach(async () => {
+    await lab().kernel.establish(SPEC)
   })
 
   test('IPv6 destinations on a device that sends from IPv6', async () => {
     await lab().kernel.establish({ ...SPEC, device: provider1, local: UNDERLAY_6, addresses: [] })
     const there = ip('fd00:226::5')
-    expect(await lab().kernel.attempt(provider1, [add(there)])).toEqual([])
-    expect(await destinations(lab(), provider1)).toEqual([there])
-    expect(await lab().kernel.attempt(provider1, [drop(there)])).toEqual([])
-    expect(await destinations(lab(), provider1)).toEqual([])
+    expect(await lab().kernel.attempt(provider1, [...adds(to(there))])).toEqual([])
+    expect(await destinations(lab(), { ...SPEC, device: provider1 })).toEqual([there])
+    expect(await lab().kernel.attempt(provider1, [...drops(to(there))])).toEqual([])
+    expect(await destinations(lab(), { ...SPEC, device: provider1 })).toEqual([])
   })
 
   test('with another port, beside one without and one with yet another, and each is removed by itself', async () => {
@@ -429,7 +541,7 @@ function writing(lab: () => Lab): void {
     expect(
       await lab().kernel.attempt(
         provider0,
-        [one, drop(HOST_00).entry].map((entry) => ({ kind: 'remove', entry })),
+        [one, to(HOST_00)].map((entry) => ({ kind: 'remove', entry })),
       ),
     ).toEqual([])
     expect(await slots(lab())).toEqual(['flood 192.168.226.5 port 9000'])
@@ -448,12 +560,6 @@ function writing(lab: () => Lab): void {
     expect(await lab().kernel.attempt(provider0, [{ kind: 'remove', entry: after }])).toEqual([])
     expect(await lab().kernel.attempt(provider0, [{ kind: 'remove', entry: after }])).toEqual([])
     expect(await slots(lab())).toEqual([])
-  })
-
-  test('none to a device that is gone, and says so for each addition', async () => {
-    await lab().deleteDevice(provider0)
-    const reason = 'Cannot find device "provider0"'
-    expect(await lab().kernel.attempt(provider0, [add(HOST_00), drop(HOST_01)])).toMatchObject([{ operation: add(HOST_00), reason }])
   })
 }
 
@@ -592,49 +698,49 @@ function traps(lab: () => Lab): void {
     ['broadcast', ip('255.255.255.255')],
     ['loopback', ip('127.0.0.1')],
   ])('%s is accepted as a destination, so somebody else must refuse it', async (_name, destination) => {
-    expect(await lab().kernel.attempt(provider0, [add(destination)])).toEqual([])
-    expect(await destinations(lab())).toEqual([destination])
+    expect(await lab().kernel.attempt(provider0, adds(to(destination)))).toEqual([])
+    expect(await destinations(lab(), SPEC)).toEqual([destination])
   })
 
   test('a delete without a destination wipes them all', async () => {
-    await lab().kernel.attempt(provider0, [add(HOST_00), add(HOST_01)])
+    await lab().kernel.attempt(provider0, adds(to(HOST_00), to(HOST_01)))
     await lab().wipe(provider0)
-    expect(await destinations(lab())).toEqual([])
+    expect(await destinations(lab(), SPEC)).toEqual([])
   })
 
   test("an entry with the device's own port is one without", async () => {
-    await lab().append(provider0, HOST_00, port(4789))
-    await lab().append(provider0, HOST_00)
+    await lab().write(provider0, toPort(HOST_00, 4789))
+    await lab().write(provider0, to(HOST_00))
     expect(await slots(lab())).toEqual(['flood 192.168.226.5'])
-    expect(await lab().kernel.attempt(provider0, [drop(HOST_00)])).toEqual([])
+    expect(await lab().kernel.attempt(provider0, drops(to(HOST_00)))).toEqual([])
     expect(await slots(lab())).toEqual([])
   })
 
   test("a delete without a port takes the one with the device's own, and no other", async () => {
-    await lab().append(provider0, HOST_00, port(8472))
-    await lab().remove(provider0, HOST_00)
+    await lab().write(provider0, toPort(HOST_00, 8472))
+    await lab().erase(provider0, to(HOST_00))
     expect(await slots(lab())).toEqual(['flood 192.168.226.5 port 8472'])
   })
 
   test('a delete without a destination wipes those with other ports too, and leaves those for one device', async () => {
-    await lab().append(provider0, HOST_00, port(8472))
+    await lab().write(provider0, toPort(HOST_00, 8472))
     await lab().write(provider0, fdb(HOST_00))
     await lab().wipe(provider0)
     expect(await slots(lab())).toEqual(['fdb 02:00:00:00:00:05 dst 192.168.226.5'])
   })
 }
 
-function watching(lab: () => Lab): void {
+function watching(lab: () => Lab, { spec, to }: Dialect): void {
   test('wakes at a foreign entry, and no more once closed', async () => {
-    await lab().kernel.establish(SPEC)
+    await lab().kernel.establish(spec)
     let wakes = 0
     const watch = lab().kernel.watch(provider0, () => void wakes++)
     // A monitor says nothing of when it began to listen, so the change is made until it is heard.
     await expect
       .poll(
         async () => {
-          await lab().append(provider0, HOST_00)
-          await lab().remove(provider0, HOST_00)
+          await lab().write(provider0, to(HOST_00))
+          await lab().erase(provider0, to(HOST_00))
           return wakes
         },
         { timeout: 5000 },
@@ -642,10 +748,28 @@ function watching(lab: () => Lab): void {
       .toBeGreaterThan(0)
     await watch.close()
     const heard = wakes
-    await lab().append(provider0, HOST_01)
+    await lab().write(provider0, to(HOST_01))
     expect(wakes).toBe(heard)
   })
 
+  test('wakes when the device comes and goes, though it has no entries', async () => {
+    let wakes = 0
+    const watch = lab().kernel.watch(provider0, () => void wakes++)
+    await expect
+      .poll(
+        async () => {
+          await lab().kernel.establish(spec)
+          await lab().deleteDevice(provider0)
+          return wakes
+        },
+        { timeout: 5000 },
+      )
+      .toBeGreaterThan(0)
+    await watch.close()
+  })
+}
+
+function watchingBridges(lab: () => Lab): void {
   test('wakes at a foreign neighbour', async () => {
     await lab().kernel.establish(SPEC)
     let wakes = 0
@@ -689,36 +813,20 @@ function watching(lab: () => Lab): void {
     expect(await lab().kernel.establish(asked)).toMatchObject({ master: 'br0' })
     expect(await lab().kernel.establish(SPEC)).toMatchObject({ master: 'br0' })
   })
-
-  test('wakes when the device comes and goes, though it has no entries', async () => {
-    let wakes = 0
-    const watch = lab().kernel.watch(provider0, () => void wakes++)
-    await expect
-      .poll(
-        async () => {
-          await lab().kernel.establish(SPEC)
-          await lab().deleteDevice(provider0)
-          return wakes
-        },
-        { timeout: 5000 },
-      )
-      .toBeGreaterThan(0)
-    await watch.close()
-  })
 }
 
 /** What the device has, each entry as its place and, where that does not say it, where it leads. */
-async function slots(lab: Lab): Promise<readonly string[]> {
-  return [...((await lab.kernel.read(SPEC))?.entries ?? [])]
-    .map(([place, entry]) => (entry.kind === 'flood' ? place : `${place} ${describeTarget(entry)}`))
+async function slots(lab: Lab, spec = SPEC): Promise<readonly string[]> {
+  return [...((await lab.kernel.read(spec))?.entries ?? [])]
+    .map(([place, entry]) => (entry.kind === 'flood' ? place : `${place} ${describeTarget(entry)}`.trim()))
     .toSorted()
 }
 
-async function marks(lab: Lab): Promise<readonly string[]> {
-  return [...((await lab.kernel.read(SPEC))?.marked ?? [])].toSorted()
+async function marks(lab: Lab, spec = SPEC): Promise<readonly string[]> {
+  return [...((await lab.kernel.read(spec))?.marked ?? [])].toSorted()
 }
 
-async function destinations(lab: Lab, device: DeviceName = provider0): Promise<readonly IpAddress[]> {
-  const reading = await lab.kernel.read(device === provider0 ? SPEC : { ...SPEC, device })
+async function destinations(lab: Lab, spec: TunnelSpec): Promise<readonly IpAddress[]> {
+  const reading = await lab.kernel.read(spec)
   return [...(reading?.entries.values() ?? [])].flatMap((entry) => ('underlay' in entry ? [entry.underlay] : [])).sort()
 }

@@ -3,6 +3,7 @@ import { kernelContract, NARROW, OTHER, port, UNDERLAY, UNDERLAY_6, type ByHand,
 import { kernelModel } from './kernel.model.ts'
 
 kernelContract('the fake kernel', makeLab)
+kernelContract('the fake kernel', makeLab, 'gre')
 kernelModel('the fake kernel', makeLab, 500)
 
 async function makeLab(): Promise<Lab> {
@@ -17,20 +18,19 @@ async function makeLab(): Promise<Lab> {
   return {
     kernel: memoryKernel(host),
     plant: async (device, link) => host.plant(device, planted(link)),
-    append: async (device, underlay, other) => succeed(host.append(device, underlay, other)),
     write: async (device, entry) => succeed(host.write(device, entry)),
     erase: async (device, entry) => void host.erase(device, entry),
     readdress: async (device, mac) => host.readdress(device, mac),
+    ask: async (device) => host.ask(device),
     bridge: async (name, there) => host.bridge(name, there),
     enslave: async (device, master) => host.alter(device, { master }),
-    remove: async (device, underlay) => succeed(host.remove(device, underlay)),
     wipe: async (device) => succeed(host.remove(device)),
     give: async (device, address) => succeed(host.give(device, address)),
     deleteDevice: async (device) => host.deleteDevice(device),
     takeDown: async (device) => host.takeDown(device),
     isUp: async (device) => {
       const link = host.inspect(device)?.link
-      return link?.kind === 'vxlan' && link.up
+      return link !== undefined && 'up' in link && link.up
     },
     inspect: async (device) => host.inspect(device),
     refuse: async (count) => host.refuseWrites(count),
@@ -40,7 +40,7 @@ async function makeLab(): Promise<Lab> {
 
 function planted(link: ByHand): PlantedLink {
   if (link.kind === 'bridge') return { kind: 'other', what: 'bridge' }
-  return link.kind === 'external' ? link : { ...link, port: port(8472) }
+  return link.kind === 'vxlan' ? { ...link, port: port(8472) } : link
 }
 
 function succeed(complaint: string | undefined): void {

@@ -178,20 +178,10 @@ describe('an address without an entry', () => {
 })
 
 describe('entries', () => {
-  test.each([
-    ['vanish when the link goes down', 'ip link set dev provider0 down', []],
-    ['vanish when it is made to ask for addresses', 'ip link set dev provider0 arp on', []],
-    ['vanish when its last address goes', 'ip addr del 192.168.234.1/23 dev provider0', []],
-    [
-      'stay when it has another address by then',
-      'ip addr add 192.168.234.7/32 dev provider0; ip addr del 192.168.234.1/23 dev provider0',
-      [FIRST, SECOND],
-    ],
-    ['stay when the link below goes down and up', 'ip link set dev eth0 down; ip link set dev eth0 up', [FIRST, SECOND]],
-  ])('%s', async (_name, page, left) => {
+  test('stay when the link below goes down and up', async () => {
     await typed(bastion, PAGES.bastion)
-    await typed(bastion, page)
-    expect(await entries(bastion)).toEqual(left)
+    await typed(bastion, 'ip link set dev eth0 down; ip link set dev eth0 up')
+    expect(await entries(bastion)).toEqual([FIRST, SECOND])
   })
 
   test('that vanish are told of by `ip monitor`', async () => {

@@ -9,7 +9,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
-import { seconds, type Duration } from '@vxmesh/core'
+import { milliseconds, seconds, type Duration } from '@vxmesh/core'
 import { outcome, run, start, type Outcome, type Process } from './process.ts'
 
 /** One namespace with one network card, `eth0`, in the switch. */
@@ -151,20 +151,24 @@ async function hearsNeighbours(pid: number): Promise<true | string> {
   return (subscribed && /^State:\s+S/m.test(status)) || `${sockets}${status}`
 }
 
-const POLL_INTERVAL = 20
+const POLL_INTERVAL = milliseconds(20)
 
 /**
  * Polls until `condition` answers true; anything else is what it saw instead, and the last one is part of the failure.
  * A condition that throws has not been met yet. Gives how long it took.
  */
-export async function until(what: string, condition: () => unknown, { within }: { readonly within: Duration }): Promise<number> {
+export async function until(
+  what: string,
+  condition: () => unknown,
+  { within, every = POLL_INTERVAL }: { readonly within: Duration; readonly every?: Duration },
+): Promise<number> {
   const start = performance.now()
   for (;;) {
     const seen = await attempt(condition)
     const took = performance.now() - start
     if (seen === true) return took
     if (took > within) throw new Error(`not within ${String(within)} ms: ${what}\nlast seen: ${shown(seen)}`)
-    await wait(POLL_INTERVAL)
+    await wait(every)
   }
 }
 

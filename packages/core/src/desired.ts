@@ -85,6 +85,8 @@ function judged(claim: TunnelClaim, own: TunnelClaim): Verdict {
 function entriesFor({ underlay, port, mac, overlay }: TunnelClaim, own: TunnelClaim): readonly Entry[] {
   const addresses = [...new Set(overlay.filter((address) => isNeighbour(address, own)).map(hostOf))]
   if (own.mode === 'gre') {
+    const [local, key] = [own.underlay, own.id]
+    if (family(underlay) === 'ipv6') return addresses.map((each) => ({ kind: 'route', overlay: each, local, underlay, key }))
     return addresses.flatMap((each): Entry[] => [
       { kind: 'neighbour', overlay: each, underlay },
       { kind: 'route', overlay: each },

@@ -8,6 +8,8 @@ const [A, B] = [claim('a'), claim('b')]
 const FLOOD: Entry = { kind: 'flood', underlay: B.underlay }
 const FDB: Entry = { kind: 'fdb', mac: B.mac, underlay: B.underlay }
 const NEIGHBOUR: Entry = { kind: 'neighbour', overlay: ip('192.168.234.98'), mac: B.mac }
+const ROUTE: Entry = { kind: 'route', overlay: ip('192.168.234.7') }
+const MEMBER: Entry = { kind: 'route', overlay: ip('192.168.234.98') }
 const ALL = [FLOOD, FDB, NEIGHBOUR]
 
 function reading(origin: 'made' | 'adopted', entries: readonly Entry[], marked: readonly Entry[] = []): Reading {
@@ -21,6 +23,7 @@ const DEVICE = 'provider0' as Reading['device']['name']
 describe('ours are', () => {
   test.each<[string, Reading, readonly Entry[], readonly Entry[]]>([
     ['all entries of a device that we made', reading('made', ALL), [], ALL],
+    ['but for the routes of others', reading('made', [ROUTE, MEMBER], [MEMBER]), [], [MEMBER]],
     ['none on one that somebody else made, when nothing tells them', reading('adopted', ALL), [], []],
     ['those written down there', reading('adopted', ALL), [FLOOD, FDB], [FLOOD, FDB]],
     ['those that carry our mark there', reading('adopted', ALL, [NEIGHBOUR]), [], [NEIGHBOUR]],

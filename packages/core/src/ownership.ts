@@ -7,9 +7,14 @@ import type { Operation } from './plan.ts'
 import type { Reading } from './ports.ts'
 import { carriesMark, holds, type Entry, type Slot, type Table } from './table.ts'
 
-/** The places on a device that are ours, by what was read and what was written down before. */
+/** The places on a device that are ours, by what was read and what was written down before. A route is its maker's, whoever made the device. */
 export function ownEntries({ device, entries, marked }: Reading, written: ReadonlySet<Slot>): ReadonlySet<Slot> {
-  return device.origin === 'made' ? new Set(entries.keys()) : new Set([...written, ...marked])
+  if (device.origin === 'adopted') return new Set([...written, ...marked])
+  return new Set([...entries].flatMap(([place, { kind }]) => (!isRoute(kind) || marked.has(place) ? [place] : [])))
+}
+
+function isRoute(kind: Entry['kind']): boolean {
+  return kind === 'route' || kind === 'unreachable'
 }
 
 /** What operations write that carries no mark, and so is to be written down on a device that we did not make. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { applied, obstacles, plan, type Operation } from './plan.ts'
+import { applied, obstacles, passable, plan, type Operation } from './plan.ts'
 import { claim, ip, sure } from './samples.ts'
-import { parsePort } from './values.ts'
+import { parseInterfaceAddress, parsePort } from './values.ts'
 import { slot, table, type Entry, type Slot, type Table } from './table.ts'
 
 const flood = (number: number) => ({ kind: 'flood', underlay: ip(`10.0.0.${String(number)}`) }) as const
@@ -28,6 +28,41 @@ test.each<[string, readonly (Entry | undefined)[], readonly (Entry | undefined)[
 ])('%s', (_name, desired, actual, expected) => {
   const present = tableOf(actual)
   expect(show(plan(tableOf(desired), { entries: present, ours: new Set(present.keys()) }))).toEqual(expected)
+})
+
+describe('with GRE', () => {
+  const leads = (number: number, overlay = `192.168.234.${String(number)}`): Entry => ({
+    kind: 'neighbour',
+    overlay: ip(overlay),
+    underlay: ip('10.0.0.9'),
+  })
+  const way = (number: number): Entry => ({ kind: 'route', overlay: ip(`192.168.234.${String(number)}`) })
+  const network: Entry = { kind: 'unreachable', network: sure(parseInterfaceAddress('192.168.234.0/24')) }
+  const member = [leads(2), way(2)]
+
+  test('a network becomes unreachable when its members have their ways, and is so until they are gone', () => {
+    const there = table([network, ...member])
+    expect(show(plan(there, { entries: new Map(), ours: new Set() }))).toEqual([
+      'add neighbour 192.168.234.2',
+      'add route 192.168.234.2',
+      'add unreachable 192.168.234.0/24',
+    ])
+    expect(show(plan(new Map(), { entries: there, ours: new Set(there.keys()) }))).toEqual([
+      'remove route 192.168.234.2',
+      'remove neighbour 192.168.234.2',
+      'remove unreachable 192.168.234.0/24',
+    ])
+  })
+
+  test.each<[string, readonly Entry[], readonly Entry[], readonly Entry[], readonly string[]]>([
+    ['each neighbour that somebody else has there keeps a way', [network, ...member], [leads(7)], [], ['route 192.168.234.7']],
+    ['one that he has elsewhere needs none', [network], [leads(7, '10.9.9.9')], [], []],
+    ['one of ours that goes needs none', [network, ...member], [leads(7)], [leads(7)], []],
+    ['nobody needs one where nothing is unreachable', member, [leads(7)], [], []],
+  ])('%s', (_name, desired, there, ours, added) => {
+    const all = passable(table(desired), { entries: table(there), ours: new Set(ours.map(slot)) })
+    expect([...all.keys()].filter((place) => !table(desired).has(place))).toEqual(added)
+  })
 })
 
 test('a foreign entry satisfies what is desired and is never removed', () => {

@@ -1,4 +1,5 @@
-import { carriesMark, KINDS, sameTarget, slot, type Entry, type Slot, type Table } from './table.ts'
+import { carriesMark, KINDS, sameTarget, slot, table, type Entry, type Slot, type Table } from './table.ts'
+import { contains } from './values.ts'
 
 /** One change to the kernel. A replacement is one where the place is taken: what is there gives way at once. */
 export type Operation =
@@ -8,6 +9,9 @@ export type Operation =
 
 /** The entries a device has, just read, and which of them are ours to change. */
 export type Actual = { readonly entries: Table; readonly ours: ReadonlySet<Slot> }
+
+/** In the order in which they are removed: a network is unreachable until its neighbours are gone. */
+const LEAVING = ['route', 'neighbour', 'fdb', 'flood', 'unreachable'] as const satisfies readonly Entry['kind'][]
 
 /**
  * The operations that turn `actual` into `desired`, in the order they must be applied: additions and replacements before
@@ -27,7 +31,21 @@ export function plan(desired: Table, actual: Actual): readonly Operation[] {
     if (actual.ours.has(place) && !desired.has(place)) surplus.push({ kind: 'remove', entry })
   }
   const ofKind = (operations: readonly Operation[]) => (kind: Entry['kind']) => operations.filter(({ entry }) => entry.kind === kind)
-  return [...KINDS.flatMap(ofKind(written)), ...KINDS.toReversed().flatMap(ofKind(surplus))]
+  return [...KINDS.flatMap(ofKind(written)), ...LEAVING.flatMap(ofKind(surplus))]
+}
+
+/**
+ * What is desired, and a way to each neighbour that somebody else has in a network that is unreachable else: his traffic is
+ * not ours to cut off.
+ */
+export function passable(desired: Table, { entries, ours }: Actual): Table {
+  const networks = [...desired.values()].flatMap((entry) => (entry.kind === 'unreachable' ? [entry.network] : []))
+  if (networks.length === 0) return desired
+  const ways = [...entries].flatMap(([place, entry]): Entry[] => {
+    if (entry.kind !== 'neighbour' || ours.has(place)) return []
+    return networks.some((network) => contains(network, entry.overlay)) ? [{ kind: 'route', overlay: entry.overlay }] : []
+  })
+  return new Map([...table(ways), ...desired])
 }
 
 /** A foreign entry in a place where another is wanted. */

@@ -90,7 +90,7 @@ export interface Kernel {
    * Puts it into its bridge, brings it up, gives it the addresses it lacks, and takes the former ones away: no other, and one that the kernel
    * deletes along with a former one comes back. Never deletes or re-creates a device that exists.
    * Throws `MeshError` `CONFIG_INVALID` when a device of that name cannot serve, `KERNEL_REFUSED` when the kernel does.
-   * @param given is told at once of each address that the device now has because we gave it, not of those it had
+   * @param given is told of each address that the device now has because we gave it, not of those it had, whatever follows
    */
   establish(spec: TunnelSpec, given?: (address: InterfaceAddress) => void): Promise<Device>
   /** The commands that `establish` would carry out now, as a person would type them. Throws as `establish` does. */

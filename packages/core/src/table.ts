@@ -1,4 +1,5 @@
 import { unreachable } from './errors.ts'
+import type { TunnelId } from './tunnel.ts'
 import type { InterfaceAddress, IpAddress, MacAddress, Port } from './values.ts'
 
 /**
@@ -7,13 +8,17 @@ import type { InterfaceAddress, IpAddress, MacAddress, Port } from './values.ts'
  */
 type Destination = { readonly underlay: IpAddress; readonly port?: Port | undefined }
 
+/** What a packet is sent in, where the device does not know: from which address of the underlay to which, with which key. */
+type Wrapping = { readonly local: IpAddress; readonly underlay: IpAddress; readonly key: TunnelId }
+
 /**
  * One line we own in the kernel. A flood entry sends everything without a better destination (broadcast, unknown
  * addresses) to one member: the zero MAC of `bridge fdb`. An fdb entry sends what is for one MAC address. A neighbour
  * says which MAC address an address inside the tunnel has, so that nobody need ask by ARP.
  *
  * In a tunnel of multipoint GRE a neighbour says where packets for an address inside the tunnel go. There is also a route
- * to that address, since the rest of the network is unreachable (see `unreachableOf`).
+ * to that address, since the rest of the network is unreachable (see `unreachableOf`). Over IPv6 the kernel cannot read a
+ * neighbour, and the route itself says where.
  */
 export type Entry =
   | (Destination & { readonly kind: 'flood' })
@@ -21,6 +26,7 @@ export type Entry =
   | { readonly kind: 'neighbour'; readonly overlay: IpAddress; readonly mac: MacAddress }
   | { readonly kind: 'neighbour'; readonly overlay: IpAddress; readonly underlay: IpAddress }
   | { readonly kind: 'route'; readonly overlay: IpAddress }
+  | (Wrapping & { readonly kind: 'route'; readonly overlay: IpAddress })
   | { readonly kind: 'unreachable'; readonly network: InterfaceAddress }
 
 /**
@@ -75,7 +81,8 @@ export function table(entries: Iterable<Entry>): Table {
 }
 
 function target(entry: Entry): string {
-  if (entry.kind === 'route' || entry.kind === 'unreachable') return ''
+  if (entry.kind === 'unreachable') return ''
+  if (entry.kind === 'route') return 'underlay' in entry ? [entry.local, entry.underlay, entry.key].join(' ') : ''
   if (entry.kind !== 'neighbour') return destination(entry)
   return 'mac' in entry ? entry.mac : entry.underlay
 }

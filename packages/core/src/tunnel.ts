@@ -26,6 +26,6 @@ export function tunnelWords({ mode, id }: { readonly mode: Mode; readonly id: nu
  * until its time is over. Two halves are unreachable, not the network, since that has the route which comes with the
  * device's address and which is not ours.
  */
-export function unreachableOf(own: readonly InterfaceAddress[]): readonly Entry[] {
-  return own.flatMap(halves).map((network) => ({ kind: 'unreachable', network }))
+export function unreachableOf(own: readonly InterfaceAddress[]): readonly Extract<Entry, { kind: 'unreachable' }>[] {
+  return [...new Set(own.flatMap(halves))].map((network) => ({ kind: 'unreachable', network }))
 }

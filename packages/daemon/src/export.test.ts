@@ -113,10 +113,58 @@ describe('an export', () => {
     expect(() => exportFiles(report(BASTION, row('host-00', 5, parts)))).toThrow(/--dir/)
   })
 
-  test('of a tunnel of GRE is refused', () => {
-    const mesh = report(BASTION)
-    const tunnels = mesh.tunnels.map((tunnel) => ({ ...tunnel, mode: 'gre' as const }))
-    expect(() => exportFiles({ ...mesh, tunnels })).toThrow('provider0 is of gre, and only a tunnel of VXLAN can be exported so far')
+  describe('of a tunnel of GRE', () => {
+    const gre = (id: number | null, ...members: readonly MemberRow[]): StatusReport => {
+      const mesh = report(...members.map((member) => ({ ...member, port: null, mac: null, mtu: 1472 })))
+      return { ...mesh, tunnels: mesh.tunnels.map((tunnel) => ({ ...tunnel, mode: 'gre', id, port: null })) }
+    }
+    const host00 = row('host-00', 5, { overlay: ['192.168.234.2/23', 'fd00:234::2/64'] })
+
+    test("has the recipe's own words, and makes the rest of the network unreachable", () => {
+      expect(meaningful(content('bastion', 'provider0.sh', gre(1234, BASTION, host00)))).toEqual([
+        'set -e',
+        'ip tunnel add provider0 mode gre local 192.168.226.4 key 1234',
+        'ip link set dev provider0 mtu 1472',
+        'ip address add 192.168.234.1/23 dev provider0',
+        'ip link set up dev provider0',
+        'ip neighbour replace 192.168.234.2 lladdr 192.168.226.5 dev provider0 nud permanent',
+        'ip route replace 192.168.234.2 dev provider0',
+        'ip route replace unreachable 192.168.234.0/24 metric 4278198272',
+        'ip route replace unreachable 192.168.235.0/24 metric 4278198272',
+      ])
+      expect(content('host-00', 'provider0.sh', gre(null, BASTION, host00))).toContain('mode gre local 192.168.226.5\n')
+    })
+
+    test('has all that systemd-networkd has words for, and nothing for netplan, which has none', () => {
+      const mesh = gre(1234, BASTION, host00)
+      expect(exportFiles(mesh).map(({ name }) => name)).not.toContain('provider0.yaml')
+      expect(meaningful(content('bastion', 'provider0.netdev', mesh))).toEqual([
+        ...['[NetDev]', 'Name=provider0', 'Kind=gre', 'MTUBytes=1472'],
+        ...['[Tunnel]', 'Local=192.168.226.4', 'Remote=any', 'Key=1234', 'Independent=yes'],
+      ])
+      expect(meaningful(content('bastion', 'provider0.network', mesh))).toEqual([
+        ...['[Match]', 'Name=provider0', '[Network]', 'ConfigureWithoutCarrier=yes', 'Address=192.168.234.1/23'],
+        ...['[Neighbor]', 'Address=192.168.234.2', 'LinkLayerAddress=192.168.226.5'],
+        ...['[Route]', 'Destination=192.168.234.2', 'Scope=link'],
+        ...['[Route]', 'Destination=192.168.234.0/24', 'Type=unreachable', 'Metric=4278198272'],
+        ...['[Route]', 'Destination=192.168.235.0/24', 'Type=unreachable', 'Metric=4278198272'],
+      ])
+    })
+
+    test('over IPv6 is a script alone, whose routes say where members are', () => {
+      const mesh = gre(1234, { ...BASTION, underlay: 'fd00:226::4' }, { ...host00, underlay: 'fd00:226::5' })
+      expect(exportFiles(mesh).map(({ name }) => name)).toEqual(['provider0.sh', 'provider0.sh'])
+      expect(meaningful(content('bastion', 'provider0.sh', mesh))).toEqual([
+        'set -e',
+        'ip link add name provider0 type ip6gre external',
+        'ip link set dev provider0 mtu 1472',
+        'ip address add 192.168.234.1/23 dev provider0',
+        'ip link set up dev provider0',
+        'ip route replace 192.168.234.2 encap ip6 id 1234 key dst fd00:226::5 src fd00:226::4 dev provider0',
+        'ip route replace unreachable 192.168.234.0/24 metric 4278198272',
+        'ip route replace unreachable 192.168.235.0/24 metric 4278198272',
+      ])
+    })
   })
 
   test('for netplan says all that netplan has words for', () => {

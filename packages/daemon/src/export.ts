@@ -8,6 +8,7 @@ import {
   hostOf,
   MeshError,
   parseDeviceName,
+  parseGreKey,
   parseInterfaceAddress,
   parseIp,
   parseMac,
@@ -16,27 +17,15 @@ import {
   parseVni,
   ZERO_MAC,
   type DeviceName,
-  type InterfaceAddress,
   type IpAddress,
   type MacAddress,
-  type MemberName,
-  type Port,
   type Result,
   type Vni,
 } from '@vxmesh/core'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
+import { greFiles } from './export-gre.ts'
+import { text, type Endpoint, type HostFiles } from './exported.ts'
 import { createFile, makeDirectory, readOptional, trouble } from './files.ts'
-
-/** A host that carries the tunnel, as all others know it. */
-type Endpoint = {
-  readonly name: MemberName
-  readonly self: boolean
-  readonly underlay: IpAddress
-  readonly port: Port
-  readonly mac: MacAddress | undefined
-  readonly mtu: number
-  readonly overlay: readonly InterfaceAddress[]
-}
 
 type Tunnel = { readonly device: DeviceName; readonly id: Vni }
 
@@ -45,7 +34,8 @@ export type ExportedFile = { readonly host: string; readonly self: boolean; read
 
 /**
  * For every member that carries the tunnel and is not gone: a shell script in the words of `ip` and `bridge`, the files
- * of systemd-networkd, and netplan's as far as netplan goes. Throws `CONFIG_INVALID` when a report cannot be exported.
+ * of systemd-networkd, and netplan's as far as netplan goes: of multipoint GRE it knows nothing, nor does systemd-networkd
+ * of the routes that it takes over IPv6. Throws `CONFIG_INVALID` when a report cannot be exported.
  */
 export function exportFiles(report: StatusReport): readonly ExportedFile[] {
   return report.tunnels.flatMap((row) =>
@@ -67,21 +57,27 @@ function asCarried(member: MemberRow, { device }: TunnelRow, [first]: readonly T
 }
 
 function tunnelFiles(row: TunnelRow, rows: readonly Row[]): readonly ExportedFile[] {
-  if (row.mode !== 'vxlan') throw invalid(`${row.device} is of ${row.mode}, and only a tunnel of VXLAN can be exported so far`)
-  const tunnel = { device: value(parseDeviceName(row.device)), id: value(parseVni(row.id ?? 0)) }
+  const device = value(parseDeviceName(row.device))
+  const key = row.id === null ? undefined : value(parseGreKey(row.id))
+  const filesOf = (host: Endpoint, others: readonly Endpoint[]): HostFiles =>
+    row.mode === 'gre' ? greFiles({ device, key }, host, others) : vxlanFiles({ device, id: value(parseVni(row.id ?? 0)) }, host, others)
   const members = rows.filter(isCarried)
   const hosts = members.map(endpoint)
   const shared = new Set(hosts.map(({ name }) => name).filter((name, index, all) => all.indexOf(name) !== index))
   return hosts.flatMap((host, index) => {
     const others = hosts.filter((other) => other !== host && family(other.underlay) === family(host.underlay))
     const directory = shared.has(host.name) ? `${host.name}-${String(members[index]?.peer.slice(-8))}` : host.name
-    return [
-      { name: `${tunnel.device}.sh`, content: shellScript(tunnel, host, others) },
-      { name: `${tunnel.device}.netdev`, content: netdev(tunnel, host) },
-      { name: `${tunnel.device}.network`, content: network(tunnel, host, others) },
-      { name: `${tunnel.device}.yaml`, content: netplan(tunnel, host) },
-    ].map((file) => ({ host: directory, self: host.self, ...file }))
+    return filesOf(host, others).map((file) => ({ host: directory, self: host.self, ...file }))
   })
+}
+
+function vxlanFiles(tunnel: Tunnel, host: Endpoint, others: readonly Endpoint[]): HostFiles {
+  return [
+    { name: `${tunnel.device}.sh`, content: shellScript(tunnel, host, others) },
+    { name: `${tunnel.device}.netdev`, content: netdev(tunnel, host) },
+    { name: `${tunnel.device}.network`, content: network(tunnel, host, others) },
+    { name: `${tunnel.device}.yaml`, content: netplan(tunnel, host) },
+  ]
 }
 
 /** Nothing in them is secret, and systemd-networkd reads its files as a user of its own. */
@@ -209,10 +205,6 @@ function netplan({ device, id }: Tunnel, host: Endpoint): string {
 
 function neighbours(others: readonly Endpoint[]): readonly (readonly [IpAddress, MacAddress])[] {
   return others.flatMap(({ overlay, mac }) => (mac === undefined ? [] : overlay.map((address) => [hostOf(address), mac] as const)))
-}
-
-function text(lines: readonly string[]): string {
-  return `${lines.join('\n')}\n`
 }
 
 function value<Value>(parsed: Result<Value>): Value {

@@ -5,6 +5,7 @@ import {
   MeshError,
   ownEntries,
   parsePort,
+  passable,
   plan,
   removalHold,
   wallTime,
@@ -99,7 +100,7 @@ async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
   const hold = removalHold(surroundings(state, membership.identity.peer, clock.now()))
   const reports = found.map(({ spec, steps, claim, actual }) => {
     const wanted = desired(state.view, state.standings, membership.identity.peer, claim)
-    return foreseen(spec.device, steps, plan(wanted.table, actual), { desired: wanted, hold })
+    return foreseen(spec.device, steps, plan(passable(wanted.table, actual), actual), { desired: wanted, hold })
   })
   return together(reports)
 }
@@ -110,10 +111,12 @@ type Found = { readonly spec: TunnelSpec; readonly steps: readonly string[]; rea
 async function find(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Found> {
   const steps = await kernel.steps(spec)
   const reading = await kernel.read(spec)
-  if (reading === undefined) return { spec, steps, claim: claimOn(spec), actual: { entries: new Map(), ours: new Set() } }
+  if (reading === undefined) return { spec, steps, claim: claimOn(spec), actual: NOTHING_THERE }
   const ours = ownEntries(reading, store.written(spec.device))
   return { spec, steps, claim: claimOf(spec, reading.device, undefined, store), actual: { ...reading, ours } }
 }
+
+const NOTHING_THERE: Actual = { entries: new Map(), ours: new Set() }
 
 /** A store that remembers what a dry run notes, and writes none of it. */
 function openQuietly(directory: string): Store {

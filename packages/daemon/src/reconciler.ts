@@ -17,6 +17,7 @@ import {
   obstacles,
   orphans,
   ownEntries,
+  passable,
   pauseAfter,
   plan,
   reclaimed,
@@ -149,7 +150,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     }
     store.noteWritten(spec.device, reclaimed(orphaned, reading, desired.table))
     const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
-    const all = plan(desired.table, actual)
+    const wanted = passable(desired.table, actual)
+    const all = plan(wanted, actual)
     const before = last
     const drifted = (operation: Operation) => isDrift(operation, before)
     const operations = all.filter((operation) => !isHeld(operation, hold, desired.evicted, drifted(operation)))
@@ -157,10 +159,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     kept = after && { reading: after, ...asOf }
     const refused = new Set(rejections.map(({ operation }) => slot(operation.entry)))
     const done = new Set(operations.map(({ entry }) => slot(entry)).filter((place) => !refused.has(place)))
-    const barred = obstacles(desired.table, actual).map(({ wanted }) => slot(wanted))
+    const barred = obstacles(wanted, actual).map((each) => slot(each.wanted))
     const left = all.map(({ entry }) => slot(entry)).filter((place) => !done.has(place))
     const undone = new Set([...barred, ...left])
-    last = { desired: desired.table, undone }
+    last = { desired: wanted, undone }
     if (!left.some((place) => desired.evicted.has(place))) options.enforced(decision)
     await fit(decision)
     return hold !== undefined
@@ -249,9 +251,22 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   })
   const loop = startLoop(guardedTurn, () => void signs++)
 
-  async function settle(): Promise<void> {
+  /** No turn begins any more, and then the last of it is done: the tools of the watch are there for that. */
+  async function settle<Value>(last: () => Promise<Value>): Promise<Value> {
     await loop.stop()
-    await watch.close()
+    try {
+      return await last()
+    } finally {
+      await watch.close()
+    }
+  }
+
+  async function takeAway(): Promise<number> {
+    const reading = await kernel.read(spec)
+    if (reading === undefined) return 0
+    const operations = plan(new Map(), { ...reading, ours: ownEntries(reading, store.written(spec.device)) })
+    await attempt(reading, operations, () => false)
+    return operations.length - rejections.length
   }
 
   return {
@@ -267,18 +282,11 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       if (reading === undefined) return { ...rest, reading, foreign: 0, obstacles: [], differs: [] }
       const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
       const foreign = [...reading.entries.keys()].filter((place) => !actual.ours.has(place)).length
-      const { table } = decision.desired
-      return { ...rest, reading, foreign, obstacles: obstacles(table, actual), differs: plan(table, actual) }
+      const wanted = passable(decision.desired.table, actual)
+      return { ...rest, reading, foreign, obstacles: obstacles(wanted, actual), differs: plan(wanted, actual) }
     },
-    async withdraw() {
-      await settle()
-      const reading = await kernel.read(spec)
-      if (reading === undefined) return 0
-      const operations = plan(new Map(), { ...reading, ours: ownEntries(reading, store.written(spec.device)) })
-      await attempt(reading, operations, () => false)
-      return operations.length - rejections.length
-    },
-    stop: settle,
+    withdraw: async () => settle(takeAway),
+    stop: async () => settle(async () => undefined),
   }
 }
 

@@ -1,6 +1,5 @@
 /** What the kernel in memory does with addresses, as the real one. */
-import { createHash } from 'node:crypto'
-import { family, hostOf, parseMac, type HostInterface, type InterfaceAddress, type IpAddress, type MacAddress } from '@vxmesh/core'
+import { family, hostOf, type HostInterface, type InterfaceAddress, type IpAddress } from '@vxmesh/core'
 import { fellow } from './link.ts'
 
 /** An address of the host, on which interface it is, and that interface's MTU in bytes. */
@@ -26,12 +25,4 @@ export function interfaces(addresses: readonly MemoryAddress[]): readonly HostIn
     const on = addresses.filter((each) => each.interface === name)
     return { name, mtu: Math.min(...on.map(({ mtu }) => mtu)), addresses: on.map(({ address }) => address) }
   })
-}
-
-/** Locally administered, different for every host, device and making. */
-export function madeUpMac(of: readonly string[]): MacAddress {
-  const octets = createHash('sha256').update(of.join(' ')).digest('hex').slice(0, 10).match(/../g) ?? []
-  const mac = parseMac(['02', ...octets].join(':'))
-  if (!mac.ok) throw new Error(mac.reason)
-  return mac.value
 }

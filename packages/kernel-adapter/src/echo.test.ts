@@ -1,4 +1,4 @@
-import type { DeviceName, Entry, IpAddress, MacAddress, Operation, Port } from '@vxmesh/core'
+import type { DeviceName, Entry, InterfaceAddress, IpAddress, MacAddress, Operation, Port } from '@vxmesh/core'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Echoes, echoesOf } from './echo.ts'
 
@@ -8,6 +8,9 @@ const flood: Entry = { kind: 'flood', underlay: '10.0.0.2' as IpAddress }
 const ported: Entry = { kind: 'flood', underlay: '10.0.0.3' as IpAddress, port: 99 as Port }
 const fdb: Entry = { kind: 'fdb', mac: MAC, underlay: '10.0.0.2' as IpAddress, port: 99 as Port }
 const neighbour: Entry = { kind: 'neighbour', overlay: '192.168.234.2' as IpAddress, mac: MAC }
+
+const route = (overlay: string): Entry => ({ kind: 'route', overlay: overlay as IpAddress })
+const unreachable = (network: string): Entry => ({ kind: 'unreachable', network: network as InterfaceAddress })
 
 const add = (entry: Entry): Operation => ({ kind: 'add', entry })
 const remove = (entry: Entry): Operation => ({ kind: 'remove', entry })
@@ -49,6 +52,15 @@ test.each<[string, Operation, readonly string[]]>([
     remove(neighbour),
     ['192.168.234.2 dev provider0 FAILED proto 118 ', 'Deleted 192.168.234.2 dev provider0 FAILED proto 118 '],
   ],
+  ['a route', add(route('192.168.234.2')), ['192.168.234.2 dev provider0 proto 118 scope link ']],
+  ['a route of IPv6', add(route('fd00:234::2')), ['fd00:234::2 dev provider0 proto 118 metric 1024 pref medium']],
+  ['a route that is removed', remove(route('192.168.234.2')), ['Deleted 192.168.234.2 dev provider0 proto 118 scope link ']],
+  ['what is unreachable', add(unreachable('192.168.234.0/24')), ['unreachable 192.168.234.0/24 proto 118 metric 4278198272 ']],
+  [
+    'what is unreachable no longer, with IPv6',
+    remove(unreachable('fd00:234::/65')),
+    ['Deleted unreachable fd00:234::/65 dev lo proto 118 metric 4278198272 pref medium'],
+  ],
 ])('%s has an echo', async (_name, operation, lines) => {
   const echoes = expecting(operation)
   const come = echoes.come()
@@ -65,8 +77,11 @@ describe('news is', () => {
     ['one with an interface of its own', '00:00:00:00:00:00 dev provider0 dst 10.0.0.2 via under0 self permanent'],
     ['a device that changes', '5: provider0: <BROADCAST,MULTICAST> mtu 1500 qdisc noop state DOWN group default'],
     ['a complaint', 'netlink receive error No buffer space available (105)'],
+    ['a route that is not ours', '192.168.234.2 dev provider0 scope link '],
+    ['a route through another host', '192.168.234.2 via 192.168.226.1 dev eth0 proto 118 '],
+    ['the removal of a route that was written', 'Deleted 192.168.234.2 dev provider0 proto 118 scope link '],
   ])('%s', (_name, line) => {
-    expect(expecting(add(flood)).hear(line)).toBe(false)
+    expect(expecting(add(flood), add(route('192.168.234.2'))).hear(line)).toBe(false)
   })
 
   test('the same a second time, and after five seconds', () => {

@@ -17,9 +17,12 @@ const NEIGHBOUR = /(?: PERMANENT| FAILED)(?: proto \S+)?\s*$/
 /** `ip monitor` tells of the entries of `bridge` as of strange neighbours, which `bridge monitor` does better. */
 const TOLD_ELSEWHERE = / NOARP PERMANENT\s*$/
 
+/** A route that carries a mark: to one address, or of a network that is unreachable, which has with IPv6 the device `lo`. */
+const ROUTE = /^((?:Deleted )?(?:unreachable \S+(?= )|\S+ dev \S+))(?: dev lo)? proto \S+ (?:scope|metric) /
+
 function echoIn(line: string): Echo | undefined {
   if (line.endsWith(STAYS)) return line.slice(0, -STAYS.length)
-  return NEIGHBOUR.test(line) ? line.replace(NEIGHBOUR, '').trim() : undefined
+  return NEIGHBOUR.test(line) ? line.replace(NEIGHBOUR, '').trim() : ROUTE.exec(line)?.[1]
 }
 
 /** The echoes that operations will have if they change the kernel. */
@@ -30,7 +33,8 @@ export function echoesOf(operations: readonly Operation[], device: DeviceName): 
       const about = `${entry.overlay} dev ${device}`
       return removes ? [about, `Deleted ${about}`] : [`${about} ${describeTarget(entry)}`]
     }
-    if (entry.kind !== 'flood' && entry.kind !== 'fdb') return []
+    if (entry.kind === 'route') return [`${removes ? 'Deleted ' : ''}${entry.overlay} dev ${device}`]
+    if (entry.kind === 'unreachable') return [`${removes ? 'Deleted ' : ''}unreachable ${entry.network}`]
     const mac = entry.kind === 'flood' ? ZERO_MAC : entry.mac
     return [`${removes ? 'Deleted ' : ''}${mac} dev ${device} ${describeTarget(entry)}`]
   })

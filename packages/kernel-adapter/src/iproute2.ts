@@ -1,7 +1,7 @@
 /** The one door to `ip` and `bridge`, and to `ovs-vsctl`. */
 import { MeshError } from '@vxmesh/core'
 import { execa } from 'execa'
-import { batchOf, type Call, type Command } from './render.ts'
+import { batchOf, batchUntilRefused, type Call, type Command } from './render.ts'
 
 /** What a tool answered. `ok` is its exit status, which says nothing of convergence. */
 export type Answer = { readonly ok: boolean; readonly stdout: string; readonly stderr: string }
@@ -37,6 +37,11 @@ export async function ask({ tool, args }: Call, input = ''): Promise<Answer> {
 /** Runs lines of one tool, in order, whatever becomes of the others. A line with a foreign character is a bug and throws. */
 export async function batch(tool: Command['tool'], lines: readonly string[]): Promise<Answer> {
   return ask(batchOf(tool), script(lines))
+}
+
+/** Runs lines of one tool, in order, up to the first that it is refused. */
+export async function untilRefused(tool: Command['tool'], lines: readonly string[]): Promise<Answer> {
+  return ask(batchUntilRefused(tool), script(lines))
 }
 
 /** The only way to the input of a batch, which takes an embedded newline for a second command. */

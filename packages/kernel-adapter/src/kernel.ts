@@ -1,5 +1,6 @@
 /** The real kernel. Decisions are made elsewhere; here they are carried out. */
 import {
+  accept,
   halves,
   MeshError,
   type Device,
@@ -16,33 +17,35 @@ import {
   type TunnelSpec,
 } from '@vxmesh/core'
 import { Echoes, echoesOf } from './echo.ts'
-import { ask } from './iproute2.ts'
+import { ask, untilRefused } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
-import { parseRoutes } from './gre.ts'
+import { parseRoutes, parseUnreachable } from './gre.ts'
+import { NOTHING, together, type Marked } from './marked.ts'
 import { isBridge, masterOf, ovsBridgeOf, type Master } from './master.ts'
 import { watchKernel } from './monitor.ts'
-import { explain, rejections, saysAbsent, spoken } from './outcome.ts'
-import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type Link, type Marked } from './read.ts'
+import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
+import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type Link } from './read.ts'
 import {
   deleteLink,
   entryCommand,
-  GRE_MONITORS,
+  lineOf,
+  MONITORS,
   showDevice,
   showFdb,
   showLink,
   SHOW_HOST,
+  SHOW_UNREACHABLE,
   showNeighbours,
   showRoutes,
   stepCommand,
   words,
-  type Call,
   type Command,
 } from './render.ts'
 import { keepTools, singly, type KeptTools } from './tools.ts'
 
 /**
  * The kernel of the network namespace this process is in, through `ip` and `bridge`. For a device that is watched the tools
- * are kept running, and writes are confirmed by what the monitor hears; for others, and for those of GRE, it keeps nothing.
+ * are kept running, and writes are confirmed by what the monitor hears; for others it keeps nothing.
  */
 export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
   const watched = new Map<DeviceName, Watched>()
@@ -54,10 +57,9 @@ export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
     read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
-      if (mode === 'gre') return watchKernel(device, () => false, wake, GRE_MONITORS)
-      const each: Watched = { tools: keepTools(device), echoes: new Echoes(), tablesOn: remembering(tablesOn) }
+      const each: Watched = { tools: keepTools(device), echoes: new Echoes(), understand: remembering() }
       watched.set(device, each)
-      const monitor = watchKernel(device, (line) => each.echoes.hear(line), wake)
+      const monitor = watchKernel(device, (line) => each.echoes.hear(line), wake, MONITORS[mode])
       return {
         close: async () => {
           if (watched.get(device) === each) watched.delete(device)
@@ -68,15 +70,44 @@ export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
   }
 }
 
-type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly tablesOn: typeof tablesOn }
+type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly understand: typeof understood }
 
-/** Most readings show what the one before did: the same text is the same table, and need not be understood again. */
-function remembering(understand: typeof tablesOn): typeof tablesOn {
-  let last: { readonly link: string; readonly shown: Shown; readonly tables: Marked } | undefined
-  return (device, link, shown) => {
-    const about = JSON.stringify(link)
-    if (last?.link !== about || last.shown.fdb !== shown.fdb || last.shown.neighbours !== shown.neighbours) {
-      last = { link: about, shown, tables: understand(device, link, shown) }
+/** What shows entries of a device, and how it is understood. */
+type Source = { readonly command: Command; readonly understand: (text: string) => Result<Marked> }
+
+/** The sources of a device that has addresses in these networks. */
+function sources(device: DeviceName, link: Link, networks: readonly InterfaceAddress[]): readonly Source[] {
+  if (link.kind === 'vxlan') {
+    return [
+      { command: showFdb(device), understand: (text) => unmarked(parseEntries(text, link)) },
+      { command: showNeighbours(device), understand: (text) => parseNeighbours(text) },
+    ]
+  }
+  if (link.kind !== 'gre' && link.kind !== 'ip6gre') return []
+  const neighbours = { command: showNeighbours(device), understand: (text: string) => parseNeighbours(text, 'gre') }
+  return [
+    ...(link.kind === 'gre' ? [neighbours] : []),
+    { command: showRoutes(device), understand: (text) => parseRoutes(text, networks) },
+    { command: SHOW_UNREACHABLE, understand: (text) => parseUnreachable(text, networks) },
+  ]
+}
+
+function unmarked(entries: Result<Table>): Result<Marked> {
+  return entries.ok ? accept({ ...NOTHING, entries: entries.value }) : entries
+}
+
+type Shown = Source & { readonly text: string }
+
+function understood(_about: string, shown: readonly Shown[]): Marked {
+  return together(shown.map(({ command, text, understand }) => parsed(command, text, understand)))
+}
+
+/** Most readings show what the one before did: the same text about the same is the same table, and need not be understood again. */
+function remembering(): typeof understood {
+  let last: { readonly about: string; readonly shown: readonly Shown[]; readonly tables: Marked } | undefined
+  return (about, shown) => {
+    if (last?.about !== about || shown.some(({ text }, index) => text !== last?.shown[index]?.text)) {
+      last = { about, shown, tables: understood(about, shown) }
     }
     return last.tables
   }
@@ -107,15 +138,15 @@ async function decided(spec: TunnelSpec): Promise<{ readonly present: Present | 
 /** A device is deleted here and nowhere else: the one just made, when it cannot be finished. */
 async function perform(spec: TunnelSpec, before: Present | undefined, steps: readonly Step[], given: Given): Promise<Device> {
   let made = false
+  const done = (step: Step): void => {
+    made ||= step.kind === 'create'
+    if (step.kind === 'address') given(step.address)
+  }
   try {
-    for (const step of steps) {
-      await change(stepCommand(spec, step))
-      made ||= step.kind === 'create'
-      if (step.kind === 'address') given(step.address)
-    }
+    await change(spec, steps, done)
     const after = await current(spec)
     const lost = restore(spec, before?.addresses ?? [], after.addresses)
-    for (const step of lost) await change(stepCommand(spec, step))
+    await change(spec, lost)
     return asDevice(spec, lost.length === 0 ? after : await current(spec))
   } catch (error) {
     if (made) await discard(spec.device, error)
@@ -141,18 +172,11 @@ function asDevice(spec: TunnelSpec, present: Present): Device {
   return device.value
 }
 
-async function read(spec: TunnelSpec, { tools, tablesOn: understood = tablesOn }: Partial<Watched> = {}): Promise<Reading | undefined> {
-  const present = await look(spec.device, tools)
-  if (present?.link.kind === 'gre') return readGre(spec, present)
-  const shown = await showTables(spec.device, tools)
-  if (present === undefined || shown === undefined) return undefined
-  return { device: asDevice(spec, await inItsBridge(spec, present)), ...understood(spec.device, present.link, shown) }
-}
-
-async function readGre(spec: TunnelSpec, present: Present): Promise<Reading | undefined> {
-  const networks = [...present.addresses, ...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves)
-  const tables = await greTables(spec.device, networks)
-  return tables && { device: asDevice(spec, present), ...tables }
+async function read(spec: TunnelSpec, watched: Partial<Watched> = {}): Promise<Reading | undefined> {
+  const present = await look(spec.device, watched.tools)
+  if (present === undefined) return undefined
+  const tables = await readTables(spec.device, present, [...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves), watched)
+  return tables && { device: asDevice(spec, await inItsBridge(spec, present)), ...tables }
 }
 
 /**
@@ -162,47 +186,33 @@ async function readGre(spec: TunnelSpec, present: Present): Promise<Reading | un
 async function attempt(
   device: DeviceName,
   operations: readonly Operation[],
-  { tools, echoes }: Partial<Watched> = {},
+  watched: Partial<Watched> = {},
 ): Promise<readonly Rejection[]> {
+  const { tools, echoes } = watched
   echoes?.expect(echoesOf(operations, device))
   const reasons = await (tools ?? singly).write(operations.map((operation) => entryCommand(operation, device)))
   if (reasons.size === 0 && (await echoes?.come()) === true) return []
-  const link = (await look(device, tools))?.link
-  if (link?.kind === 'gre') {
-    const networks = operations.flatMap(({ entry }) => (entry.kind === 'unreachable' ? [entry.network] : []))
-    return rejections(operations, device, (await greTables(device, networks))?.entries ?? NOTHING, reasons)
-  }
-  const shown = await showTables(device, tools)
-  const after = link === undefined || shown === undefined ? NOTHING : tablesOn(device, link, shown).entries
-  return rejections(operations, device, after, reasons)
+  const present = await look(device, tools)
+  const networks = operations.flatMap(({ entry }) => (entry.kind === 'unreachable' ? [entry.network] : []))
+  const after = present && (await readTables(device, present, networks, watched))
+  return rejections(operations, device, (after ?? NOTHING).entries, reasons)
 }
 
-const NOTHING: Table = new Map()
-
-/** What `bridge` and `ip` show of the entries of a device. */
-type Shown = { readonly fdb: string; readonly neighbours: string }
-
-async function showTables(device: DeviceName, tools = singly): Promise<Shown | undefined> {
-  const [fdb, neighbours] = await Promise.all([show(showFdb(device), tools), show(showNeighbours(device), tools)])
-  return fdb === undefined || neighbours === undefined ? undefined : { fdb, neighbours }
-}
-
-/** The entries of a GRE device. Whatever routes there are carry our mark: only those are asked for. */
-async function greTables(device: DeviceName, networks: readonly InterfaceAddress[]): Promise<Marked | undefined> {
-  const families = [showRoutes('-4'), showRoutes('-6')]
-  const [shown, ...routes] = await Promise.all([showNeighbours(device), ...families].map(async (command) => show(command)))
-  if (shown === undefined) return undefined
-  const understand = (text: string) => parseRoutes(text, device, networks)
-  const ours = families.flatMap((command, index) => [...parsed(command, routes[index] ?? '', understand)])
-  const { entries, marked } = parsed(showNeighbours(device), shown, (text) => parseNeighbours(text, 'gre'))
-  return { entries: new Map([...entries, ...ours]), marked: new Set([...marked, ...ours.map(([place]) => place)]) }
-}
-
-function tablesOn(device: DeviceName, link: Link, shown: Shown): Marked {
-  if (link.kind !== 'vxlan') return { entries: NOTHING, marked: new Set() }
-  const fdb = parsed(showFdb(device), shown.fdb, (text) => parseEntries(text, link))
-  const { entries, marked } = parsed(showNeighbours(device), shown.neighbours, (text) => parseNeighbours(text))
-  return { entries: new Map([...fdb, ...entries]), marked }
+/** The entries of a device; `networks`: what beside the halves of its own may be unreachable for its sake. Undefined when it is gone. */
+async function readTables(
+  device: DeviceName,
+  { link, addresses }: Present,
+  networks: readonly InterfaceAddress[],
+  { tools, understand = understood }: Partial<Watched>,
+): Promise<Marked | undefined> {
+  const all = [...addresses.flatMap(halves), ...networks]
+  const shown = await Promise.all(
+    sources(device, link, all).map(async (source) => {
+      const text = await show(source.command, tools)
+      return text === undefined ? [] : [{ ...source, text }]
+    }),
+  )
+  return shown.some((each) => each.length === 0) ? undefined : understand(JSON.stringify([link, all]), shown.flat())
 }
 
 async function look(device: DeviceName, tools = singly): Promise<Present | undefined> {
@@ -248,9 +258,27 @@ function parsed<Value>(command: Command, text: string, parse: (text: string) => 
   return value.value
 }
 
-async function change(command: Call): Promise<void> {
+/** Carries steps out, in order, up to the first that is refused. `done` hears of each that was not. Open vSwitch has a tool of its own. */
+async function change(spec: TunnelSpec, steps: readonly Step[], done: (step: Step) => void = () => {}): Promise<void> {
+  const odd = steps.findIndex((step) => step.kind === 'attach' && step.to === 'ovs')
+  const step = steps[odd]
+  await changeLink(spec, step === undefined ? steps : steps.slice(0, odd), done)
+  if (step === undefined) return
+  const command = stepCommand(spec, step)
   const { ok, stderr } = await ask(command)
   if (!ok) throw new MeshError(explain(command, stderr))
+  await changeLink(spec, steps.slice(odd + 1), done)
+}
+
+async function changeLink(spec: TunnelSpec, steps: readonly Step[], done: (step: Step) => void): Promise<void> {
+  if (steps.length === 0) return
+  const commands = steps.map((step) => stepCommand(spec, step))
+  const { ok, stderr } = await untilRefused('ip', commands.map(lineOf))
+  const [[line, reason] = [1, stderr]] = complaints(stderr)
+  const count = ok ? steps.length : line - 1
+  for (const step of steps.slice(0, count)) done(step)
+  const refused = commands[count]
+  if (refused !== undefined) throw new MeshError(explain(refused, reason))
 }
 
 function unreadable(command: Command, reason: string): MeshError {

@@ -3,8 +3,8 @@
  *
  * A device that we make is not bound with `dev`: bound, it would die with the interface; unbound, it survives and its
  * `local` can follow the host's address with the forwarding table kept. The price is that the kernel does not know the
- * underlay's MTU and would take 1500, so it is computed here. One of GRE is made without `remote`, which makes it multipoint,
- * and over IPv4 only: `ip6gre` without `remote` sends nothing.
+ * underlay's MTU and would take 1500, so it is computed here. One of GRE is made without `remote`, which makes it multipoint;
+ * over IPv6, where such a device sends nothing, it is an external one.
  */
 import {
   accept,
@@ -27,13 +27,13 @@ import {
   type TunnelName,
   type TunnelSpec,
 } from '@vxmesh/core'
-import type { GreLink } from './gre.ts'
+import type { GreLink, Ip6GreLink } from './gre.ts'
 import type { Master } from './master.ts'
 import type { Link, VxlanLink } from './read.ts'
 import { setLocal, words } from './render.ts'
 
 /** A device that may carry the tunnel. */
-type Carrier = VxlanLink | GreLink
+export type Carrier = VxlanLink | GreLink | Ip6GreLink
 
 /** A device of the tunnel's name, just read. */
 export type Present = { readonly link: Link; readonly addresses: readonly InterfaceAddress[] }
@@ -55,12 +55,13 @@ export type Refusal = { readonly where: '--device' | '--local' | '--vxlan-port' 
 /** What encapsulation adds: Ethernet 14, VXLAN 8, UDP 8 (RFC 7348 section 5), and IPv4 20 or IPv6 40. */
 const OVERHEAD = { ipv4: 50, ipv6: 70 }
 
-/** What encapsulation adds with GRE: IPv4 20 and GRE 4, and 4 more for a key (RFC 2784, RFC 2890). */
-const GRE_OVERHEAD = { plain: 24, keyed: 28 }
+/** What encapsulation adds with GRE: IPv4 20 or IPv6 40, GRE 4, and 4 more for a key (RFC 2784, RFC 2890). */
+const GRE_OVERHEAD = { ipv4: 24, ipv6: 44 }
+const KEY_OVERHEAD = 4
 
 /** The MTU of a tunnel that is at home there, in bytes. */
 export function mtuAt({ local, mtu }: Home, { mode, id }: TunnelName): number {
-  if (mode === 'gre') return mtu - GRE_OVERHEAD[id === undefined ? 'plain' : 'keyed']
+  if (mode === 'gre') return mtu - GRE_OVERHEAD[family(local)] - (id === undefined ? 0 : KEY_OVERHEAD)
   return mtu - OVERHEAD[family(local)]
 }
 
@@ -73,9 +74,6 @@ export function decide(
   host: readonly HostInterface[],
   master?: Master,
 ): Result<readonly Step[], Refusal> {
-  if (spec.mode === 'gre' && spec.local !== undefined && family(spec.local) === 'ipv6') {
-    return refuse({ where: '--local', reason: `${spec.local} is an IPv6 address, and the kernel has multipoint GRE over IPv4 only` })
-  }
   const attach = attached(spec, present, master)
   if (!attach.ok) return attach
   if (present === undefined) return create(spec, host, attach.value)
@@ -113,7 +111,8 @@ export function fellow(a: InterfaceAddress, b: InterfaceAddress): boolean {
 export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result<Device, Refusal> {
   const carrier = carries(spec, link)
   if (!carrier.ok) return carrier
-  const { local, port, mac, mtu, up, master } = carrier.value
+  const { port, mac, mtu, up, master } = carrier.value
+  const local = localOf(spec, carrier.value)
   if (local === undefined) return refuse(withoutLocal(spec))
   return accept({
     name: spec.device,
@@ -186,12 +185,21 @@ function candidates(host: readonly HostInterface[]): string {
 }
 
 function carries(spec: TunnelSpec, link: Link): Result<Carrier, Refusal> {
-  const { device, mode, id } = spec
+  const { device, mode, id, local } = spec
   const instead = `choose another device name, or delete it first (ip link delete dev ${device})`
   const not = (what: string) => refuse<Refusal>({ where: '--device', reason: `${device} ${what}; ${instead}` })
   const kind = link.kind === 'other' ? link.what : link.kind === 'external' ? 'vxlan' : link.kind
-  if (link.kind === 'other' || kind !== mode) return not(`is a device of kind ${kind}, not ${mode}`)
+  if (mode === 'gre' && link.kind === 'ip6gre' && local === undefined) {
+    return refuse({
+      where: '--local',
+      reason: `${device} has no address of its own, as any of GRE over IPv6: give the one of this host to send from`,
+    })
+  }
+  const wanted = mode === 'gre' && local !== undefined && family(local) === 'ipv6' ? 'ip6gre' : mode
+  if (link.kind === 'other' || kind !== wanted) return not(`is a device of kind ${kind}, not ${wanted}`)
   if (link.kind === 'external') return not('is a vxlan device in external mode, without an id of its own')
+  if (link.kind === 'ip6gre')
+    return link.external ? accept(link) : not('is an ip6gre device that is not external, and so sends to one host or to none')
   if (link.kind === 'gre') {
     if (link.external) return not('is a gre device in external mode, without a key of its own')
     if (link.remote !== undefined) return not(`leads to ${link.remote} alone`)
@@ -201,6 +209,11 @@ function carries(spec: TunnelSpec, link: Link): Result<Carrier, Refusal> {
   return link.id === id ? accept(link) : not(`carries VXLAN id ${String(link.id)}, not ${String(id)}`)
 }
 
+/** An external device sends from whatever address each packet is told to. */
+function localOf({ local }: TunnelSpec, link: Carrier): IpAddress | undefined {
+  return link.kind === 'ip6gre' ? local : link.local
+}
+
 function keyWords(key: TunnelName['id']): string {
   return key === undefined ? 'GRE without a key' : `GRE key ${String(key)}`
 }
@@ -208,7 +221,8 @@ function keyWords(key: TunnelName['id']): string {
 function suitable(spec: TunnelSpec, link: Link): Result<Carrier, Refusal> {
   const carrier = carries(spec, link)
   if (!carrier.ok) return carrier
-  const { port, local } = carrier.value
+  const { port } = carrier.value
+  const local = localOf(spec, carrier.value)
   if (port !== undefined && spec.port !== undefined && spec.port !== port) {
     const reason =
       `${spec.device} uses port ${String(port)}, not ${String(spec.port)}, and a port cannot change on a device that exists; ` +
@@ -236,7 +250,7 @@ function withoutLocal(spec: TunnelSpec): Refusal {
 /** Only reached with another `local` on a device we made: `suitable` refuses it on any other. */
 function moved(spec: TunnelSpec, link: Carrier, host: readonly HostInterface[]): Result<readonly Step[], Refusal> {
   const { local } = spec
-  if (local === undefined || local === link.local) return accept([])
+  if (local === undefined || local === localOf(spec, link)) return accept([])
   if (link.local !== undefined && family(local) !== family(link.local)) {
     const reason =
       `${spec.device} sends from ${link.local}, and the address family cannot change on a device that exists; ` +

@@ -1,12 +1,13 @@
 /**
  * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast
  * are accepted, deleting without a destination wipes them all, one without a port has the device's own, a device that goes
- * down loses its IPv6 addresses and its neighbours, the first IPv4 address of a network takes the others along, a device made
- * again has another MAC. It has VXLAN only. Deterministic and without timers. What to do about a device is decided by the same `decide` as for
- * the real kernel; only the carrying out differs, and one contract test holds for both.
+ * down loses its IPv6 addresses, its neighbours and its routes, the first IPv4 address of a network takes the others along, a
+ * device made again has another MAC. Deterministic and without timers. What to do about a device is decided by the same
+ * `decide` as for the real kernel; only the carrying out differs, and one contract test holds for both.
  */
 import {
   family,
+  halves,
   hostOf,
   MeshError,
   unreachable,
@@ -25,18 +26,13 @@ import {
   type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { ADDRESS_TAKEN, clash, interfaces, madeUpMac, without, type MemoryAddress } from './addresses.ts'
-import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
+import { ADDRESS_TAKEN, clash, interfaces, without, type MemoryAddress } from './addresses.ts'
+import { isCarrier, laidOpen, macFrom, madeLink, noSuch, plantedLink, type MemoryDevice, type PlantedLink } from './devices.ts'
+import { decide, deviceOf, restore, type Carrier, type Present, type Step } from './link.ts'
+import { together } from './marked.ts'
 import { explain, rejections } from './outcome.ts'
-import type { GreLink } from './gre.ts'
-import type { Link, VxlanLink } from './read.ts'
 import { showDevice, stepCommand, words } from './render.ts'
-import { EMPTY, erased, familyOf, forgotten, wiped, written, type Tables } from './tables.ts'
-
-/** A device that somebody else makes. */
-export type PlantedLink = Exclude<Link, VxlanLink | GreLink> | Pick<VxlanLink, 'kind' | 'id' | 'local' | 'port'>
-
-type MemoryDevice = Present & { readonly tables: Tables }
+import { EMPTY, erased, forgotten, lasting, replaced, unlinked, wiped, within, written, type Tables } from './tables.ts'
 
 /** The kernel of a host, as a promise-making port. */
 export function memoryKernel(host: MemoryHost): Kernel {
@@ -57,6 +53,8 @@ export function memoryKernel(host: MemoryHost): Kernel {
 export class MemoryHost {
   #host: readonly HostInterface[]
   readonly #devices = new Map<DeviceName, MemoryDevice>()
+  /** What is unreachable is of no device. */
+  #unreachable: Tables = EMPTY
   readonly bridges = new Set<string>()
   readonly #listeners = new Set<() => void>()
   #refusals = 0
@@ -89,8 +87,7 @@ export class MemoryHost {
       carryOut(step, index > 0 && steps[0]?.kind === 'create')
       if (step.kind === 'address') given(step.address)
     }
-    const after = this.#devices.get(spec.device)?.addresses ?? []
-    for (const step of restore(spec, before?.addresses ?? [], after)) carryOut(step, false)
+    for (const step of restore(spec, before?.addresses ?? [], this.#devices.get(spec.device)?.addresses ?? [])) carryOut(step, false)
     return this.#device(spec, this.#devices.get(spec.device))
   }
 
@@ -102,17 +99,20 @@ export class MemoryHost {
   /** `Kernel.read`, at once. */
   readNow(spec: TunnelSpec): Reading | undefined {
     const device = this.#devices.get(spec.device)
-    return device && { device: this.#device(spec, device), ...device.tables }
+    if (device === undefined) return undefined
+    const networks = [...device.addresses, ...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves)
+    return { device: this.#device(spec, device), ...together([device.tables, within(this.#unreachable, networks)]) }
   }
 
   /** `Kernel.attempt`, at once. */
   attemptNow(device: DeviceName, operations: readonly Operation[]): readonly Rejection[] {
     const reasons = new Map<number, string>()
     for (const [index, { kind, entry }] of operations.entries()) {
-      const complaint = this.#refused() ?? (kind === 'remove' ? this.erase(device, entry) : this.#write(device, entry, true))
+      const complaint = this.#refused() ?? this.#attempt(device, kind, entry)
       if (complaint !== undefined) reasons.set(index + 1, complaint)
     }
-    return rejections(operations, device, (this.#devices.get(device)?.tables ?? EMPTY).entries, reasons)
+    const tables = together([this.#devices.get(device)?.tables ?? EMPTY, this.#unreachable])
+    return rejections(operations, device, tables.entries, reasons)
   }
 
   /** Calls `listener` at once whenever anything changed, by whomever, ourselves included. Returns the way to stop it. */
@@ -127,31 +127,30 @@ export class MemoryHost {
     return this.write(name, { kind: 'flood', underlay, port })
   }
 
-  /** Somebody's `bridge fdb append` or `replace`, or `ip neighbour replace`. Returns what the tool would complain of. */
+  /** Somebody's `bridge fdb append` or `replace`, `ip neighbour replace`, or `ip route add`. Returns what the tool would complain of. */
   write(name: DeviceName, entry: Entry): string | undefined {
-    return this.#write(name, entry, false)
+    return this.#change(name, entry, (tables, link) => written(tables, link, entry, false))
   }
 
-  /** Somebody's `bridge fdb delete` or `ip neighbour delete`. Returns what the tool would complain of. */
+  /** Somebody's `bridge fdb delete`, `ip neighbour delete` or `ip route delete`. Returns what the tool would complain of. */
   erase(name: DeviceName, entry: Entry): string | undefined {
-    return this.#change(name, (tables, link) => erased(tables, link, entry))
+    return this.#change(name, entry, (tables, link) => erased(tables, link, entry, false))
   }
 
   /** Somebody's `bridge fdb delete` of the zero MAC; without a destination it wipes them all. Returns what the tool would complain of. */
   remove(name: DeviceName, underlay?: IpAddress, port?: Port): string | undefined {
-    return underlay === undefined ? this.#change(name, wiped) : this.erase(name, { kind: 'flood', underlay, port })
+    return underlay === undefined ? this.#change(name, undefined, wiped) : this.erase(name, { kind: 'flood', underlay, port })
   }
 
   /** Somebody makes a device, down and without addresses; one of that name is replaced. */
   plant(name: DeviceName, link: PlantedLink): void {
-    const full: Link = link.kind === 'vxlan' ? { ...FRESH, mtu: 1500, mac: this.#mac(name), ...link } : link
-    this.#put(name, { link: full, addresses: [], tables: EMPTY })
+    this.#put(name, { link: plantedLink(link, () => this.#mac(name)), addresses: [], tables: EMPTY })
   }
 
   /** Somebody's `ip address add`. Returns what the tool would complain of. */
   give(name: DeviceName, address: InterfaceAddress): string | undefined {
     const device = this.#devices.get(name)
-    if (device === undefined) return `Cannot find device "${name}"`
+    if (device === undefined) return noSuch(name)
     if (device.addresses.some((held) => clash(held, address))) return `Error: ${ADDRESS_TAKEN[family(hostOf(address))]}`
     return this.#put(name, { ...device, addresses: [...device.addresses, address] })
   }
@@ -161,25 +160,30 @@ export class MemoryHost {
     if (this.#devices.delete(name)) this.#wake()
   }
 
-  /** Somebody's `ip link set … down`, which costs the device its IPv6 addresses and its neighbours, and none of its other entries. */
+  /** Somebody's `ip link set … down`, which costs the device its IPv6 addresses, neighbours and routes, and none of its other entries. */
   takeDown(name: DeviceName): void {
     const device = this.#devices.get(name)
-    if (device?.link.kind !== 'vxlan') return
-    const addresses = device.addresses.filter((address) => family(hostOf(address)) === 'ipv4')
-    this.#put(name, { link: { ...device.link, up: false }, addresses, tables: forgotten(device.tables, 'both') })
+    if (device === undefined || !isCarrier(device.link)) return
+    this.#put(name, { link: { ...device.link, up: false }, addresses: lasting(device.addresses), tables: unlinked(device.tables, 'both') })
+  }
+
+  /** Somebody's `ip link set … arp on` and off again, on a device of GRE. */
+  ask(name: DeviceName): void {
+    const device = this.#devices.get(name)
+    if (device !== undefined) this.#put(name, { ...device, tables: forgotten(device.tables) })
   }
 
   /** Somebody's `ip link set … address`, which costs the device its neighbours; the same one again costs nothing. */
   readdress(name: DeviceName, mac: MacAddress): void {
     const device = this.#devices.get(name)
     if (device?.link.kind !== 'vxlan' || device.link.mac === mac) return
-    this.#put(name, { ...device, link: { ...device.link, mac }, tables: forgotten(device.tables, 'both') })
+    this.#put(name, { ...device, link: { ...device.link, mac }, tables: forgotten(device.tables) })
   }
 
   /** Somebody's `ip link set` of the MTU, or into a bridge or out of it. */
-  alter(name: DeviceName, parts: Partial<Pick<VxlanLink, 'mtu' | 'master'>>): void {
+  alter(name: DeviceName, parts: { readonly mtu: number } | { readonly master: string | undefined }): undefined {
     const device = this.#devices.get(name)
-    if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, ...parts } })
+    if (device?.link.kind === 'vxlan') return this.#put(name, { ...device, link: { ...device.link, ...parts } })
   }
 
   /** Somebody makes a bridge, or deletes it, which frees its ports. */
@@ -202,46 +206,48 @@ export class MemoryHost {
   }
 
   /** All there is to know of a device, for a test to compare; undefined when there is none. */
-  inspect(name: DeviceName): (Present & Tables & { readonly flood: readonly IpAddress[] }) | undefined {
+  inspect(name: DeviceName): ReturnType<typeof laidOpen> | undefined {
     const device = this.#devices.get(name)
-    if (device === undefined) return undefined
-    const { link, addresses, tables } = device
-    return {
-      link,
-      addresses,
-      ...tables,
-      flood: [...tables.entries.values()].flatMap((each) => (each.kind === 'flood' ? [each.underlay] : [])),
-    }
+    return device && laidOpen(device)
   }
 
-  #write(name: DeviceName, entry: Entry, mark: boolean): string | undefined {
-    return this.#change(name, (tables, link) => written(tables, link, entry, mark))
+  #attempt(name: DeviceName, kind: Operation['kind'], entry: Entry): string | undefined {
+    return this.#change(name, entry, (tables, link) => {
+      if (kind === 'remove') return erased(tables, link, entry, true)
+      return kind === 'replace' ? replaced(tables, link, entry) : written(tables, link, entry, true)
+    })
   }
 
-  #change(name: DeviceName, change: (tables: Tables, link: VxlanLink) => Result<Tables>): string | undefined {
+  #change(name: DeviceName, entry: Entry | undefined, change: (tables: Tables, link: Carrier) => Result<Tables>): string | undefined {
     const device = this.#devices.get(name)
-    if (device === undefined) return `Cannot find device "${name}"`
-    if (device.link.kind !== 'vxlan') return 'RTNETLINK answers: Invalid argument'
-    const changed = change(device.tables, device.link)
+    if (device === undefined) return noSuch(name)
+    if (!isCarrier(device.link)) return 'RTNETLINK answers: Invalid argument'
+    const tables = entry?.kind === 'unreachable' ? this.#unreachable : device.tables
+    const changed = change(tables, device.link)
     if (!changed.ok) return changed.reason
-    return changed.value === device.tables ? undefined : this.#put(name, { ...device, tables: changed.value })
+    if (changed.value === tables) return undefined
+    if (entry?.kind !== 'unreachable') return this.#put(name, { ...device, tables: changed.value })
+    this.#unreachable = changed.value
+    this.#wake()
+    return undefined
   }
 
   #perform(spec: TunnelSpec, step: Step): string | undefined {
     if (step.kind === 'create') return this.#create(spec, step)
     const device = this.#devices.get(spec.device)
     const link = device?.link
-    if (device === undefined || link?.kind !== 'vxlan') return `Cannot find device "${spec.device}"`
-    const change = (changed: Partial<VxlanLink>) => this.#put(spec.device, { ...device, link: { ...link, ...changed } })
+    if (device === undefined || !isCarrier(link)) return noSuch(spec.device)
+    const change = (changed: { alias: string } | { mtu: number } | { up: true }) =>
+      this.#put(spec.device, { ...device, link: { ...link, ...changed } })
     switch (step.kind) {
       case 'mark':
         return change({ alias: spec.alias })
       case 'move':
-        return change({ local: step.local })
+        return link.kind === 'ip6gre' ? undefined : this.#put(spec.device, { ...device, link: { ...link, local: step.local } })
       case 'resize':
         return change({ mtu: step.mtu })
       case 'attach':
-        return change({ master: step.master })
+        return this.alter(spec.device, { master: step.master })
       case 'raise':
         return change({ up: true })
       case 'address':
@@ -256,17 +262,13 @@ export class MemoryHost {
   #release(name: DeviceName, device: MemoryDevice, address: InterfaceAddress): undefined {
     const addresses = without(address, device.addresses)
     const last = family(hostOf(address)) === 'ipv4' && !addresses.some((each) => family(hostOf(each)) === 'ipv4')
-    return this.#put(name, { ...device, addresses, tables: last ? forgotten(device.tables, 'ipv4') : device.tables })
+    return this.#put(name, { ...device, addresses, tables: last ? unlinked(device.tables, 'ipv4') : device.tables })
   }
 
-  #create({ device, id }: TunnelSpec, { local, port, mtu, mac }: Step & { kind: 'create' }): string | undefined {
-    if (id === undefined || port === undefined) return 'Error: Unknown device type.'
-    const taken = [...this.#devices.values()].some(
-      ({ link }) => link.kind === 'vxlan' && link.id === id && link.port === port && familyOf(link.local) === family(local),
-    )
-    if (taken) return 'Error: A VXLAN device with the specified VNI already exists.'
-    const link: VxlanLink = { kind: 'vxlan', id, local, port, mtu, mac: mac ?? this.#mac(device), ...FRESH }
-    return this.#put(device, { link, addresses: [], tables: EMPTY })
+  #create(spec: TunnelSpec, step: Step & { kind: 'create' }): string | undefined {
+    const others = [...this.#devices.values()].map(({ link }) => link)
+    const link = madeLink(spec, step, others, () => this.#mac(spec.device))
+    return link.ok ? this.#put(spec.device, { link: link.value, addresses: [], tables: EMPTY }) : link.reason
   }
 
   #device(spec: TunnelSpec, present: Present | undefined): Device {
@@ -290,10 +292,8 @@ export class MemoryHost {
     return 'RTNETLINK answers: Cannot allocate memory'
   }
 
+  /** Different for every host, device and making. */
   #mac(name: DeviceName): MacAddress {
-    return madeUpMac([...this.#host.flatMap(({ addresses }) => addresses), name, String(this.#made++)])
+    return macFrom([...this.#host.flatMap(({ addresses }) => addresses), name, String(this.#made++)].join(' '))
   }
 }
-
-/** What every new device is. */
-const FRESH = { bound: undefined, alias: undefined, up: false, master: undefined } as const

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { DeviceName, Watch } from '@vxmesh/core'
 import { open } from './iproute2.ts'
-import { MONITORS, type Command } from './render.ts'
+import type { Command } from './render.ts'
 
 const FIRST_PAUSE_MS = 100
 /** Also how long a child must have lived for its end to count as the first. */
@@ -15,7 +15,7 @@ const LONGEST_PAUSE_MS = 10_000
  * Calls `wake` at every sign of a change that is not known, as often as they come: the caller gathers them. Children that
  * die are started again, with back-off. After a SIGKILL of this process they end at their next line, when nobody reads it.
  */
-export function watchKernel(device: DeviceName, known: (line: string) => boolean, wake: () => void, commands = MONITORS): Watch {
+export function watchKernel(device: DeviceName, known: (line: string) => boolean, wake: () => void, commands: readonly Command[]): Watch {
   const stop = new AbortController()
   const wakeFor = (line: string) => {
     if (mayConcern(line, device) && !known(line)) wake()
@@ -32,8 +32,11 @@ export function watchKernel(device: DeviceName, known: (line: string) => boolean
 /** Whether a line about an entry may be of the device: a busy bridge beside ours learns and forgets all day. What names no device may be of any. */
 export function mayConcern(line: string, device: DeviceName): boolean {
   const named = / dev (\S+)/.exec(line)
-  return named === null || named[1] === device
+  return named === null || named[1] === device || UNREACHABLE.test(line)
 }
+
+/** What no address of a network can be reached by is of no device, or, with IPv6, of `lo`. */
+const UNREACHABLE = /^(?:Deleted )?unreachable /
 
 async function followAlways(command: Command, hear: (line: string) => void, restarted: () => void, signal: AbortSignal): Promise<void> {
   let wait = FIRST_PAUSE_MS

@@ -13,7 +13,6 @@ import {
   parseMac,
   parsePort,
   refuse,
-  slot,
   table,
   ZERO_MAC,
   type DeviceName,
@@ -25,12 +24,12 @@ import {
   type Mode,
   type Port,
   type Result,
-  type Slot,
   type Table,
 } from '@vxmesh/core'
 import { z } from 'zod'
-import { parseGre, type GreLink } from './gre.ts'
+import { parseGre, parseIp6Gre, type GreLink, type Ip6GreLink } from './gre.ts'
 import { all, checked, decode, parsedBy } from './json.ts'
+import { markedOf, type Found, type Marked } from './marked.ts'
 import { PROTOCOL } from './render.ts'
 
 /** A VXLAN device as `ip -details link show` describes it. */
@@ -52,7 +51,7 @@ export type VxlanLink = {
 }
 
 /** A device by its kind; `external` is a VXLAN device without an id of its own (collect-metadata mode). */
-export type Link = VxlanLink | GreLink | { readonly kind: 'external' } | { readonly kind: 'other'; readonly what: string }
+export type Link = VxlanLink | GreLink | Ip6GreLink | { readonly kind: 'external' } | { readonly kind: 'other'; readonly what: string }
 
 const ip = z.string().transform(parsedBy(parseIp))
 
@@ -128,6 +127,7 @@ export function parseLink(text: string): Result<Link> {
   if (only === undefined || others.length > 0) return refuse(`one device expected, ${String(named.length)} found`)
   const what = only.shape.linkinfo?.info_kind
   if (what === 'gre') return parseGre(only.element)
+  if (what === 'ip6gre') return parseIp6Gre(only.element)
   if (what !== 'vxlan') return accept({ kind: 'other', what: what ?? only.shape.link_type ?? 'unknown' })
   return checked(vxlanElement.transform(toLink), only.element)
 }
@@ -219,9 +219,6 @@ function isPlain({ vni, viaIf, viaIfIndex, state }: z.output<typeof fdbElement>,
   )
 }
 
-/** Entries of a device, and those places among them that carry our mark. */
-export type Marked = { readonly entries: Table; readonly marked: ReadonlySet<Slot> }
-
 /**
  * The permanent neighbours in the output of `ip -N -json neighbour show dev …`. What the kernel finds out by itself,
  * and ages, or invents, is left out: writing it again makes it permanent. So is a neighbour that leads to no one device.
@@ -229,13 +226,12 @@ export type Marked = { readonly entries: Table; readonly marked: ReadonlySet<Slo
 export function parseNeighbours(text: string, mode: Mode = 'vxlan'): Result<Marked> {
   const elements = decode(z.array(neighbourElement), text)
   if (!elements.ok) return elements
-  const read = elements.value.flatMap(({ dst, lladdr, state, protocol }): { entry: Entry; ours: boolean }[] => {
+  const found = elements.value.flatMap(({ dst, lladdr, state, protocol }): Found[] => {
     const where = whereabouts(lladdr ?? '', mode)
     if (dst === undefined || where === undefined || state?.includes('PERMANENT') !== true) return []
     return [{ entry: { kind: 'neighbour', overlay: dst, ...where }, ours: Number(protocol) === PROTOCOL }]
   })
-  const marked = read.filter(({ ours }) => ours).map(({ entry }) => slot(entry))
-  return accept({ entries: table(read.map(({ entry }) => entry)), marked: new Set(marked) })
+  return accept(markedOf(found))
 }
 
 /** On a GRE device the link-layer address is one of the underlay. */

@@ -7,12 +7,13 @@ import {
   describeTarget,
   keptOf,
   lineOf,
-  GRE_MONITORS,
   MONITORS,
   SHOW_HOST,
+  SHOW_UNREACHABLE,
   showDevice,
   showFdb,
   showNeighbours,
+  showRoutes,
   words,
 } from './render.ts'
 
@@ -34,16 +35,22 @@ test.each<[string, string, string]>([
     words(showNeighbours(device)),
     'ip -N -json neighbour show dev provider0 nud permanent',
   ],
+  [
+    'routes through a device are shown, of both families',
+    words(showRoutes(device)),
+    'ip -N -json route show table all dev provider0 type unicast',
+  ],
+  ['what is unreachable is shown', words(SHOW_UNREACHABLE), 'ip -N -json route show table all type unreachable'],
   ['a link is deleted', words(deleteLink(device)), 'ip link delete dev provider0'],
   ['a batch goes on after an error', words(batchOf('bridge')), 'bridge -force -batch -'],
   ['a tool that is kept takes its options once', words(keptOf('ip')), 'ip -N -json -details -force -batch -'],
   ['and its lines without them', lineOf(showDevice(device)), 'address show dev provider0'],
   [
     'entries are watched, and links, addresses and neighbours',
-    MONITORS.map(words).join(),
+    MONITORS.vxlan.map(words).join(),
     'bridge monitor fdb,ip monitor link address neigh',
   ],
-  ['with GRE, routes as well', GRE_MONITORS.map(words).join(), 'ip monitor link address neigh route'],
+  ['with GRE, routes as well', MONITORS.gre.map(words).join(), 'ip monitor link address neigh route'],
 ])('%s', (_name, command, typed) => {
   expect(command).toBe(typed)
 })

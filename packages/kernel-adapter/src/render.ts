@@ -2,7 +2,17 @@
  * Every command this package issues, in full words: iproute2 takes abbreviations, and `br` is one of `broadcast`.
  * Rendered from parsed values only, because a batch reads an embedded newline as a second command.
  */
-import { unreachable, ZERO_MAC, type DeviceName, type Entry, type IpAddress, type Operation, type TunnelSpec } from '@vxmesh/core'
+import {
+  family,
+  unreachable,
+  ZERO_MAC,
+  type DeviceName,
+  type Entry,
+  type IpAddress,
+  type Mode,
+  type Operation,
+  type TunnelSpec,
+} from '@vxmesh/core'
 import type { Step } from './link.ts'
 
 /** One call of a tool of iproute2. */
@@ -18,7 +28,7 @@ export type Call = Command | { readonly tool: 'ovs-vsctl'; readonly args: readon
 export const PROTOCOL = 118
 
 /** Of what is to hold only where no other route does; nobody else has a route of this metric. */
-const UNREACHABLE_METRIC = 4_278_198_272
+export const UNREACHABLE_METRIC = 4_278_198_272
 
 export const SHOW_HOST: Command = ip('-json', 'address', 'show')
 
@@ -27,11 +37,16 @@ export function batchOf(tool: Command['tool']): Command {
   return { tool, args: ['-force', '-batch', '-'] }
 }
 
-/** What tells of changes to a VXLAN tunnel. */
-export const MONITORS: readonly Command[] = [bridge('monitor', 'fdb'), ip('monitor', 'link', 'address', 'neigh')]
+/** The same, but ends at the first one that fails. */
+export function batchUntilRefused(tool: Command['tool']): Command {
+  return { tool, args: ['-batch', '-'] }
+}
 
-/** What tells of changes to a GRE tunnel. */
-export const GRE_MONITORS: readonly Command[] = [ip('monitor', 'link', 'address', 'neigh', 'route')]
+/** What tells of changes to a tunnel. */
+export const MONITORS: Readonly<Record<Mode, readonly Command[]>> = {
+  vxlan: [bridge('monitor', 'fdb'), ip('monitor', 'link', 'address', 'neigh')],
+  gre: [ip('monitor', 'link', 'address', 'neigh', 'route')],
+}
 
 export function version(tool: Command['tool']): Command {
   return { tool, args: ['-Version'] }
@@ -44,7 +59,7 @@ export function keptOf(tool: Command['tool']): Command {
 }
 
 /** A command as a line of a batch: without the tool's name and its options. */
-export function lineOf({ args }: Command): string {
+export function lineOf({ args }: Call): string {
   return args.slice(args.findIndex((word) => !word.startsWith('-'))).join(' ')
 }
 
@@ -67,10 +82,13 @@ export function showNeighbours(device: DeviceName): Command {
   return ip('-N', '-json', 'neighbour', 'show', 'dev', device, 'nud', 'permanent')
 }
 
-/** The routes of all tunnels of ours, of one family; by `-N` it would say `7` for unreachable. */
-export function showRoutes(family: '-4' | '-6'): Command {
-  return ip('-json', family, 'route', 'show', 'protocol', String(PROTOCOL))
+/** The routes through a device, of both families: that of one cannot be asked for in a batch. */
+export function showRoutes(device: DeviceName): Command {
+  return ip('-N', '-json', 'route', 'show', 'table', 'all', 'dev', device, 'type', 'unicast')
 }
+
+/** What is unreachable on this host, because of us or of others. */
+export const SHOW_UNREACHABLE: Command = ip('-N', '-json', 'route', 'show', 'table', 'all', 'type', 'unreachable')
 
 export function deleteLink(device: DeviceName): Command {
   return ip('link', 'delete', 'dev', device)
@@ -81,7 +99,10 @@ export function stepCommand(spec: TunnelSpec, step: Step): Call {
   switch (step.kind) {
     case 'create': {
       const named = ['link', 'add', 'name', spec.device]
-      if (spec.mode === 'gre') return ip(...named, 'mtu', String(step.mtu), 'type', 'gre', 'local', step.local, ...keyOf(spec))
+      if (spec.mode === 'gre') {
+        const kind = family(step.local) === 'ipv6' ? ['ip6gre', 'external'] : ['gre', 'local', step.local, ...keyOf(spec)]
+        return ip(...named, 'mtu', String(step.mtu), 'type', ...kind)
+      }
       const vxlan = ['id', String(spec.id), 'local', step.local, 'dstport', String(step.port), 'learning']
       const mac = step.mac === undefined ? [] : ['address', step.mac]
       return ip(...named, ...mac, 'mtu', String(step.mtu), 'type', 'vxlan', ...vxlan)
@@ -129,13 +150,22 @@ export function entryCommand({ kind, entry }: Operation, device: DeviceName): Co
     const lasting = ['nud', 'permanent', 'protocol', String(PROTOCOL)]
     return ip('neighbour', 'replace', entry.overlay, ...target(entry), 'dev', device, ...lasting)
   }
-  if (entry.kind === 'route' || entry.kind === 'unreachable') return ip('route', removes ? 'delete' : 'add', ...routeOf(entry, device))
+  if (entry.kind === 'route' || entry.kind === 'unreachable') {
+    return ip('route', removes ? 'delete' : kind, ...(removes ? placeOf(entry, device) : routeOf(entry, device)))
+  }
   const [mac, write] = entry.kind === 'flood' ? [ZERO_MAC, 'append'] : [entry.mac, 'replace']
   return bridge('fdb', removes ? 'delete' : write, mac, ...target(entry), 'dev', device)
 }
 
-/** An address without a length is a route to it alone. It is added, and so refused where somebody else has one. */
-function routeOf(entry: Entry & { kind: 'route' | 'unreachable' }, device: DeviceName): readonly string[] {
+type Route = Entry & { kind: 'route' | 'unreachable' }
+
+/** An address without a length is a route to it alone. It is added, and so refused where somebody else has one; only one of ours is replaced. */
+function routeOf(entry: Route, device: DeviceName): readonly string[] {
+  const [to, ...rest] = placeOf(entry, device)
+  return entry.kind === 'route' && to !== undefined ? [to, ...target(entry), ...rest] : placeOf(entry, device)
+}
+
+function placeOf(entry: Route, device: DeviceName): readonly string[] {
   const mark = ['protocol', String(PROTOCOL)]
   if (entry.kind === 'route') return [entry.overlay, 'dev', device, ...mark]
   return ['unreachable', entry.network, 'metric', String(UNREACHABLE_METRIC), ...mark]
@@ -143,9 +173,15 @@ function routeOf(entry: Entry & { kind: 'route' | 'unreachable' }, device: Devic
 
 /** A delete of the zero MAC without `dst` wipes them all, and one without `port` means the device's own. */
 function target(entry: Entry): readonly string[] {
-  if (entry.kind === 'route' || entry.kind === 'unreachable') return []
+  if (entry.kind === 'unreachable') return []
+  if (entry.kind === 'route') return 'underlay' in entry ? ['encap', 'ip6', ...wrapping(entry)] : []
   if (entry.kind === 'neighbour') return ['lladdr', 'mac' in entry ? entry.mac : entry.underlay]
   return ['dst', entry.underlay, ...(entry.port === undefined ? [] : ['port', String(entry.port)])]
+}
+
+/** The number of a key is told before the word that there is one: without the word it is not sent. */
+function wrapping({ key, underlay, local }: Extract<Entry, { kind: 'route'; underlay: IpAddress }>): readonly string[] {
+  return [...(key === undefined ? [] : ['id', String(key), 'key']), 'dst', underlay, 'src', local]
 }
 
 /** The operation as the command a person would have typed. */

@@ -30,7 +30,7 @@ export const singly: Tools = {
  *
  * A tool looks a name up once and never again. A device that has been made anew or renamed would then be missed, or worse,
  * another one written to. So the index is looked at: of the device that is shown, with each look, and around the start of
- * `bridge`, which does not tell it. When it is another, both tools are started afresh.
+ * `bridge`, which does not tell it. When it is another, the tools are started afresh.
  */
 export function keepTools(device: DeviceName): KeptTools {
   let kept: { ip?: Coprocess; bridge?: Coprocess } = {}
@@ -78,31 +78,33 @@ export function keepTools(device: DeviceName): KeptTools {
     return answer
   }
 
-  /** Both tools, knowing the device; undefined when there is none, or no longer the same. */
-  async function both(): Promise<Readonly<Record<Command['tool'], Coprocess>> | undefined> {
+  /** A tool that knows the device, started when it is first wanted; undefined when there is none, or no longer the same. */
+  async function knowing(tool: Command['tool']): Promise<Coprocess | undefined> {
     if (index === undefined && (await look()) === undefined) return undefined
-    if (kept.bridge === undefined) {
+    if (tool === 'bridge' && kept.bridge === undefined) {
       kept.bridge = startCoprocess('bridge')
       await kept.bridge.show(lineOf(showFdb(device)))
       await look()
     }
-    const { ip, bridge } = kept
-    return ip === undefined || bridge === undefined ? undefined : { ip, bridge }
+    return kept[tool]
   }
 
   return {
     show: async (command) => {
       const looks = words(command) === words(showDevice(device))
-      const answer = await trying(looks ? look : async () => (await both())?.[command.tool].show(lineOf(command)))
+      const answer = await trying(looks ? look : async () => (await knowing(command.tool))?.show(lineOf(command)))
       return answer ?? singly.show(command)
     },
     write: async (commands) => {
       const reasons = await trying(async () => {
-        const tools = await both()
-        if (tools === undefined) return undefined
-        const complained = await inRuns(commands, async (run) => tools[run[0].tool].write(run.map(lineOf)))
+        let missed = false
+        const complained = await inRuns(commands, async (run) => {
+          const tool = await knowing(run[0].tool)
+          missed ||= tool === undefined
+          return tool === undefined ? new Map() : tool.write(run.map(lineOf))
+        })
         // A complaint may be about a device that is no more.
-        return complained.size === 0 || (await look()) !== undefined ? complained : undefined
+        return !missed && (complained.size === 0 || (await look()) !== undefined) ? complained : undefined
       })
       return reasons ?? singly.write(commands)
     },
