@@ -128,7 +128,6 @@ describe('a tunnel of GRE', () => {
     ['a key of 33 bits', { key: '4294967296' }, '--key 4294967296: a GRE key is a whole number from 0 to 4294967295'],
     ['a port', { vxlanPort: '4789' }, '--vxlan-port 4789: GRE has no ports'],
     ['a bridge', { master: 'br-ex' }, '--master br-ex: a device of GRE carries no Ethernet, and can be no port of a bridge'],
-    ['the kernel in memory', { kernel: 'memory', local: '10.0.0.1' }, '--mode gre: the kernel in memory has VXLAN only'],
   ])('is refused with %s', (_name, parts, message) => {
     expect(refusal(parts, least)).toBe(message)
   })

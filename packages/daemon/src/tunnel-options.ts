@@ -61,7 +61,7 @@ export function parseTunnel(raw: RawTunnel, source: Source, kernel: KernelChoice
   const addresses = raw.addresses.map((address) => parsedAt(place('addresses'), address, parseOverlay))
   return {
     device: parsedAt(place('device'), raw.device, parseDeviceName),
-    ...parseName(raw, place, kernel),
+    ...parseName(raw, place),
     ...parseLocal(raw.local, place, kernel),
     addresses,
     port: port === undefined ? undefined : parsedAt(place('port'), port, parsePort),
@@ -101,7 +101,7 @@ function parseMaster(text: string, { mode, device }: RawTunnel, place: Place): D
 type PlaceOf = (part: TunnelPart) => ReturnType<typeof tunnelPlace>
 
 /** A VXLAN tunnel has an id, and one of GRE may have a key. */
-function parseName({ mode, id, key, port }: RawTunnel, place: PlaceOf, kernel: KernelChoice): TunnelName {
+function parseName({ mode, id, key, port }: RawTunnel, place: PlaceOf): TunnelName {
   if (mode === 'vxlan') {
     if (key !== undefined) throw fault(place('key'), key, 'only tunnels of mode gre have a key; VXLAN has an id')
     if (id === undefined) throw fault(place('id'), undefined, 'needed, the VXLAN id')
@@ -110,7 +110,6 @@ function parseName({ mode, id, key, port }: RawTunnel, place: PlaceOf, kernel: K
   if (mode !== 'gre') throw fault(place('mode'), mode, 'the mode is vxlan or gre')
   if (id !== undefined) throw fault(place('id'), id, 'only tunnels of mode vxlan have an id; GRE has a key, or none')
   if (port !== undefined) throw fault(place('port'), port, 'GRE has no ports')
-  if (kernel === 'memory') throw fault(place('mode'), mode, 'the kernel in memory has VXLAN only')
   return { mode, id: key === undefined ? undefined : parsedAt(place('key'), key, parseGreKey) }
 }
 

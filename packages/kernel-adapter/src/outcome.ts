@@ -14,14 +14,27 @@ export function explain(command: Call, stderr: string): Failure {
     const reason = `"${typed}" is not permitted: run as root, or with AmbientCapabilities=CAP_NET_ADMIN under systemd`
     return { code: 'NOT_PERMITTED', reason }
   }
+  const gre = KINDS.find(({ word }) => command.args.includes(word))
   const creates = command.args[0] === 'link' && command.args[1] === 'add'
   if (creates && /Unknown device type|Operation not supported/.test(stderr)) {
-    const [kind, module] = command.args.includes('gre') ? ['GRE', 'ip_gre'] : ['vxlan', 'vxlan']
+    const { kind, module } = gre ?? { kind: 'vxlan', module: 'vxlan' }
     const reason = `this kernel has no ${kind}: load its module (modprobe ${module}; in a container, on the host)`
     return { code: 'NOT_PERMITTED', reason }
   }
-  return { code: 'KERNEL_REFUSED', command: typed, reason: spoken(stderr) }
+  const why = creates && gre !== undefined && stderr.includes('File exists') ? `: ${gre.taken}` : ''
+  return { code: 'KERNEL_REFUSED', command: typed, reason: `${spoken(stderr)}${why}` }
 }
+
+/** Devices of GRE: what they are called, their module, their word in a command, and why there is no second. */
+const KINDS = [
+  { kind: 'GRE', module: 'ip_gre', word: 'gre', taken: 'another device has that local address and key' },
+  {
+    kind: 'GRE over IPv6',
+    module: 'ip6_gre',
+    word: 'ip6gre',
+    taken: 'another device takes all GRE over IPv6, and a network namespace has no two of them',
+  },
+]
 
 /** What the tool said, on one line. */
 export function spoken(stderr: string): string {
