@@ -1,5 +1,4 @@
 import {
-  UNBOUND,
   parseGreKey,
   parseIncarnation,
   parseInterfaceAddress,
@@ -18,8 +17,8 @@ import {
 } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { certifyInvite, certifyMember } from './certificate.ts'
-import { envelopeVerifier, makeIdentity } from './libp2p/signer.ts'
+import { envelopeVerifier } from './libp2p/signer.ts'
+import { a as self, admissionOf, b as other, chainOf, inviteIdentity as invite, mesh, sure, trust } from './libp2p/stepped.ts'
 import {
   encodeFrame,
   ENVELOPE_MOST,
@@ -34,18 +33,7 @@ import {
 } from './message.ts'
 import { Frame as FrameMessage, Record as RecordMessage } from './wire.js'
 
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
-
-const [meshKey, invite, self, other] = await Promise.all(Array.from({ length: 4 }, makeIdentity))
-const mesh = sure(parseMeshId(meshKey!.peer))
-const trust = { mesh, verifier: envelopeVerifier }
-const certificate = certifyInvite(meshKey!, invite!.peer)
-const chain = certifyMember(mesh, invite!, certificate, self!.peer)
-const admission = { chain, peer: self!.peer, invite: invite!.peer, bounds: UNBOUND }
-const otherChain = certifyMember(mesh, invite!, certificate, other!.peer)
+const [chain, otherChain, admission] = [chainOf(self.peer), chainOf(other.peer), admissionOf(self.peer)]
 
 const incarnation = sure(parseIncarnation(1_750_000_000_000))
 const tunnel = {
@@ -74,24 +62,24 @@ const open = (bytes: Bytes) => openRecord(trust, bytes, nobodyHeld)
 const reasonOf = (result: Result<unknown>) => (result.ok ? 'believed' : result.reason)
 
 describe('a record', () => {
-  const signed = sealRecord(mesh, self!, admission, record)
+  const signed = sealRecord(mesh, self, admission, record)
 
   test('is read as it was written', () => {
-    expect(open(signed.bytes)).toEqual({ ok: true, value: { ...signed, record: { ...record, peer: self!.peer } } })
+    expect(open(signed.bytes)).toEqual({ ok: true, value: { ...signed, record: { ...record, peer: self.peer } } })
     for (const id of [undefined, sure(parseGreKey(0)), sure(parseGreKey(2 ** 32 - 1))]) {
       const gre = { ...record, tunnels: [{ ...tunnel, mode: 'gre', id, port: undefined, mac: ZERO_MAC } as const] }
-      expect(open(sealRecord(mesh, self!, admission, gre).bytes)).toMatchObject({ ok: true, value: { record: gre } })
+      expect(open(sealRecord(mesh, self, admission, gre).bytes)).toMatchObject({ ok: true, value: { record: gre } })
     }
     const before = { ...record, tunnels: [{ ...tunnel, mtuLimit: 0 }] }
-    expect(open(sealRecord(mesh, self!, admission, before).bytes)).toMatchObject({ value: { record: { tunnels: [{ mtuLimit: 1450 }] } } })
-    const empty = sealRecord(mesh, self!, admission, { ...record, leaving: true, control: [], tunnels: [] })
+    expect(open(sealRecord(mesh, self, admission, before).bytes)).toMatchObject({ value: { record: { tunnels: [{ mtuLimit: 1450 }] } } })
+    const empty = sealRecord(mesh, self, admission, { ...record, leaving: true, control: [], tunnels: [] })
     expect(open(empty.bytes)).toMatchObject({ ok: true, value: { record: { leaving: true, control: [], tunnels: [] } } })
   })
 
   test('with the largest contents that are allowed fits', () => {
     const control = Array.from({ length: 8 }, () => record.control[0]!)
     const overlay = Array.from({ length: 8 }, () => tunnel.overlay[0])
-    expect(reasonOf(open(sealRecord(mesh, self!, admission, { ...record, control, tunnels: [{ ...tunnel, overlay }] }).bytes))).toBe(
+    expect(reasonOf(open(sealRecord(mesh, self, admission, { ...record, control, tunnels: [{ ...tunnel, overlay }] }).bytes))).toBe(
       'believed',
     )
   })
@@ -100,7 +88,7 @@ describe('a record', () => {
   const raw = (parts: Partial<RecordMessage>) => {
     const tunnels = [{ ...tunnel, overlay: [...tunnel.overlay], claimedAt: BigInt(tunnel.claimedAt) }]
     const whole = { ...message, incarnation: 5n, bootId: '1', name: 'a', chain, tunnels, control: [...record.control], ...parts }
-    return self!.seal(`vxmesh-record/1/${mesh}`, RecordMessage.encode(whole))
+    return self.seal(`vxmesh-record/1/${mesh}`, RecordMessage.encode(whole))
   }
   const claimed = (parts: Partial<RecordMessage['tunnels'][number]>) =>
     raw({ tunnels: [{ ...tunnel, overlay: [...tunnel.overlay], claimedAt: 1n, ...parts }] })
@@ -118,19 +106,19 @@ describe('a record', () => {
   test.each<[string, Bytes, string]>([
     ['as good as any', raw({}), 'believed'],
     ['with as much as there may be', raw(everything), 'believed'],
-    ['of another mesh', sealRecord(sure(parseMeshId(invite!.peer)), self!, admission, record).bytes, 'record with a bad signature'],
+    ['of another mesh', sealRecord(sure(parseMeshId(invite.peer)), self, admission, record).bytes, 'record with a bad signature'],
     [
       'with the certificates of another member',
-      sealRecord(mesh, self!, { ...admission, chain: otherChain }, record).bytes,
+      sealRecord(mesh, self, { ...admission, chain: otherChain }, record).bytes,
       'record with the certificate of another member',
     ],
     [
       'without certificates',
-      sealRecord(mesh, self!, { ...admission, chain: new Uint8Array(0) }, record).bytes,
+      sealRecord(mesh, self, { ...admission, chain: new Uint8Array(0) }, record).bytes,
       'record without admission: invite certificate with a bad signature',
     ],
     ['longer than any may be', new Uint8Array(ENVELOPE_MOST + 1), 'record too long'],
-    ['whose payload is no protobuf', self!.seal(`vxmesh-record/1/${mesh}`, Uint8Array.of(255, 255)), 'malformed record'],
+    ['whose payload is no protobuf', self.seal(`vxmesh-record/1/${mesh}`, Uint8Array.of(255, 255)), 'malformed record'],
     ['of incarnation zero', raw({ incarnation: 0n }), 'malformed record'],
     ['of an incarnation above which there is none', raw({ incarnation: 2n ** 63n }), 'malformed record'],
     ['with a name that would reach a terminal', raw({ name: '\u001B[2J' }), 'malformed record'],
@@ -158,7 +146,7 @@ describe('a record', () => {
   test('with any one bit changed says nothing else', () => {
     const flipped = (at: number) => signed.bytes.map((byte, index) => (index === at ? byte ^ 1 : byte))
     const believed = Array.from(signed.bytes, (_, at) => open(flipped(at))).flatMap((opened) => (opened.ok ? [opened.value.record] : []))
-    expect(believed).toEqual(believed.map(() => ({ ...record, peer: self!.peer })))
+    expect(believed).toEqual(believed.map(() => ({ ...record, peer: self.peer })))
   })
 
   test('with certificates that were verified before is not asked for more', () => {
@@ -175,20 +163,20 @@ describe('a record', () => {
 })
 
 describe('an accusation', () => {
-  const accusation = sealAccusation(mesh, self!, other!.peer, incarnation, 'gone')
+  const accusation = sealAccusation(mesh, self, other.peer, incarnation, 'gone')
 
   test('is read as it was written', () => {
     expect(openAccusation(trust, accusation.bytes)).toEqual({ ok: true, value: accusation })
   })
 
   test.each<[string, Bytes, string]>([
-    ['of oneself', sealAccusation(mesh, self!, self!.peer, incarnation, 'silent').bytes, 'accusation of oneself'],
+    ['of oneself', sealAccusation(mesh, self, self.peer, incarnation, 'silent').bytes, 'accusation of oneself'],
     [
       'of another mesh',
-      sealAccusation(sure(parseMeshId(invite!.peer)), self!, other!.peer, incarnation, 'silent').bytes,
+      sealAccusation(sure(parseMeshId(invite.peer)), self, other.peer, incarnation, 'silent').bytes,
       'accusation with a bad signature',
     ],
-    ['that is a record', sealRecord(mesh, self!, admission, record).bytes, 'accusation with a bad signature'],
+    ['that is a record', sealRecord(mesh, self, admission, record).bytes, 'accusation with a bad signature'],
     ['too long', new Uint8Array(ENVELOPE_MOST + 1), 'accusation too long'],
   ])('%s is refused', (_name, bytes, expected) => {
     expect(reasonOf(openAccusation(trust, bytes))).toBe(expected)
@@ -196,7 +184,7 @@ describe('an accusation', () => {
 })
 
 describe('a frame', () => {
-  const peer = fc.constantFrom(self!.peer, other!.peer)
+  const peer = fc.constantFrom(self.peer, other.peer)
   const bytes = (maxLength: number) => fc.uint8Array({ minLength: 1, maxLength }).map((each): Bytes => Uint8Array.from(each))
   const digest = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((each): Bytes => Uint8Array.from(each))
   const number = fc.integer({ min: 1, max: 2 ** 50 }).map((each) => sure(parseIncarnation(each)))
@@ -244,14 +232,14 @@ describe('a frame', () => {
     ],
     [
       'with more questions than may be',
-      FrameMessage.encode({ questions: Array.from({ length: 65 }, (_, index) => ({ nonce: index, subject: self!.peer })) }),
+      FrameMessage.encode({ questions: Array.from({ length: 65 }, (_, index) => ({ nonce: index, subject: self.peer })) }),
       'malformed frame',
     ],
     ['that wants a peer that is none', FrameMessage.encode({ wants: ['somebody'] }), 'malformed frame'],
     ['with a digest of another length', FrameMessage.encode({ root: new Uint8Array(15) }), 'malformed digest'],
     [
       'with a fingerprint of another length',
-      FrameMessage.encode({ summaries: [{ peer: self!.peer, incarnation: 1n, fingerprint: new Uint8Array(3) }] }),
+      FrameMessage.encode({ summaries: [{ peer: self.peer, incarnation: 1n, fingerprint: new Uint8Array(3) }] }),
       'malformed frame',
     ],
   ])('%s is refused', (_name, raw, expected) => {
@@ -266,14 +254,14 @@ describe('a frame', () => {
 describe('whatever bytes come', () => {
   const readers: readonly ((bytes: Bytes) => Result<unknown>)[] = [parseFrame, open, (bytes) => openAccusation(trust, bytes)]
   const genuine = [
-    encodeFrame({ root: new Uint8Array(16), wants: [self!.peer], questions: [{ nonce: 1, subject: other!.peer }] }),
+    encodeFrame({ root: new Uint8Array(16), wants: [self.peer], questions: [{ nonce: 1, subject: other.peer }] }),
     encodeFrame({
-      summaries: { covered: new Set([7]), summaries: [{ peer: self!.peer, incarnation, fingerprint: new Uint8Array(16) }] },
+      summaries: { covered: new Set([7]), summaries: [{ peer: self.peer, incarnation, fingerprint: new Uint8Array(16) }] },
       farewell: incarnation,
     }),
-    encodeFrame({ records: [sealRecord(mesh, self!, admission, record).bytes] }),
-    sealRecord(mesh, self!, admission, record).bytes,
-    sealAccusation(mesh, self!, other!.peer, incarnation, 'silent').bytes,
+    encodeFrame({ records: [sealRecord(mesh, self, admission, record).bytes] }),
+    sealRecord(mesh, self, admission, record).bytes,
+    sealAccusation(mesh, self, other.peer, incarnation, 'silent').bytes,
   ]
   const mutated = fc
     .tuple(
