@@ -188,11 +188,11 @@ const innocent: readonly (readonly [path: string, text: string])[] = [
   ['test/sim/a.test.ts', 'network.delay(5)\nrows.skip(1)\nexpect(x).toBe(1)'],
 ]
 
-/** Everything a person wrote, by its path from the top. */
+/** Everything a person wrote, by its path from the top: neither what was fetched nor what was built. */
 function files(folder: string): readonly string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`
-    if (entry.name === 'node_modules') return []
+    if (['node_modules', 'dist'].includes(entry.name)) return []
     return entry.isDirectory() ? files(path) : path
   })
 }
