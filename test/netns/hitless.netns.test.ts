@@ -48,6 +48,11 @@ test('daemons stop, are killed, are upgraded and start with nobody to reach: not
     return tunnels.every((tunnel) => tunnel?.entries.present === 6) || tunnels
   }
   await until('all entries are there', present, { within: seconds(60) })
+  const settled = async (): Promise<unknown> => {
+    const tentative = await Promise.all(all.map(async ({ host }) => host.run(['ip', 'address', 'show', 'dev', DEVICE, 'tentative'])))
+    return tentative.join('') === '' || tentative
+  }
+  await until('the addresses that the kernel gives devices by itself may be used', settled, { within: seconds(60) })
   const monitors = await Promise.all(
     all.flatMap(({ host }) => [host.monitor(), host.monitor(['ip', 'monitor', 'link', 'address', 'neigh', 'route'])]),
   )
