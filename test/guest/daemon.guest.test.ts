@@ -158,6 +158,7 @@ test('a host that dies is removed by those that are left', async () => {
   await has(bastion, ...HALF_FOREIGN, ...FOREIGN)
   await second.host.linkUp()
   await has(first, ...whole(1), ...whole(3, 16))
+  expect((await first.sees(second))?.state).toBe('alive')
 })
 
 test('a host that leaves is left out by all, and takes its own entries away; what is exported carries the tunnel without any daemon', async () => {

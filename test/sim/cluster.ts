@@ -156,8 +156,7 @@ export class Cluster {
     this.heal()
     const [begun, end] = [this.now, this.now + within]
     const agreed = () => this.hosts.every(({ condition }) => condition !== 'paused') && this.laws.disagreements().next().done === true
-    while (this.now < end && (this.now === begun || !agreed()))
-      this.run(milliseconds(Math.min(ASKED, end - this.now)))
+    while (this.now < end && (this.now === begun || !agreed())) this.run(milliseconds(Math.min(ASKED, end - this.now)))
     this.run(milliseconds(Math.min(WATCHED, end - this.now)))
     this.laws.converged()
   }

@@ -181,9 +181,9 @@ export class MemoryHost {
   }
 
   /** Somebody's `ip link set` of the MTU, or into a bridge or out of it. */
-  alter(name: DeviceName, parts: { readonly mtu: number } | { readonly master: string | undefined }): undefined {
+  alter(name: DeviceName, parts: { readonly mtu: number } | { readonly master: string | undefined }): void {
     const device = this.#devices.get(name)
-    if (device?.link.kind === 'vxlan') return this.#put(name, { ...device, link: { ...device.link, ...parts } })
+    if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, ...parts } })
   }
 
   /** Somebody makes a bridge, or deletes it, which frees its ports. */
@@ -247,7 +247,8 @@ export class MemoryHost {
       case 'resize':
         return change({ mtu: step.mtu })
       case 'attach':
-        return this.alter(spec.device, { master: step.master })
+        this.alter(spec.device, { master: step.master })
+        return undefined
       case 'raise':
         return change({ up: true })
       case 'address':
