@@ -11,6 +11,9 @@ import { elapsed, seconds, type Instant } from './values.ts'
 /** At start, how long an adopted entry waits for the first exchange with a peer before it may be judged. */
 export const START_HOLD = seconds(30)
 
+/** Whoever starts, or was alone, hears the others one after the other: the first is not to speak for those that come next. */
+export const START_GRACE = seconds(2)
+
 /** More than a quarter of the members dead within this time looks like our own trouble, or a rack that will be back. */
 export const MASS_FAILURE_WINDOW = seconds(5)
 
@@ -45,6 +48,7 @@ export function removalHold(around: Surroundings): Hold | undefined {
   if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) {
     return { reason: 'starting: no exchange with another member yet', replacements: true }
   }
+  if (elapsed(around.startedAt, around.now) < START_GRACE) return { reason: 'starting: others may be heard yet', replacements: false }
   if (massFailure(around)) return { reason: 'many members died at once: their entries are kept for 10 s', replacements: false }
   return undefined
 }
