@@ -4,8 +4,8 @@ import { expect, test } from 'vitest'
 import { openSwitch, until } from '../netns/harness.ts'
 import { initMesh, member, type Member } from '../netns/member.ts'
 
-/** Node takes its time to start here. */
-const WITHIN = { within: seconds(90) }
+/** Node takes its time to start here, and so does each look. */
+const WITHIN = { within: seconds(240), every: seconds(2) }
 
 const vxlan = (number: number): string =>
   `  provider0: { id: 16, local: 192.168.226.${String(number + 3)}, addresses: [192.168.234.${String(number)}/24] }\n`
@@ -32,7 +32,7 @@ test('VXLAN id 16 and GRE key 16 are two tunnels of one daemon', async () => {
   await carries(bastion, ['provider0', 'vxlan', 16, 3, 3], ['provider1', 'gre', 16, 4, 4])
   await carries(first, ['provider1', 'gre', 16, 4, 4], ['provider0', 'vxlan', 16, 3, 3])
   for (const network of ['192.168.234', '192.168.240'])
-    expect([await bastion.pings(`${network}.2`), await first.pings(`${network}.1`)]).toEqual([true, true])
+    await until(`${network} is pinged through`, async () => (await bastion.pings(`${network}.2`)) && first.pings(`${network}.1`), WITHIN)
   const gone = 'left the mesh; 3 entries removed from provider0'
   expect(await bastion.vxmesh('leave')).toMatchObject({
     code: 0,
