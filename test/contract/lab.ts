@@ -1,5 +1,7 @@
 /** The real kernel for the contract, and what a person does to it. Only inside a lab, as (namespaced) root. */
-import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { execFile, spawn } from 'node:child_process'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { parseDeviceName, type DeviceName, type Entry, type Mode } from '@vxmesh/core'
 import { describeTarget, iproute2Kernel } from '@vxmesh/kernel-adapter'
@@ -16,11 +18,28 @@ const UNDERLAYS = [
   `address add ${NARROW}/24 dev under1`,
 ]
 
-const DEVICES = ['provider0', 'provider1', 'under0', 'under1', 'br0', 'br1']
+/** What a test may leave behind. What is unreachable for the sake of a device outlives it. */
+const LEFT = [
+  ...['provider0', 'provider1', 'br0', 'br1'].map((device) => `link delete dev ${device}`),
+  ...['192.168.234.0/24', '192.168.235.0/24', 'fd00:234::/65', 'fd00:234:0:0:8000::/65'].map(
+    (network) => `route delete unreachable ${network} metric 4278198272`,
+  ),
+]
 
 export async function makeLab(mode: Mode = 'vxlan'): Promise<Lab> {
   await refuseOutsideALab()
   await ip(...UNDERLAYS)
+  const close = async (): Promise<void> => forced([...LEFT, ...['under0', 'under1'].map((device) => `link delete dev ${device}`)])
+  return { ...bench(mode), close }
+}
+
+/** The same again and again, where it takes its time to make one: each test finds it without what the one before left behind. */
+export async function lastingLab(mode: Mode): Promise<{ again(): Promise<Lab>; readonly dispose: () => Promise<void> }> {
+  const { close } = await makeLab(mode)
+  return { again: async () => watching({ ...bench(mode), close: async () => forced(LEFT) }), dispose: close }
+}
+
+function bench(mode: Mode): Omit<Lab, 'close'> {
   return {
     kernel: iproute2Kernel(mode),
     plant: async (device, link) => ip(`link add name ${device} type ${kind(link)}`),
@@ -39,13 +58,15 @@ export async function makeLab(mode: Mode = 'vxlan'): Promise<Lab> {
     takeDown: async (device) => ip(`link set dev ${device} down`),
     isUp: async (device) => /<.*\bUP\b.*>/.test((await inspect(device)) ?? ''),
     inspect,
-    close,
   }
 }
 
 /** The same for a kernel that watches the device: there the tools are kept running. */
 export async function watchedLab(mode: Mode = 'vxlan'): Promise<Lab> {
-  const lab = await makeLab(mode)
+  return watching(await makeLab(mode))
+}
+
+function watching(lab: Lab): Lab {
   const watch = lab.kernel.watch(must(parseDeviceName('provider0')), () => undefined)
   return {
     ...lab,
@@ -80,7 +101,7 @@ function ipLine(deed: Deed, device: DeviceName, entry: Exclude<Entry, Bridged>):
 function kind(link: ByHand): string {
   if (link.kind === 'bridge') return 'bridge'
   if (link.kind === 'external') return 'vxlan external dstport 0'
-  if (link.kind === 'ip6gre') return link.external ? 'ip6gre external' : 'ip6gre'
+  if (link.kind === 'ip6gre') return link.external ? 'ip6gre external' : `ip6gre local ${UNDERLAY_6}`
   const local = link.local === undefined ? '' : ` local ${link.local}`
   if (link.kind === 'vxlan') return `vxlan id ${String(link.id)}${local} dstport 0`
   const rest = `${link.remote === undefined ? '' : ` remote ${link.remote}`}${link.id === undefined ? '' : ` key ${String(link.id)}`}`
@@ -92,15 +113,22 @@ export async function inspect(device: DeviceName): Promise<string | undefined> {
   return typed(`ip link show dev ${device} >/dev/null && { ${page}; }`).catch(() => undefined)
 }
 
-async function close(): Promise<void> {
-  // What is unreachable for the sake of a device outlives it.
-  const flushed = ['-4', '-6'].map((family) => `ip ${family} route flush protocol 118`)
-  await typed([...DEVICES.map((device) => `ip link delete dev ${device}`), ...flushed, 'true'].join('; '))
-}
-
 /** Lines of `ip`, the first that fails being the last: in some labs a process takes its time. */
 async function ip(...lines: readonly string[]): Promise<void> {
-  await typed(`ip -batch - <<END\n${lines.join('\n')}\nEND`)
+  const complaint = await batch(['-batch', '-'], lines)
+  if (complaint !== '') throw new Error(complaint)
+}
+
+/** Lines of `ip`, whatever becomes of them. */
+async function forced(lines: readonly string[]): Promise<void> {
+  await batch(['-force', '-batch', '-'], lines)
+}
+
+async function batch(args: readonly string[], lines: readonly string[]): Promise<string> {
+  const child = spawn('ip', args, { stdio: ['pipe', 'ignore', 'pipe'] })
+  child.stdin.end(lines.map((line) => `${line}\n`).join(''))
+  const [complaint] = await Promise.all([text(child.stderr), once(child, 'close')])
+  return complaint
 }
 
 async function bridge(words: string): Promise<void> {

@@ -1,27 +1,30 @@
 /** The contract of GRE against the real kernel, and what is left alone by all of it. */
 import { parseDeviceName } from '@vxmesh/core'
-import { beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DIALECTS, kernelContract, must } from '../contract/kernel.contract.ts'
-import { inspect, makeLab, watchedLab } from '../contract/lab.ts'
+import { inspect, lastingLab } from '../contract/lab.ts'
 import { run } from '../netns/process.ts'
 
 const KERNELS_OWN = ['gre0', 'gretap0', 'erspan0', 'ip6gre0', 'ip6tnl0'].map((name) => must(parseDeviceName(name)))
 let before: readonly unknown[]
+let lab: Awaited<ReturnType<typeof lastingLab>>
 
 beforeAll(async () => {
   await run(['sh', '-ec', 'for kind in gre ip6gre; do ip link add name provider0 type $kind external; ip link delete dev provider0; done'])
   before = await Promise.all(KERNELS_OWN.map(inspect))
+  lab = await lastingLab('gre')
 })
+afterAll(async () => lab.dispose())
 
-kernelContract('the real kernel', async () => watchedLab('gre'), 'gre')
+kernelContract('the real kernel', async () => lab.again(), 'gre')
 
 test('the devices that the kernel makes of itself in every namespace stay as they are, even where one is asked for', async () => {
   expect(before).not.toContain(undefined)
-  const lab = await makeLab('gre')
+  const { kernel, close } = await lab.again()
   for (const device of KERNELS_OWN) {
-    const established = lab.kernel.establish({ ...DIALECTS.gre.spec, device, id: undefined })
+    const established = kernel.establish({ ...DIALECTS.gre.spec, device, id: undefined })
     await expect(established).rejects.toMatchObject({ failure: { code: 'CONFIG_INVALID' } })
   }
   expect(await Promise.all(KERNELS_OWN.map(inspect))).toEqual(before)
-  await lab.close()
+  await close()
 })

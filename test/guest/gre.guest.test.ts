@@ -2,10 +2,9 @@
  * Multipoint GRE as an operator types it, and what of the kernel the adapter relies on. Runs in a guest (`test/guest/run`),
  * since many machines have no GRE.
  */
-import { seconds } from '@vxmesh/core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { openSwitch, until, type Host, type Switch } from '../netns/harness.ts'
+import { openSwitch, type Host, type Switch } from '../netns/harness.ts'
 import { run, type Outcome } from '../netns/process.ts'
 
 let net: Switch
@@ -122,18 +121,6 @@ describe('a device', () => {
     await typed(bastion, `ping -c 1 -W 5 -M do -s ${String(1472 - 28)} 192.168.234.2`)
     expect((await tried(bastion, `ping -c 1 -W 5 -M do -s ${String(1473 - 28)} 192.168.234.2`)).stderr).toContain('mtu=1472')
   })
-
-  test('follows its host to another address with its entries kept', async () => {
-    await Promise.all([typed(bastion, PAGES.bastion), typed(first, PAGES.first)])
-    await typed(bastion, 'ip addr add 192.168.226.14/24 dev eth0; ip link set dev provider0 type gre local 192.168.226.14 key 1234')
-    expect(await entries(bastion)).toEqual([FIRST, SECOND])
-    await typed(first, 'ip neighbour replace 192.168.234.1 lladdr 192.168.226.14 dev provider0; ping -c 1 -W 5 192.168.234.1')
-    await typed(bastion, 'ip addr del 192.168.226.14/24 dev eth0')
-  })
-
-  test('is not alone: the kernel makes its own in every namespace', async () => {
-    expect((await link(second, 'gre0')).linkinfo.info_data).toMatchObject({ remote: 'any', local: 'any' })
-  })
 })
 
 describe('an address without an entry', () => {
@@ -174,43 +161,5 @@ describe('an address without an entry', () => {
       bastion,
       'ip route del unreachable 192.168.234.0/24; ip route del unreachable 192.168.235.0/24; echo 0 >/proc/sys/net/ipv4/ip_forward',
     )
-  })
-})
-
-describe('entries', () => {
-  test('stay when the link below goes down and up', async () => {
-    await typed(bastion, PAGES.bastion)
-    await typed(bastion, 'ip link set dev eth0 down; ip link set dev eth0 up')
-    expect(await entries(bastion)).toEqual([FIRST, SECOND])
-  })
-
-  test('that vanish are told of by `ip monitor`', async () => {
-    await typed(bastion, PAGES.bastion)
-    const monitor = bastion.start(['ip', 'monitor', 'neigh'])
-    await until(
-      'it listens',
-      async () => {
-        await typed(
-          bastion,
-          'ip neighbour replace 192.168.234.4 lladdr 192.168.226.7 dev provider0; ip neighbour del 192.168.234.4 dev provider0',
-        )
-        return monitor.lines.some((line) => line.startsWith('192.168.234.4 '))
-      },
-      { within: seconds(30) },
-    )
-    await typed(bastion, 'ip link set dev provider0 down')
-    const told = 'Deleted 192.168.234.2 dev provider0 lladdr 192.168.226.5 PERMANENT'
-    await until('the loss is told', () => monitor.lines.some((line) => line.startsWith(told)) || monitor.lines, { within: seconds(30) })
-    monitor.signal('SIGTERM')
-    await monitor.exit
-  })
-
-  test('keep the mark of their owner, through a `replace` without one and a flush', async () => {
-    await typed(bastion, PAGES.bastion)
-    await typed(bastion, 'ip neighbour replace 192.168.234.2 lladdr 192.168.226.5 dev provider0 nud permanent protocol 118')
-    expect(await entries(bastion)).toEqual([`${FIRST} proto 118`, SECOND])
-    await typed(bastion, 'ip neighbour replace 192.168.234.2 lladdr 192.168.226.15 dev provider0; ip neighbour flush dev provider0')
-    expect(await entries(bastion)).toEqual(['192.168.234.2 lladdr 192.168.226.15 PERMANENT proto 118', SECOND])
-    expect(await typed(bastion, 'ip -4 neighbour show dev provider0 proto 118')).toMatch(/^192\.168\.234\.2 [^\n]*\n$/)
   })
 })
