@@ -50,8 +50,7 @@ const stages: readonly (readonly Suite[])[] = [
     ...(process.getuid?.() === 0 ? [inLab('netns', 'netns as root', namespaces())] : []),
     inLab('netns', 'netns rootless', namespaces('--rootless')),
   ],
-  [inLab('guest', 'guest', guest)],
-  [inLab('ovs', 'ovs', openVswitch)],
+  [inLab('guest', 'guest', guest), inLab('ovs', 'ovs', openVswitch)],
   [inLab('storm', 'storm', namespaces('--rootless'))],
 ]
 
