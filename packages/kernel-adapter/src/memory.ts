@@ -181,7 +181,7 @@ export class MemoryHost {
   }
 
   /** Somebody's `ip link set` of the MTU, or into a bridge or out of it. */
-  alter(name: DeviceName, parts: { readonly mtu: number } | { readonly master: string | undefined }): void {
+  alter(name: DeviceName, parts: { readonly mtu: number } | { readonly master: string | undefined }): undefined {
     const device = this.#devices.get(name)
     if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, ...parts } })
   }
@@ -247,8 +247,7 @@ export class MemoryHost {
       case 'resize':
         return change({ mtu: step.mtu })
       case 'attach':
-        this.alter(spec.device, { master: step.master })
-        return undefined
+        return this.alter(spec.device, { master: step.master })
       case 'raise':
         return change({ up: true })
       case 'address':
