@@ -4,6 +4,9 @@ const simulation = 'test/sim/**/*.test.ts'
 const namespaces = 'test/**/*.netns.test.ts'
 const storm = 'test/netns/storm.netns.test.ts'
 const guest = 'test/guest/**/*.guest.test.ts'
+const guestContract = 'test/guest/contract.guest.test.ts'
+/** A machine that a process imitates: all takes ten times as long. */
+const imitated = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 } as const
 const openVswitch = 'test/ovs/**/*.ovs.test.ts'
 
 export default defineConfig({
@@ -39,8 +42,8 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'storm', include: [storm] } },
       { extends: true, test: { name: 'ovs', include: [openVswitch], testTimeout: 240_000 } },
-      // A machine that a process imitates: all takes ten times as long.
-      { extends: true, test: { name: 'guest', include: [guest], fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 } },
+      { extends: true, test: { name: 'guest', include: [guest], exclude: [guestContract], ...imitated } },
+      { extends: true, test: { name: 'guest-contract', include: [guestContract], ...imitated } },
     ],
   },
 })

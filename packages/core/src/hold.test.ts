@@ -59,6 +59,8 @@ test.each<[string, boolean, Operation, Hold | undefined, ReadonlySet<string>, bo
   ['and before anybody was', true, replace, STARTING, NOBODY, false],
   ['but not what somebody made of what was wanted', false, replace, ISOLATED, NOBODY, true],
   ['a member that moves is followed while many die', false, replace, MANY, NOBODY, false],
+  ['who dies with them is not', true, remove, MANY, NOBODY, false],
+  ['and what somebody added goes', false, remove, MANY, NOBODY, true],
 ])('%s', (_name, held, operation, hold, evicted, repair) => {
   expect(isHeld(operation, hold, evicted, repair)).toBe(held)
 })

@@ -55,11 +55,11 @@ export function removalHold(around: Surroundings): Hold | undefined {
 
 /**
  * Whether an operation must wait. What is in `evicted` goes at once. `repair`: what is wanted was there until somebody
- * else changed it, so what is there is not newer.
+ * else changed it, so what is there is not newer; while others are heard, what somebody added goes as well.
  */
 export function isHeld({ kind, entry }: Operation, hold: Hold | undefined, evicted: ReadonlySet<Slot>, repair: boolean): boolean {
   if (hold === undefined || kind === 'add' || evicted.has(slot(entry))) return false
-  return kind === 'remove' || (hold.replacements && !repair)
+  return hold.replacements ? kind === 'remove' || !repair : kind === 'remove' && !repair
 }
 
 function massFailure({ deaths, members, now }: Surroundings): boolean {
