@@ -18,6 +18,8 @@ type Suite = {
   readonly part: string
   readonly name: string
   readonly project?: string
+  /** It takes so long that it is run only where its part is named. */
+  readonly long?: true
   readonly argv: (report: string) => readonly string[]
   readonly lab?: Lab
 }
@@ -53,7 +55,11 @@ const stages: readonly (readonly Suite[])[] = [
     inLab('netns', 'netns rootless', namespaces('--rootless')),
   ],
   // A guest has one processor: two of them share the work.
-  [inLab('guest', 'guest', guest), inLab('guest', 'guest contract', guest, 'guest-contract'), inLab('ovs', 'ovs', openVswitch)],
+  [
+    inLab('guest', 'guest', guest),
+    { ...inLab('guest', 'guest contract', guest, 'guest-contract'), long: true },
+    inLab('ovs', 'ovs', openVswitch),
+  ],
   [inLab('storm', 'storm', namespaces('--rootless'))],
 ]
 
@@ -77,7 +83,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const results: { readonly name: string; readonly totals: Totals; readonly took: number }[] = []
 for (const stage of stages) {
-  const suites = stage.filter(({ part }) => wanted.length === 0 || wanted.includes(part))
+  const suites = stage.filter(({ part, long }) => (wanted.length === 0 ? long !== true : wanted.includes(part)))
   const print = inOrder(suites.length)
   const done = suites.map(async (suite, place) => {
     const start = performance.now()
