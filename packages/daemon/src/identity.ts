@@ -2,8 +2,8 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MeshError, parseMeshId, type Admission, type Bytes, type MeshId, type Result } from '@vxmesh/core'
-import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite } from '@vxmesh/gossip'
-import { envelopeVerifier, makeIdentity, parseIdentity, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
+import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite, type Seed } from '@vxmesh/gossip'
+import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
 import { createFile, makeDirectory, readOptional, replaceFile, trouble } from './files.ts'
 
@@ -12,7 +12,8 @@ export type Membership = {
   readonly identity: Identity
   readonly mesh: MeshId
   readonly admission: Admission
-  readonly seeds: readonly string[]
+  /** Those that its invites named. */
+  readonly seeds: readonly Seed[]
 }
 
 const KEY_FILE = 'identity.key'
@@ -153,7 +154,7 @@ function admit(identity: Identity, invite: ParsedInvite): Membership {
   const chain = certifyMember(invite.mesh, inviter.value, invite.certificate, identity.peer)
   const admitted = verifyChain({ mesh: invite.mesh, verifier: envelopeVerifier }, chain)
   if (!admitted.ok) throw invalid('--invite', `admits nobody: ${admitted.reason}`)
-  return { identity, mesh: invite.mesh, admission: admitted.value, seeds: invite.seeds }
+  return { identity, mesh: invite.mesh, admission: admitted.value, seeds: seedsAmong(invite.seeds) }
 }
 
 function checked(identity: Identity, path: string, content: Bytes, invite: ParsedInvite | undefined): Membership {
@@ -171,7 +172,15 @@ function checked(identity: Identity, path: string, content: Bytes, invite: Parse
       `is for mesh ${invite.mesh}, this host is a member of ${mesh.value}; give each mesh its own --state-dir, or, ${over}`,
     )
   }
-  return { identity, mesh: mesh.value, admission: admitted.value, seeds: parsed.data.seeds }
+  // A newer invite may name others: those that the first one named may be gone by now.
+  const seeds = seedsAmong([...(invite?.seeds ?? []), ...parsed.data.seeds])
+  return { identity, mesh: mesh.value, admission: admitted.value, seeds }
+}
+
+/** What an invite names as a seed and is none is passed over. */
+function seedsAmong(texts: readonly string[]): readonly Seed[] {
+  const seeds = texts.map(parseSeed).flatMap((seed) => (seed.ok ? [seed.value] : []))
+  return [...new Set(seeds)]
 }
 
 function json(content: Bytes): unknown {

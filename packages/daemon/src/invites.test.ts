@@ -41,6 +41,13 @@ test('an invite admits a host, and brings the seeds it names', async () => {
   expect((await loadMembership(state, undefined)).seeds).toEqual(seeds)
 })
 
+test('a later invite brings its seeds as well: those of the first may be gone', async () => {
+  const state = join(dir, 'host')
+  await loadMembership(state, inviteIn((await issue({ seed: ['192.0.2.1', 'bastion'] })).line, 'x'))
+  const { seeds } = await loadMembership(state, inviteIn((await issue({ seed: ['192.0.2.7', 'bastion'] })).line, 'x'))
+  expect(seeds).toEqual(['192.0.2.7', 'bastion', '192.0.2.1'])
+})
+
 test('an invite for one host is no good to another', async () => {
   const host = join(dir, 'host')
   const identity = await loadIdentity(host)

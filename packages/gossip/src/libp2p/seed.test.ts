@@ -18,9 +18,6 @@ describe('where a seed leads', () => {
     ['a multiaddr of IPv4', '/ip4/192.0.2.1/tcp/5000', ['/ip4/192.0.2.1/tcp/5000']],
     ['a multiaddr of IPv6', '/ip6/2001:db8::1/tcp/5000', ['/ip6/2001:db8::1/tcp/5000']],
     ['a multiaddr with the peer it must be', `/ip4/192.0.2.1/tcp/5000/p2p/${PEER}`, [`/ip4/192.0.2.1/tcp/5000/p2p/${PEER}`]],
-    ['a multiaddr of a name', '/dns/seed.example.org/tcp/5000', ['/dns/seed.example.org/tcp/5000']],
-    ['a multiaddr of a name with IPv4', '/dns4/seed.example.org/tcp/5000', ['/dns4/seed.example.org/tcp/5000']],
-    ['a multiaddr of a name with IPv6', '/dns6/seed.example.org/tcp/5000', ['/dns6/seed.example.org/tcp/5000']],
   ])('%s: %s', async (_name, text, expected) => {
     const seed = parseSeed(text)
     expect(seed).toEqual({ ok: true, value: text })
@@ -31,9 +28,21 @@ describe('where a seed leads', () => {
     expect((await seedAddresses('localhost:5000' as Seed, PORT)).map(String)).toContain('/ip4/127.0.0.1/tcp/5000')
   })
 
-  test('a name that nobody has leads nowhere', async () => {
-    expect(await seedAddresses('nobody.invalid' as Seed, PORT)).toEqual([])
+  test.each([
+    ['/dns4/localhost/tcp/5000', '/ip4/127.0.0.1/tcp/5000'],
+    ['/dns/localhost/tcp/5000', '/ip4/127.0.0.1/tcp/5000'],
+    [`/dns4/localhost/tcp/5000/p2p/${PEER}`, `/ip4/127.0.0.1/tcp/5000/p2p/${PEER}`],
+  ])('and so is that of a multiaddr: %s', async (text, expected) => {
+    expect(parseSeed(text)).toEqual({ ok: true, value: text })
+    expect((await seedAddresses(text as Seed, PORT)).map(String)).toContain(expected)
   })
+
+  test.each(['nobody.invalid', '/dns4/nobody.invalid/tcp/5000', '/dns6/nobody.invalid/tcp/5000'])(
+    'a name that nobody has leads nowhere: %s',
+    async (text) => {
+      expect(await seedAddresses(text as Seed, PORT)).toEqual([])
+    },
+  )
 })
 
 test.each(['host-00', 'host-00.example.org', 'host_00', 'a', 'x'.repeat(63), 'host:1', 'host:65535', '3com.example.org'])(
@@ -118,5 +127,5 @@ describe('a seed is refused', () => {
 
 /** Where a seed leads that is no name: names are not looked up here. */
 async function addressesOf(seed: Seed): Promise<readonly unknown[]> {
-  return /^[0-9[/]/.test(seed) ? seedAddresses(seed, PORT) : []
+  return /^([0-9[]|\/ip)/.test(seed) ? seedAddresses(seed, PORT) : []
 }

@@ -38,12 +38,19 @@ function isName(host: string): boolean {
 
 /** Where a seed leads now: every address its name has. Empty when it has none, which is a failed dial like any other. */
 export async function seedAddresses(seed: Seed, defaultPort: number): Promise<readonly Multiaddr[]> {
+  const [, kind = '', host = '', port = '', rest = ''] = /^\/(dns[46]?)\/([^/]+)\/tcp\/([0-9]+)(.*)$/.exec(seed) ?? []
+  if (kind !== '') return resolved(host, kind === 'dns' ? 0 : kind === 'dns4' ? 4 : 6, `/tcp/${port}${rest}`)
   if (seed.startsWith('/')) return [multiaddr(seed)]
   const place = splitHost(seed)
-  if (place === undefined) return []
+  return place === undefined ? [] : resolved(place.host, 0, `/tcp/${place.port ?? String(defaultPort)}`)
+}
+
+/** @param family 4 or 6, or 0 for both */
+async function resolved(host: string, family: 0 | 4 | 6, rest: string): Promise<readonly Multiaddr[]> {
   try {
-    const found = await lookup(place.host, { all: true })
-    return found.map(({ address, family }) => multiaddr(`/ip${String(family)}/${address}/tcp/${place.port ?? String(defaultPort)}`))
+    const found = await lookup(host, { all: true, family })
+    // An address with a zone is of no use to others, and there may be better ones beside it.
+    return found.flatMap((each) => (parseIp(each.address).ok ? multiaddr(`/ip${String(each.family)}/${each.address}${rest}`) : []))
   } catch {
     return []
   }
