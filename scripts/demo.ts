@@ -1,6 +1,6 @@
 /**
  * The operator's three hosts, told step by step in the tools' own output: start, members, forwarding tables, pings, a
- * kill and a return, a leave. In a lab the hosts are network namespaces on the real kernel; with `--memory` they are
+ * kill and a return, a leave. With `--lan` they are given no address of each other. In a lab the hosts are network namespaces on the real kernel; with `--memory` they are
  * three daemons on loopback whose kernels are in memory, and what needs a real kernel is left out.
  */
 import { writeFile } from 'node:fs/promises'
@@ -113,15 +113,26 @@ async function pingAll(actors: readonly Actor[]): Promise<void> {
   }
 }
 
-async function tell(actors: readonly [Actor, Actor, Actor], real: boolean, keep: boolean): Promise<void> {
+/** How a story goes: on real kernels or not, on a LAN or by seeds, to its end or until three hosts stand. */
+type Telling = { readonly real: boolean; readonly lan: boolean; readonly keep: boolean }
+
+async function tell(actors: readonly [Actor, Actor, Actor], { real, lan, keep }: Telling): Promise<void> {
   const [bastion, first, second] = actors
-  step('Each host starts one daemon. Two know one address, that of the bastion; the bastion knows nobody.')
+  step(
+    lan
+      ? 'Each host starts one daemon. None is given the address of another.'
+      : 'Each host starts one daemon. Two know one address, that of the bastion; the bastion knows nobody.',
+  )
   start(bastion)
   const daemon = start(first)
   start(second)
   await complete(actors)
 
-  step('They have found each other: host-01, which knows only the bastion, has host-00 by gossip.')
+  step(
+    lan
+      ? 'They have found each other by multicast DNS, under a name that only their mesh has.'
+      : 'They have found each other: host-01, which knows only the bastion, has host-00 by gossip.',
+  )
   await showVxmesh(second, 'status')
 
   if (real) {
@@ -158,20 +169,20 @@ async function tell(actors: readonly [Actor, Actor, Actor], real: boolean, keep:
   await complete(actors)
 }
 
-async function inNamespaces(keep: string | undefined): Promise<void> {
+async function inNamespaces({ keep, lan }: { readonly keep: string | undefined; readonly lan: boolean }): Promise<void> {
   const net = await openSwitch()
   const mesh = await initMesh(keep)
   const actors: Actor[] = []
   for (const { name, underlay, overlay } of HOSTS) {
     actors.push({
-      at: member(mesh, await net.host(name, underlay), `${overlay}/23`),
+      at: member(mesh, await net.host(name, underlay), `${overlay}/23`, undefined, lan ? 'on the LAN' : 'by seeds'),
       overlay,
-      flags: name === 'bastion' ? [] : ['--seed', '192.168.226.4'],
+      flags: lan || name === 'bastion' ? [] : ['--seed', '192.168.226.4'],
     })
   }
-  say('Three hosts on a switch, without multicast. Underlay 192.168.226.0/24, overlay 192.168.234.0/23, VXLAN id 16.')
+  say(`Three hosts on a switch${lan ? '' : ', without multicast'}. Underlay 192.168.226.0/24, overlay 192.168.234.0/23, VXLAN id 16.`)
   try {
-    await tell(trio(actors), true, keep !== undefined)
+    await tell(trio(actors), { real: true, lan, keep: keep !== undefined })
     if (keep !== undefined) await standUntilKilled(keep)
   } finally {
     await net.dispose()
@@ -205,7 +216,7 @@ async function overLoopback(): Promise<void> {
   })
   say('Three daemons over loopback, each with a kernel in memory.')
   try {
-    await tell(trio(actors), false, false)
+    await tell(trio(actors), { real: false, lan: false, keep: false })
   } finally {
     await Promise.all(hosts.map(async (host) => host.dispose()))
   }
@@ -219,5 +230,5 @@ function trio(actors: readonly Actor[]): readonly [Actor, Actor, Actor] {
 
 const began = performance.now()
 const [mode, keep] = process.argv.slice(2)
-await (mode === '--memory' ? overLoopback() : inNamespaces(mode === '--keep' ? keep : undefined))
+await (mode === '--memory' ? overLoopback() : inNamespaces({ keep: mode === '--keep' ? keep : undefined, lan: mode === '--lan' }))
 say(`\nThat is the whole story, in ${String(Math.round((performance.now() - began) / 1000))} s.`)

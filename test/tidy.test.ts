@@ -26,6 +26,7 @@ const doors: readonly (readonly [library: RegExp, place: string, why: string])[]
     'packages/gossip/src/libp2p/',
     'libp2p is the shell of gossip',
   ],
+  [/^@dnsquery\//, 'packages/gossip/src/libp2p/announcement.', 'one file knows what an mDNS packet is'],
   [/^protons-runtime$/, 'packages/gossip/src/wire.', 'only generated code speaks protobuf'],
   [/^execa$/, 'packages/kernel-adapter/src/iproute2.ts', 'one file runs ip and bridge'],
   [/^(node:)?child_process$/, 'nowhere: execa runs programs', 'one file runs ip and bridge'],
@@ -38,8 +39,8 @@ const doors: readonly (readonly [library: RegExp, place: string, why: string])[]
 /** The one place outside values.ts that may assert a type, each with its reason. */
 const assertions: Readonly<Record<string, string>> = { 'packages/core/src/values.ts': 'its parsers are where brands are made' }
 
-/** Where waiting is done for the tests: `until` polls a condition with a deadline. */
-const polls = ['test/netns/harness.ts']
+/** Where waiting is done for the tests: `until` polls a condition with a deadline; and an attacker's program shouts at its pace. */
+const polls = ['test/netns/harness.ts', 'test/netns/flood.ts']
 
 const topLevel =
   /^(\..*|package\.json|tsconfig\.json|pnpm-workspace\.yaml|pnpm-lock\.yaml|packages|test|scripts|node_modules|README\.md|LICENSE|CHANGELOG\.md|bench-.*\.json|.*\.log)$/

@@ -2,13 +2,12 @@
  * The entries of every kind in real kernels: what they are for, what others do to them, and whose they are. `bridge` and
  * `ip` are the operator's hands here, and show what the daemon wrote in their own words.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
 import { until } from './harness.ts'
-import { DEVICE, member, messages, type Member } from './member.ts'
+import { DEVICE, member, messages, savedRecords, type Member } from './member.ts'
 import { canNetworkd, networkctl, networkd } from './networkd.ts'
 import type { Process } from './process.ts'
 import { started, trio } from './trio.ts'
@@ -25,12 +24,6 @@ async function entries({ host }: Member): Promise<readonly string[]> {
       / dst | lladdr /.test(line) && / permanent| PERMANENT/.test(line) ? [line.replace(/ self permanent| PERMANENT/, '').trim()] : [],
     )
     .toSorted()
-}
-
-/** How many members a restart would find in the state directory. */
-async function savedRecords({ stateDirectory }: Member): Promise<number> {
-  const saved = z.object({ records: z.array(z.string()) })
-  return saved.parse(JSON.parse(await readFile(join(stateDirectory, 'view.json'), 'utf8'))).records.length
 }
 
 /** What a kernel should have for these members. */

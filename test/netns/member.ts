@@ -1,5 +1,5 @@
 /** A mesh member on a host of the harness: the real daemon, driven by the command line alone, as an operator would. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,11 +53,22 @@ const VXLAN: readonly string[] = ['--mode', 'vxlan', '--id', '16']
 
 const fdb = z.array(z.object({ mac: z.string(), dst: z.string().optional() }))
 
-export function member<At extends Place>(mesh: Mesh, host: At, overlay: string | undefined, tunnel = VXLAN): Member<At> {
+/**
+ * @param found whether it looks for others on the LAN, and is found there: most stories are about members that know where
+ * to begin, and would be told by chance otherwise
+ */
+export function member<At extends Place>(
+  mesh: Mesh,
+  host: At,
+  overlay: string | undefined,
+  tunnel = VXLAN,
+  found: 'by seeds' | 'on the LAN' = 'by seeds',
+): Member<At> {
   const underlay = host.underlay.replace(/\/.*/, '')
   const stateDirectory = join(mesh.directory, host.name)
   const control = join(mesh.directory, `${host.name}.sock`)
   const overlayFlags = overlay === undefined ? [] : ['--address', overlay]
+  const discoverFlags = found === 'by seeds' ? ['--discover', 'off'] : []
   const vxmesh = async (...args: readonly string[]): Promise<Outcome> => host.outcome([...VXMESH, ...args, '--control', control])
   // What `vxmesh status --json` prints, without a process for every look: tests poll it.
   const status = async (): Promise<StatusReport> => statusAnswer.parse(JSON.parse((await http(control, 'GET', '/v1/status')).body))
@@ -73,12 +84,12 @@ export function member<At extends Place>(mesh: Mesh, host: At, overlay: string |
       host.start([
         ...VXMESH,
         ...['up', '--invite', mesh.invite, '--device', DEVICE, ...tunnel, '--local', underlay, ...overlayFlags],
-        ...['--state-dir', stateDirectory, '--control', control, '--name', host.name, ...flags],
+        ...['--state-dir', stateDirectory, '--control', control, '--name', host.name, ...discoverFlags, ...flags],
       ]),
     async carry(config) {
       const file = join(mesh.directory, `${host.name}.yaml`)
       await writeFile(file, `invite: mesh.invite\nname: ${host.name}\nstate-dir: ${host.name}\n${config}`)
-      return host.start([...VXMESH, 'up', '--config', file, '--control', control])
+      return host.start([...VXMESH, 'up', '--config', file, '--control', control, ...discoverFlags])
     },
     async flood(device = DEVICE) {
       const entries = fdb.parse(JSON.parse(await host.run(['bridge', '-json', 'fdb', 'show', 'dev', device])))
@@ -157,6 +168,21 @@ export function messages(process: Process): readonly string[] {
     const parsed: unknown = line.startsWith('{') ? JSON.parse(line) : line
     return typeof parsed === 'object' && parsed !== null && 'msg' in parsed ? String(parsed.msg) : line
   })
+}
+
+const entry = z.object({ time: z.string(), event: z.string(), operation: z.string().optional(), entry: z.string().optional() })
+
+/** When, by the log of a daemon, something first happened. */
+export function when(daemon: Process, is: (line: z.infer<typeof entry>) => boolean): number | undefined {
+  return daemon.lines
+    .map((text) => entry.safeParse(text.startsWith('{') ? JSON.parse(text) : undefined))
+    .flatMap(({ data }) => (data !== undefined && is(data) ? [Date.parse(data.time)] : []))[0]
+}
+
+/** How many members a restart would find in the state directory. */
+export async function savedRecords({ stateDirectory }: Member): Promise<number> {
+  const saved = z.object({ records: z.array(z.string()) })
+  return saved.parse(JSON.parse(await readFile(join(stateDirectory, 'view.json'), 'utf8'))).records.length
 }
 
 export async function modeOf(path: string): Promise<string> {

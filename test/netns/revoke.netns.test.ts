@@ -3,20 +3,9 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
-import { z } from 'zod'
 import { until } from './harness.ts'
-import { converged, member, messages, type Member } from './member.ts'
-import type { Process } from './process.ts'
+import { converged, member, messages, when, type Member } from './member.ts'
 import { seesState, started, trio } from './trio.ts'
-
-const line = z.object({ time: z.string(), event: z.string(), operation: z.string().optional(), entry: z.string().optional() })
-
-/** When, by the log of a daemon, something first happened. */
-function when(daemon: Process, is: (entry: z.infer<typeof line>) => boolean): number | undefined {
-  return daemon.lines
-    .map((text) => line.safeParse(text.startsWith('{') ? JSON.parse(text) : undefined))
-    .flatMap(({ data }) => (data !== undefined && is(data) ? [Date.parse(data.time)] : []))[0]
-}
 
 async function gone(at: Member, other: Member): Promise<unknown> {
   const [flood, seen] = [await at.flood(), await at.sees(other)]

@@ -72,6 +72,17 @@ test('two meshes that were never one become one when a newcomer knows a member o
   cluster.settle()
 })
 
+test("two of a large mesh find each other after all lost power, though no seed is back and neither is the other's neighbour", () => {
+  const names = Array.from({ length: 64 }, (_, index) => `m${String(index)}`)
+  const cluster = new Cluster(names, { seed: 4, kernels: 'imagined', lawsEvery: 50 })
+  cluster.run(seconds(15))
+  for (const name of names) cluster.powerOff(name)
+  cluster.run(seconds(5))
+  for (const name of ['m9', 'm33']) cluster.powerOn(name)
+  cluster.run(seconds(60))
+  expect(['m9', 'm33'].map((name) => cluster.host(name).state?.links.size)).toEqual([1, 1])
+})
+
 test('a hundred that start in the same moment and know one address become one mesh', () => {
   const names = Array.from({ length: 100 }, (_, index) => `m${String(index)}`)
   const cluster = new Cluster(names, { seed: 4, kernels: 'imagined', lawsEvery: 20 })

@@ -182,11 +182,20 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the dead are not dialled',
     file: `${gossip}/dialling.ts`,
-    text: '[...links, ...(few ? dead : [])]',
-    becomes: '[...links]',
+    text: '...(few ? dead : []), ',
+    becomes: '',
     histories: ['partition', 6, 1],
     tests: ['test/sim/cuts.test.ts'],
     expected: 'dialled for ever',
+  },
+  {
+    name: 'only neighbours are dialled after all lost power',
+    file: `${gossip}/dialling.ts`,
+    text: ', ...remembered(turn)]',
+    becomes: ']',
+    histories: ['partition', 6, 1],
+    tests: ['test/sim/islands.test.ts'],
+    expected: "neither is the other's neighbour",
   },
   {
     name: 'strangers at the door are remembered',

@@ -75,6 +75,8 @@ export function describe(input: Input): string {
       return `${input.kind} ${String(input.link)}`
     case 'undialled':
       return `undialled ${short(input.target)}: ${input.failure}`
+    case 'approach':
+      return `approach ${input.place}`
     case 'evict':
       return `evict ${short(input.eviction.key)}`
     case 'announce':

@@ -3,7 +3,7 @@ import { followHome, homeOf, type HostInterface } from './underlay.ts'
 import type { IpAddress } from './values.ts'
 
 function on(name: string, mtu: number, ...addresses: readonly string[]): HostInterface {
-  return { name, mtu, addresses: addresses as readonly IpAddress[] }
+  return { name, mtu, addresses: addresses as readonly IpAddress[], wire: undefined }
 }
 
 const LOCAL = '10.0.0.4' as IpAddress

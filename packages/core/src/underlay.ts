@@ -1,8 +1,17 @@
 /** Where a tunnel sends from, as the addresses of the host change under it. */
+import type { Wire } from './lan.ts'
 import { addressRange, family, type IpAddress } from './values.ts'
 
-/** A network interface of the host, just read: its addresses in the kernel's order, its MTU in bytes. */
-export type HostInterface = { readonly name: string; readonly mtu: number; readonly addresses: readonly IpAddress[] }
+/** A network interface of the host, just read. */
+export type HostInterface = {
+  readonly name: string
+  /** Bytes. */
+  readonly mtu: number
+  /** In the kernel's order. */
+  readonly addresses: readonly IpAddress[]
+  /** Undefined where there is none, as in memory. */
+  readonly wire: Wire | undefined
+}
 
 /** An underlay address, and the interface that has it. `mtu` is the interface's, in bytes. */
 export type Home = { readonly local: IpAddress; readonly interface: string; readonly mtu: number }

@@ -202,9 +202,14 @@ export function hostOf(address: InterfaceAddress): IpAddress {
 
 /** Whether `address` lies in the network of `network`. */
 export function contains(network: InterfaceAddress, address: IpAddress): boolean {
-  if (family(hostOf(network)) !== family(address)) return false
+  return inside(network)(address)
+}
+
+/** The same of one network and many addresses. */
+export function inside(network: InterfaceAddress): (address: IpAddress) => boolean {
+  const kind = family(hostOf(network))
   const [base, bits] = ipaddr.parseCIDR(network)
-  return ipaddr.parse(address).match(base, bits)
+  return (address) => family(address) === kind && ipaddr.parse(address).match(base, bits)
 }
 
 /** The two halves of a network: each more specific than it, together all of it. A single address has none. */
@@ -251,6 +256,11 @@ export function addressRange(address: IpAddress): AddressRange {
   // Documentation networks and class E share a name there; only class E can never be a destination.
   if (range === 'reserved' && parsed.kind() === 'ipv4' && parsed.toByteArray()[0]! >= 240) return 'reserved'
   return isSpecial(range) ? SPECIAL_RANGES[range] : 'usable'
+}
+
+/** Whether anybody on the internet could be given it: no private, shared or documentation address. */
+export function isPublic(address: IpAddress): boolean {
+  return ipaddr.parse(address).range() === 'unicast'
 }
 
 function isSpecial(range: string): range is keyof typeof SPECIAL_RANGES {

@@ -88,6 +88,11 @@ export const statusAnswer = z.object({
   health: z.array(z.string()).readonly(),
   /** What was received and not believed, by reason. */
   dropped: z.record(z.string(), z.number()).readonly(),
+  /** Where members are looked for on the LAN, how many places of some are known from there, and how often one was dialled; daemons of before do not tell. */
+  discovery: z
+    .object({ interfaces: z.array(z.string()).readonly(), candidates: z.number(), dials: z.number() })
+    .readonly()
+    .default({ interfaces: [], candidates: 0, dials: 0 }),
   /** Comparisons of views that this daemon began, and the bytes it sent for any; daemons of before do not tell. */
   anti_entropy: z.object({ comparisons: z.number(), bytes: z.number() }).readonly().default({ comparisons: 0, bytes: 0 }),
 })

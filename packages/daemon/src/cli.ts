@@ -100,10 +100,11 @@ the device and its entries as they are and tells nobody anything; only "vxmesh l
 Example, on the first host and on any other:
   vxmesh up --invite mesh.invite --device provider0 --id 16 --local 192.168.226.4 --address 192.168.234.1/23
   vxmesh up --invite mesh.invite --device provider0 --id 16 --local 192.168.226.5 --address 192.168.234.2/23 --seed 192.168.226.4
+Members on one LAN find each other without --seed, by multicast DNS.
 
 Several tunnels are asked for in a file, YAML in the words of netplan; none is read that is not named by --config:
   invite: mesh.invite             # paths are from the directory of the file
-  seeds: [192.168.226.4]          # and name, state-dir, control, port, log-level: as the flags, which go before it
+  seeds: [192.168.226.4]          # and discover, name, state-dir, control, port, log-level: as the flags, which go before it
   tunnels:
     provider0: { mode: vxlan, id: 16, local: 192.168.226.5, addresses: [192.168.234.2/23], port: 4789 }
     provider1: { mode: gre, key: 1234, local: eth1, addresses: [192.168.240.2/24] }`
@@ -136,6 +137,12 @@ function addUp(vxmesh: Command, outcome: Outcome): void {
     .option('--local <address>', 'the underlay address of this host, or the interface that has it; needed to make the device')
     .option('--address <cidr>', 'an overlay address for the device; may be repeated', collect, [])
     .option('--seed <host[:port]>', 'a member to begin with: a host, host:port or multiaddr; may be repeated', collect, [])
+    .option(
+      '--discover <interface>',
+      'where to look for members on the LAN, or off; may be repeated (default: where there is one)',
+      collect,
+      [],
+    )
     .option('--name <name>', 'what the others call this member (default: the host name)')
     .option('--port <port>', 'TCP port for the other members', DEFAULTS.port)
     .option('--vxlan-port <port>', 'UDP port of the tunnel (default: 4789, or what the device has)')

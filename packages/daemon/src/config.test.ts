@@ -38,6 +38,7 @@ const WHOLE = `
 # Two tunnels of one member.
 invite: mesh.invite
 seeds: [192.168.226.4, "host-01:5000"]
+discover: [eth0, eth2]
 name: bastion
 state-dir: /var/lib/other
 control: run/control.sock
@@ -67,6 +68,7 @@ describe('a file', () => {
     expect(rest).toEqual({
       invite: join(directory, 'mesh.invite'),
       seeds: ['192.168.226.4', 'host-01:5000'],
+      discover: ['eth0', 'eth2'],
       name: 'bastion',
       stateDir: '/var/lib/other',
       control: join(directory, 'run/control.sock'),
@@ -94,13 +96,14 @@ describe('a file', () => {
         },
       ],
     })
-    expect(source.lines.get('tunnels.provider1.addresses')).toBe(21)
+    expect(source.lines.get('tunnels.provider1.addresses')).toBe(22)
   })
 
   test('may leave out what flags may leave out', () => {
     const { tunnels, ...rest } = read(LEAST)
     expect(rest).toMatchObject({ invite: undefined, seeds: [], stateDir: '/var/lib/vxmesh', port: 4788, logLevel: 'info' })
     expect(tunnels).toMatchObject([{ device: 'provider0', mode: 'vxlan', id: 16, local: undefined, addresses: [] }])
+    expect([LEAST, `discover: off\n${LEAST}`, `discover: eth0\n${LEAST}`].map((text) => read(text).discover)).toEqual([[], 'off', ['eth0']])
   })
 
   test('gives way to the flags of the member', () => {
@@ -120,7 +123,7 @@ describe('a file', () => {
 })
 
 describe('one line says where a file is wrong', () => {
-  const KEYS = 'invite, seeds, name, state-dir, control, port, log-level, tunnels'
+  const KEYS = 'invite, seeds, discover, name, state-dir, control, port, log-level, tunnels'
   const PARTS = 'mode, id, key, local, addresses, port, mtu, master'
   const one = (...lines: readonly string[]): string => ['tunnels:', '  provider0:', ...lines.map((line) => `    ${line}`)].join('\n')
 
@@ -181,6 +184,11 @@ describe('one line says where a file is wrong', () => {
       'vxmesh.yaml:2: tunnels.../x ../x: a device name is 1 to 15 letters, digits, dots, hyphens and underscores',
     ],
     ['a wrong port', `port: 0\n${LEAST}`, 'vxmesh.yaml:1: port 0: a port is a whole number from 1 to 65535'],
+    [
+      'a tunnel to look for members in',
+      `discover: provider0\n${LEAST}`,
+      'vxmesh.yaml:1: discover provider0: is a tunnel: members are looked for outside of it',
+    ],
     ['a wrong seed', `seeds:\n - "a b"\n${LEAST}`, 'vxmesh.yaml:1: seeds a b: not HOST, HOST:PORT or a multiaddr'],
     ['a wrong level', `log-level: loud\n${LEAST}`, 'vxmesh.yaml:1: log-level loud: the level is one of error, warn, info, debug'],
     [
@@ -227,11 +235,11 @@ describe('one line says where a file is wrong', () => {
       return String(error).replaceAll(`${directory}/`, '')
     }
     const [first, second] = options.tunnels
-    expect(said('--local', 'leave --local out', first)).toBe('MeshError: vxmesh.yaml:14: tunnels.provider0.local: leave local out')
-    expect(said('--vxlan-port', 'another', second)).toBe('MeshError: vxmesh.yaml:17: tunnels.provider1.port: another')
-    expect(said('--device', 'another kind', second)).toBe('MeshError: vxmesh.yaml:17: tunnels.provider1: another kind')
-    expect(said('--port 5000', 'taken', first)).toBe('MeshError: vxmesh.yaml:8: port 5000: taken')
-    expect(said('--state-dir /x', 'no')).toBe('MeshError: vxmesh.yaml:6: state-dir /x: no')
+    expect(said('--local', 'leave --local out', first)).toBe('MeshError: vxmesh.yaml:15: tunnels.provider0.local: leave local out')
+    expect(said('--vxlan-port', 'another', second)).toBe('MeshError: vxmesh.yaml:18: tunnels.provider1.port: another')
+    expect(said('--device', 'another kind', second)).toBe('MeshError: vxmesh.yaml:18: tunnels.provider1: another kind')
+    expect(said('--port 5000', 'taken', first)).toBe('MeshError: vxmesh.yaml:9: port 5000: taken')
+    expect(said('--state-dir /x', 'no')).toBe('MeshError: vxmesh.yaml:7: state-dir /x: no')
     expect(said('--dir', 'of another command')).toBe('MeshError: --dir: of another command')
   })
 })

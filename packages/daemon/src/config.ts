@@ -31,6 +31,7 @@ const tunnel = z.strictObject({
 const member = z.strictObject({
   invite: text.optional(),
   seeds: list.default([]),
+  discover: z.union([list, text.transform((only) => [only])]).default([]),
   name: text.optional(),
   'state-dir': text.default(DEFAULTS.stateDir),
   control: text.default(DEFAULTS.control),
@@ -55,6 +56,7 @@ export function readConfig(file: string, flags: Partial<RawUpOptions>): UpOption
     ...(content.invite === undefined ? {} : { invite: path(content.invite) }),
     ...(content.name === undefined ? {} : { name: content.name }),
     seed: content.seeds,
+    discover: content.discover,
     stateDir: path(content['state-dir']),
     control: path(content.control),
     port: content.port,
@@ -71,6 +73,7 @@ export function readConfig(file: string, flags: Partial<RawUpOptions>): UpOption
 const FLAGGED = [
   ['invite', 'invite'],
   ['seeds', 'seed'],
+  ['discover', 'discover'],
   ['name', 'name'],
   ['state-dir', 'stateDir'],
   ['control', 'control'],

@@ -28,6 +28,7 @@ const STATUS: StatusReport = {
   health: [],
   dropped: { 'malformed frame': 2 },
   anti_entropy: { comparisons: 3, bytes: 277 },
+  discovery: { interfaces: [], candidates: 0, dials: 0 },
 }
 const PLAN: PlanReport = { version: 1, device: 'provider0', devices: ['provider0'], commands: [], hold: null }
 const EVICTIONS: EvictionReport = { version: 1, evictions: 1, living: 3, enforcing: 2, waiting: [{ name: 'a', peer: 'A', state: 'alive' }] }

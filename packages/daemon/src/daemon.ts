@@ -1,10 +1,11 @@
 /** The composition root: builds the real things, joins them, and ends them in order. */
-import { MeshError, milliseconds, type IpAddress, type MemberRecord, type Standing, type TunnelClaim } from '@vxmesh/core'
-import { openEviction, type Content, type Seed } from '@vxmesh/gossip'
-import { envelopeVerifier, parseSeed, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
+import { MeshError, milliseconds, type IpAddress, type Kernel, type MemberRecord, type Standing, type TunnelClaim } from '@vxmesh/core'
+import { openEviction, type Content } from '@vxmesh/gossip'
+import { envelopeVerifier, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
 import { leaveReport } from './answers.ts'
 import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
+import { startFinder } from './discover.ts'
 import { foreseen, together } from './foresight.ts'
 import { loadMembership, readInvite, type Membership } from './identity.ts'
 import { followTunnels, listeningPlaces } from './listening.ts'
@@ -83,7 +84,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     listen: placesOf(options, claims()).map((address) => ({ address, port: options.port })),
     content: content(),
     above: store.highestIncarnation(wallClock()),
-    seeds: [...new Set([...seeds, ...membership.seeds.flatMap((text) => knownSeed(text))])],
+    seeds: [...new Set([...seeds, ...membership.seeds])],
     seedPort: options.port,
     saved: store.saved,
     clock,
@@ -105,6 +106,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     },
   })
   parts.mesh = mesh
+  using finder = startFinder({ options, mesh, membership, warn })
   const devices = established.map(({ device, spec: { mode } }) => `${device.name} (${carrierWords({ ...device, mode })}, ${device.origin})`)
   log.info(
     { event: 'up', peer: identity.peer, mesh: meshId, devices: established.map(({ device }) => device.name), port: options.port },
@@ -135,10 +137,15 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     noticed: () => void follow(),
     changed,
   }
-  for (const each of established) tunnels.push(startTunnel(each, carrier))
+  // What is read of the host, whenever it may have changed, tells where others can be found as well.
+  const seen = (kernel: Kernel): Kernel => ({ ...kernel, interfaces: async (own) => finder.saw(await kernel.interfaces(own)) })
+  for (const each of established) tunnels.push(startTunnel({ ...each, kernel: seen(each.kernel) }, carrier))
   const looked = async () => Promise.all(tunnels.map(async (tunnel) => ({ tunnel: tunnel.spec, picture: await tunnel.look() })))
   control.serve({
-    status: async () => statusReport({ mesh: meshId, self: identity.peer, state: mesh.state(), tunnels: await looked(), now: clock.now() }),
+    status: async () => {
+      const member = { mesh: meshId, self: identity.peer, state: mesh.state(), discovery: finder.report(), now: clock.now() }
+      return statusReport({ ...member, tunnels: await looked() })
+    },
     plan: async () =>
       together((await looked()).map(({ tunnel, picture: { differs, decision } }) => foreseen(tunnel.device, [], differs, decision))),
     evictions: () => evictionReport(mesh.state()),
@@ -166,12 +173,6 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
   await mesh.stop()
   // Last, while the state directory is still ours: nothing changes the view any more, and no timer stays behind.
   saver.now()
-}
-
-/** A seed that an invite named. */
-function knownSeed(text: string): readonly Seed[] {
-  const seed = parseSeed(text)
-  return seed.ok ? [seed.value] : []
 }
 
 /** Where to listen: where the tunnels send from, unless they only play. */

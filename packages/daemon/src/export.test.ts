@@ -49,6 +49,7 @@ function report(...members: readonly MemberRow[]): StatusReport {
     health: [],
     dropped: {},
     anti_entropy: { comparisons: 0, bytes: 0 },
+    discovery: { interfaces: [], candidates: 0, dials: 0 },
   }
 }
 

@@ -55,6 +55,7 @@ describe('a dry run', () => {
     local: '127.0.0.1',
     address: ['192.168.234.1/23'],
     seed: [],
+    discover: [],
     stateDir: join(directory, 'state'),
     control: 'none',
     port: '4788',

@@ -64,7 +64,7 @@ export async function foreseeFrom(stateDir: string): Promise<PlanReport | undefi
   const asked = openQuietly(stateDir).asked()
   if (asked === undefined) return undefined
   const { name, port, tunnels } = asked
-  return foresee(parseMember({ ...DEFAULTS, name, port, seed: [], stateDir, control: 'none' }, tunnels, BY_FLAGS))
+  return foresee(parseMember({ ...DEFAULTS, name, port, seed: [], discover: [], stateDir, control: 'none' }, tunnels, BY_FLAGS))
 }
 
 /** What a daemon started with these options would do first, going by what it knew last. Throws as its start would. */

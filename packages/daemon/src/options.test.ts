@@ -6,7 +6,7 @@ import { askedOf, parseUpOptions, type RawUpOptions } from './options.ts'
 import { BY_FLAGS } from './source.ts'
 
 /** The flags that must be given, and the defaults of the others. */
-const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [] }
+const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [], discover: [] }
 
 function refusal(parts: Partial<RawUpOptions>, least = LEAST): string {
   try {
@@ -36,6 +36,7 @@ test('with no more than must be given, everything suits root on a real host', ()
       },
     ],
     seeds: [],
+    discover: [],
     stateDir: '/var/lib/vxmesh',
     control: '/run/vxmesh/control.sock',
     port: 4788,
@@ -59,6 +60,7 @@ test('every flag is taken', () => {
     local: '192.168.226.4',
     address: ['192.168.234.1/23', '2001:DB8::1/64'],
     seed: ['host-00', '192.168.226.5:5000'],
+    discover: ['eth0'],
     stateDir: '/tmp/state',
     control: 'control.sock',
     name: 'bastion',
@@ -85,6 +87,7 @@ test('every flag is taken', () => {
       },
     ],
     seeds: ['host-00', '192.168.226.5:5000'],
+    discover: 'off',
     stateDir: '/tmp/state',
     control: 'control.sock',
     name: 'bastion',
@@ -133,6 +136,13 @@ describe('a tunnel of GRE', () => {
   })
 })
 
+test('members are looked for where it is said, nowhere if that is said, and not on a kernel in memory', () => {
+  const looked = (parts: Partial<RawUpOptions>) => parseUpOptions({ ...LEAST, ...parts }).discover
+  expect(looked({ discover: ['eth0', 'eth1.7'] })).toEqual(['eth0', 'eth1.7'])
+  expect(looked({ discover: ['off'] })).toBe('off')
+  expect(looked({ kernel: 'memory', local: '127.0.0.1' })).toBe('off')
+})
+
 describe('refused', () => {
   test.each<[string, Partial<RawUpOptions>, string]>([
     ['an invite without a name', { invite: '' }, '--invite: needs a path'],
@@ -146,6 +156,13 @@ describe('refused', () => {
       { device: '-force' },
       '--device -force: a device name is 1 to 15 letters, digits, dots, hyphens and underscores',
     ],
+    [
+      'an interface to look on that is none',
+      { discover: ['eth0/1'] },
+      '--discover eth0/1: a device name is 1 to 15 letters, digits, dots, hyphens and underscores',
+    ],
+    ['to look nowhere and somewhere', { discover: ['off', 'eth0'] }, '--discover: is either off, or names interfaces'],
+    ['to look inside the tunnel', { discover: ['provider0'] }, '--discover provider0: is a tunnel: members are looked for outside of it'],
     ['the id 0', { id: '0' }, '--id 0: a VXLAN id is a whole number from 1 to 16777215'],
     ['an id of 25 bits', { id: '16777216' }, '--id 16777216: a VXLAN id is a whole number from 1 to 16777215'],
     ['an id that is a word', { id: 'sixteen' }, '--id sixteen: a VXLAN id is a whole number from 1 to 16777215'],

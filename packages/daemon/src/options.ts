@@ -1,6 +1,6 @@
 /** What `vxmesh up` was asked for: every part parsed, or refused with one line that names it. */
 import { hostname } from 'node:os'
-import { parseMemberName, parsePort, tunnelWords, type MemberName, type Port } from '@vxmesh/core'
+import { parseDeviceName, parseMemberName, parsePort, tunnelWords, type DeviceName, type MemberName, type Port } from '@vxmesh/core'
 import { TUNNELS_MOST, type Seed } from '@vxmesh/gossip'
 import { parseSeed } from '@vxmesh/gossip/libp2p'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
@@ -11,6 +11,7 @@ import { parseTunnel, typed, type KernelChoice, type RawTunnel, type TunnelOptio
 export type RawMember = {
   readonly invite?: string
   readonly seed: readonly string[]
+  readonly discover: readonly string[]
   readonly stateDir: string
   readonly control: string
   readonly name?: string
@@ -36,6 +37,8 @@ export type UpOptions = {
   readonly invite: string | undefined
   readonly tunnels: readonly TunnelOptions[]
   readonly seeds: readonly Seed[]
+  /** The interfaces to look for members on; none: those that lead to a LAN. */
+  readonly discover: readonly DeviceName[] | 'off'
   readonly stateDir: string
   readonly control: string
   readonly name: MemberName
@@ -81,6 +84,7 @@ export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], sourc
       source,
     ),
     seeds: raw.seed.map((seed) => parsedAt(place('seeds'), seed, parseSeed)),
+    discover: parseDiscover(place('discover'), raw, tunnels),
     stateDir: parsePath(place('state-dir'), raw.stateDir),
     control: parsePath(place('control'), raw.control),
     name: raw.name === undefined ? ownName() : parsedAt(place('name'), raw.name, parseMemberName),
@@ -89,6 +93,14 @@ export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], sourc
     kernel,
     source,
   }
+}
+
+/** The kernel in memory has no interface to be found on. */
+function parseDiscover(place: Place, { discover, kernel }: RawMember, tunnels: readonly RawTunnel[]): UpOptions['discover'] {
+  if (discover.includes('off') && discover.length > 1) throw fault(place, undefined, 'is either off, or names interfaces')
+  const own = tunnels.find(({ device }) => discover.includes(device))
+  if (own !== undefined) throw fault(place, own.device, 'is a tunnel: members are looked for outside of it')
+  return discover.includes('off') || kernel === 'memory' ? 'off' : discover.map((name) => parsedAt(place, name, parseDeviceName))
 }
 
 /** The others know a tunnel by its kind and its id or key: a member carries each once. */

@@ -51,6 +51,7 @@ function report(members: readonly MemberRow[], tunnel: Partial<TunnelRow> = {}, 
     health,
     dropped: {},
     anti_entropy: { comparisons: 0, bytes: 0 },
+    discovery: { interfaces: [], candidates: 0, dials: 0 },
   }
 }
 

@@ -81,7 +81,7 @@ function reportOf(
       picture: { ...found, decision: { desired: wanted, hold: undefined, mtus: [], enforces: '' } },
     }
   })
-  return statusReport({ mesh: 'M', self: SELF, state, tunnels, now: 2000 })
+  return statusReport({ mesh: 'M', self: SELF, state, tunnels, discovery: { interfaces: [], candidates: 0, dials: 0 }, now: 2000 })
 }
 
 const MIXED = {

@@ -5,6 +5,7 @@ import { MeshError, type DeviceName, type Result } from '@vxmesh/core'
 const MEMBER_FLAGS = {
   invite: '--invite',
   seeds: '--seed',
+  discover: '--discover',
   name: '--name',
   'state-dir': '--state-dir',
   control: '--control',

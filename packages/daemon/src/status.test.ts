@@ -26,10 +26,8 @@ import { statusAnswer, type MemberRow, type StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 import { statusReport } from './status.ts'
 
-const SELF = 'A' as PeerId
-const VNI = 16 as Vni
 const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
-const [NOW, BY_INVITE] = [100_000, { admission: { invite: 'I', bounds: { members: 0 } } }]
+const [SELF, VNI, NOW, BY_INVITE] = ['A' as PeerId, 16 as Vni, 100_000, { admission: { invite: 'I', bounds: { members: 0 } } }] as const
 
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
@@ -101,13 +99,14 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     ...{ repairs: 0, writes: 0, room: 1450 },
     ...around.picture,
   }
-  return statusReport({ mesh: 'M', self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], now: NOW })
+  return statusReport({ mesh: 'M', self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], discovery: LAN, now: NOW })
 }
 
 const carriedBy = (peer: string, entry: string) => {
   const inside = { overlay: ['192.168.234.9/23'], mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450 }
   return { device: 'provider0', underlay: underlay(peer), port: 4789, ...inside, entry, note: null }
 }
+const LAN = { interfaces: ['eth0'], candidates: 2, dials: 1 }
 const TUNNEL = { device: 'provider0' as DeviceName, mode: 'vxlan', id: VNI } as const
 const [NONE, ONE] = [0, 1].map((count) => ({ wanted: count, present: count }))
 
@@ -192,6 +191,7 @@ test('a report has every field that the answer promises, and is nothing else', (
     health: [],
     dropped: { 'malformed frame': 2 },
     anti_entropy: { comparisons: 3, bytes: 277 },
+    discovery: LAN,
   })
 })
 

@@ -7,6 +7,7 @@ import { carriedRow, devicesInTrouble, lostClaims, order, tunnelNotes, tunnelRow
 
 export type StatusInput = Told & {
   readonly mesh: string
+  readonly discovery: StatusReport['discovery']
   /** Now, on the clock that the state was made with, in milliseconds. */
   readonly now: number
 }
@@ -23,6 +24,7 @@ export function statusReport(input: StatusInput): StatusReport {
     health: health(input),
     dropped: dropped.toObject(),
     anti_entropy: { comparisons: comparisons.begun, bytes: comparisons.bytes },
+    discovery: input.discovery,
   }
 }
 

@@ -1,8 +1,8 @@
 /** Who is dialled when. Nobody that ever was a member, and no seed, is given up: the pace slows down, it never stops. */
-import { after, instant, milliseconds, seconds, unreachable, type Duration, type Instant, type PeerId } from '@vxmesh/core'
+import { after, instant, isForwarded, milliseconds, seconds, unreachable, type Duration, type Instant, type PeerId } from '@vxmesh/core'
 import { isPassive } from './clone.ts'
 import { isOut } from './evictions.ts'
-import { isSeed, type Dialling, type Link, type State, type Target, type Turn } from './state.ts'
+import { isSeed, type Dialling, type Link, type Seed, type State, type Target, type Turn } from './state.ts'
 import { change, openLinks } from './turn.ts'
 
 const FIRST_PAUSE = milliseconds(250)
@@ -26,11 +26,17 @@ const LONGEST_PAUSE = seconds(3)
 const DEAD_PAUSE = seconds(1)
 const DEAD_PAUSE_MOST = seconds(60)
 
-/** How many dials to the dead are out at once: half of a large mesh may die in a moment. */
-const DEAD_UNDERWAY_MOST = 16
+/** How many dials to the dead, and to others that may be, are out at once: half of a large mesh may die in a moment. */
+const MANY_UNDERWAY_MOST = 16
 
 /** A link that lived this long was a good one: losing it is dialled at once. */
 const GOOD_LINK = seconds(2)
+
+/** Dials a place where a member may be, once: whether again is for whoever found it to say. */
+export function approach(turn: Turn, place: Seed): void {
+  if (isPassive(turn) || isOut(turn, turn.env.signer.peer) || turn.state.leaving !== undefined || turn.state.seeds.has(place)) return
+  turn.effects.push({ kind: 'dial', target: place, addresses: undefined })
+}
 
 /** What the dials follow from, and when the next is due. Nearly every turn is a heartbeat that changes none of it. */
 const considered = new WeakMap<State['links'], Pick<State, 'standings' | 'seeds' | 'shunned' | 'dials'> & { readonly next: Instant }>()
@@ -63,12 +69,29 @@ function wanted(turn: Turn): readonly Target[] {
     [...state.links.values()].flatMap((link): Target[] => [link.peer, ...(link.dialled === undefined ? [] : [link.dialled])]),
   )
   const { links, dead } = state.circle
-  const few = dead.size < DEAD_UNDERWAY_MOST || dead.count((peer) => state.dials.get(peer)?.underway === true) < DEAD_UNDERWAY_MOST
-  const members = [...links, ...(few ? dead : [])]
+  const few = dead.size < MANY_UNDERWAY_MOST || dead.count((peer) => state.dials.get(peer)?.underway === true) < MANY_UNDERWAY_MOST
+  const members = [...links, ...(few ? dead : []), ...remembered(turn)]
   const seeds = [...state.seeds].flatMap(([seed, { peer }]) =>
     !linked.has(seed) && (peer === undefined || seedIsLost(turn, peer)) ? [seed] : [],
   )
   return [...members.filter((peer) => peer !== env.signer.peer && !linked.has(peer) && !state.shunned.has(peer)), ...seeds]
+}
+
+/**
+ * All other members that we know of, when none of those that we should be linked to is there: of a large mesh only few may
+ * have come back after all lost power, and none of them to whom we are a neighbour. Some at a time.
+ */
+function remembered({ state, env, now }: Turn): readonly PeerId[] {
+  const { circle, dials, standings } = state
+  const alone = openLinks(state).length === 0 && [...circle.links].every((peer) => (dials.get(peer)?.failures ?? 0) > 0)
+  if (!alone || circle.living <= circle.links.size + 1) return []
+  const others = [...standings].flatMap(([peer, standing]) =>
+    peer !== env.signer.peer && isForwarded(standing) && !circle.links.has(peer) ? [peer] : [],
+  )
+  const idle = others.filter((peer) => dials.get(peer)?.underway !== true)
+  const due = idle.filter((peer) => (dials.get(peer)?.next ?? now) <= now)
+  const room = MANY_UNDERWAY_MOST - (others.length - idle.length)
+  return [...due.slice(0, Math.max(0, room)), ...idle.filter((peer) => (dials.get(peer)?.next ?? now) > now)]
 }
 
 /** Whether the peer that a seed once led to may no longer be what is there. */
@@ -117,8 +140,9 @@ export function redial(turn: Turn, link: Link): void {
   }
 }
 
-function deadPause(turn: Turn): Duration {
-  return milliseconds(Math.min(DEAD_PAUSE_MOST, Math.max(LONGEST_PAUSE, turn.state.circle.dead.size * DEAD_PAUSE)))
+/** The longest pause between dials to one of as many, all of whom may be gone. */
+function pauseAmong(many: number): Duration {
+  return milliseconds(Math.min(DEAD_PAUSE_MOST, Math.max(LONGEST_PAUSE, many * DEAD_PAUSE)))
 }
 
 function setDial(turn: Turn, target: Target, dialling: Dialling): void {
@@ -130,16 +154,17 @@ function pause(turn: Turn, target: Target, failures: number): Duration {
   return milliseconds(doubled * (0.75 + turn.env.random() / 2))
 }
 
-function longestPause(turn: Turn, target: Target): Duration {
-  const standing = isSeed(target) ? undefined : turn.state.standings.get(target)?.state
+function longestPause({ state: { standings, circle } }: Turn, target: Target): Duration {
+  if (isSeed(target)) return LONGEST_PAUSE
+  const standing = standings.get(target)?.state
   switch (standing) {
     case 'restarting':
       return RESTARTING_PAUSE
     case 'dead':
-      return deadPause(turn)
+      return pauseAmong(circle.dead.size)
     case 'alive':
     case 'suspect':
-      return LIVING_PAUSE
+      return circle.links.has(target) ? LIVING_PAUSE : pauseAmong(circle.living)
     case 'left':
     case 'evicted':
     case undefined:

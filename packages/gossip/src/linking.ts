@@ -75,6 +75,7 @@ export function unlinked(turn: Turn, id: LinkId): void {
 
 /** A dial failed. */
 export function undialled(turn: Turn, target: Target, failure: DialFailure): void {
+  if (isSeed(target) && !turn.state.seeds.has(target)) return
   dialFailed(turn, target)
   if (isSeed(target)) {
     if (failure === 'self') change(turn, { seeds: turn.state.seeds.set(target, { peer: turn.env.signer.peer, trouble: undefined }) })
@@ -84,8 +85,10 @@ export function undialled(turn: Turn, target: Target, failure: DialFailure): voi
   else if (failure === 'unanswered' || failure === 'unusable') unanswered(turn, target)
 }
 
+/** What stands in the way of a seed. Where only a member may have been nothing is said. */
 function trouble(turn: Turn, seed: Seed, what: NonNullable<SeedState['trouble']>): void {
   const { seeds } = turn.state
+  if (!seeds.has(seed)) return
   change(turn, { seeds: seeds.set(seed, { peer: seeds.get(seed)?.peer, trouble: what }) })
   turn.effects.push({ kind: 'trouble', seed, trouble: what })
 }
@@ -168,7 +171,7 @@ function refuseLink(turn: Turn, link: Link, reason: string): void {
 function open(turn: Turn, link: Link): void {
   const rival = openLinkTo(turn.state, link.peer)
   changeLink(turn, link.id, { phase: 'open' })
-  if (link.dialled !== undefined && isSeed(link.dialled)) {
+  if (link.dialled !== undefined && isSeed(link.dialled) && turn.state.seeds.has(link.dialled)) {
     change(turn, { seeds: turn.state.seeds.set(link.dialled, { peer: link.peer, trouble: undefined }) })
   }
   touch(turn, link.peer)

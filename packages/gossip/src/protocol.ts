@@ -29,7 +29,7 @@ import { openEviction } from './certificate.ts'
 import { circleAfter, loneCircle } from './circle.ts'
 import { forgetClone } from './clone.ts'
 import { detect, forgiveAfterLag, noteFlaps } from './detector.ts'
-import { dialDue } from './dialling.ts'
+import { approach, dialDue } from './dialling.ts'
 import { EMPTY_ROOT } from './digest.ts'
 import { believeEviction, evict } from './evictions.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
@@ -159,6 +159,8 @@ function take(turn: Turn, input: Input): void {
       return changeLink(turn, input.link, { congested: false })
     case 'undialled':
       return undialled(turn, input.target, input.failure)
+    case 'approach':
+      return approach(turn, input.place)
     case 'announce':
       change(turn, { content: input.content })
       return publish(turn)

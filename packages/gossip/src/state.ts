@@ -32,7 +32,7 @@ import type { Summaries } from './message.ts'
 /** One long-lived stream to a peer. The shell numbers them; two links to one peer may exist for a moment. */
 export type LinkId = number
 
-/** A user's word for where some member may be found: host, host:port or multiaddr. */
+/** A word for where some member may be found, a user's or one heard on the LAN: host, host:port or multiaddr. */
 export type Seed = string & { readonly seed: true }
 
 /** Where a dial goes: to a member that is known, or to a seed. */
@@ -176,6 +176,8 @@ export type Input =
   | { readonly kind: 'congested'; readonly link: LinkId }
   | { readonly kind: 'drained'; readonly link: LinkId }
   | { readonly kind: 'undialled'; readonly target: Target; readonly failure: DialFailure }
+  /** A member may be there: see `candidates.ts`. */
+  | { readonly kind: 'approach'; readonly place: Seed }
   /** What we say about ourselves has changed. */
   | { readonly kind: 'announce'; readonly content: Content }
   | { readonly kind: 'leave' }

@@ -23,6 +23,6 @@ export function interfaces(addresses: readonly MemoryAddress[]): readonly HostIn
   const names = [...new Set(addresses.map((each) => each.interface))]
   return names.map((name) => {
     const on = addresses.filter((each) => each.interface === name)
-    return { name, mtu: Math.min(...on.map(({ mtu }) => mtu)), addresses: on.map(({ address }) => address) }
+    return { name, mtu: Math.min(...on.map(({ mtu }) => mtu)), addresses: on.map(({ address }) => address), wire: undefined }
   })
 }

@@ -19,8 +19,8 @@ const SPEC: TunnelSpec = {
   alias: 'vxmesh:M:gre:1234',
 }
 const HOST = [
-  { name: 'eth0', mtu: 1500, addresses: [HERE, '192.168.226.14' as IpAddress, HERE_6] },
-  { name: 'eth1', mtu: 9000, addresses: ['10.0.0.4' as IpAddress] },
+  { name: 'eth0', mtu: 1500, addresses: [HERE, '192.168.226.14' as IpAddress, HERE_6], wire: undefined },
+  { name: 'eth1', mtu: 9000, addresses: ['10.0.0.4' as IpAddress], wire: undefined },
 ]
 
 /** As iproute2 6.1 shows the device of the recipe, and what differs. */

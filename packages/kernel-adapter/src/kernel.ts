@@ -17,6 +17,7 @@ import {
   type TunnelSpec,
 } from '@vxmesh/core'
 import { Echoes, echoesOf } from './echo.ts'
+import { parseHost } from './host.ts'
 import { ask, untilRefused } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { parseRoutes, parseUnreachable } from './gre.ts'
@@ -24,7 +25,7 @@ import { NOTHING, together, type Marked } from './marked.ts'
 import { isBridge, masterOf, ovsBridgeOf, type Master } from './master.ts'
 import { watchKernel } from './monitor.ts'
 import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
-import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type Link } from './read.ts'
+import { parseAddresses, parseEntries, parseLink, parseNeighbours, type Link } from './read.ts'
 import {
   deleteLink,
   entryCommand,

@@ -23,9 +23,9 @@ const SPEC: TunnelSpec = {
 }
 
 const HOST: readonly HostInterface[] = [
-  { name: 'lo', mtu: 65536, addresses: ['127.0.0.1' as IpAddress] },
-  { name: 'eth0', mtu: 1500, addresses: [HERE, THERE, 'fe80::1' as IpAddress] },
-  { name: 'eth1', mtu: 9000, addresses: ['fd00::4' as IpAddress] },
+  { name: 'lo', mtu: 65536, addresses: ['127.0.0.1' as IpAddress], wire: undefined },
+  { name: 'eth0', mtu: 1500, addresses: [HERE, THERE, 'fe80::1' as IpAddress], wire: undefined },
+  { name: 'eth1', mtu: 9000, addresses: ['fd00::4' as IpAddress], wire: undefined },
 ]
 
 const LINK: VxlanLink = {
@@ -123,7 +123,7 @@ describe('the commands are', () => {
   })
 
   test('with the smallest MTU of those interfaces that have the address', () => {
-    const host = [...HOST, { name: 'eth2', mtu: 1400, addresses: [HERE] }]
+    const host = [...HOST, { name: 'eth2', mtu: 1400, addresses: [HERE], wire: undefined }]
     expect(decide(SPEC, undefined, host)).toMatchObject({ value: [{ kind: 'create', mtu: 1350 }, {}, {}, {}] })
   })
 })
@@ -231,14 +231,14 @@ describe('refused is', () => {
   })
 
   test('to send from an address inside the tunnel', () => {
-    const overlay = { name: 'provider0', mtu: 1450, addresses: ['192.168.234.1' as IpAddress] }
+    const overlay = { name: 'provider0', mtu: 1450, addresses: ['192.168.234.1' as IpAddress], wire: undefined }
     const steps = decide({ ...SPEC, local: '192.168.234.1' as IpAddress }, ours(), [...HOST, overlay])
     expect(steps).toMatchObject({ ok: false, reason: { where: '--local' } })
   })
 
   test('nothing of a long list of addresses but the first six', () => {
     const many = [1, 2, 3, 4, 5, 6, 7].map((last) => `10.0.0.${String(last)}` as IpAddress)
-    const steps = decide({ ...SPEC, local: undefined }, undefined, [{ name: 'eth0', mtu: 1500, addresses: many }])
+    const steps = decide({ ...SPEC, local: undefined }, undefined, [{ name: 'eth0', mtu: 1500, addresses: many, wire: undefined }])
     expect(steps.ok ? '' : steps.reason.reason).toMatch(/10\.0\.0\.6 \(eth0\) and more$/)
   })
 })

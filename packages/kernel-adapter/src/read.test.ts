@@ -1,7 +1,8 @@
 import { parseIp, parsePort, type IpAddress } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseAddresses, parseEntries, parseHost, parseLink, parseNeighbours, type VxlanLink } from './read.ts'
+import { parseHost } from './host.ts'
+import { parseAddresses, parseEntries, parseLink, parseNeighbours, type VxlanLink } from './read.ts'
 import { describeTarget } from './render.ts'
 
 // Recorded from iproute2 6.1 on Linux 6.18.
@@ -112,21 +113,6 @@ describe('addresses are read', () => {
 
   test('or refused, when one is not an address', () => {
     expect(parseAddresses(ADDRESSES.replace('192.168.234.1', 'nowhere'))).toMatchObject({ ok: false })
-  })
-})
-
-describe('the host is read', () => {
-  test('as its interfaces, with MTU and addresses', () => {
-    const lo =
-      '{"ifindex":1,"ifname":"lo","mtu":65536,"addr_info":[{"family":"inet","local":"127.0.0.1","prefixlen":8,"scope":"host"},{"family":"inet6","local":"::1","prefixlen":128}]}'
-    const veth = '{"ifindex":2,"link_index":9,"ifname":"eth0@odd+name","mtu":1400,"addr_info":[]}'
-    expect(parseHost(`[${lo},{},${veth}]`)).toEqual({
-      ok: true,
-      value: [
-        { name: 'lo', mtu: 65536, addresses: ['127.0.0.1', '::1'] },
-        { name: 'eth0@odd+name', mtu: 1400, addresses: [] },
-      ],
-    })
   })
 })
 

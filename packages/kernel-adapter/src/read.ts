@@ -17,7 +17,6 @@ import {
   ZERO_MAC,
   type DeviceName,
   type Entry,
-  type HostInterface,
   type InterfaceAddress,
   type IpAddress,
   type MacAddress,
@@ -85,9 +84,7 @@ const vxlanElement = z.object({
   linkinfo: z.object({ info_data: vxlanData, info_slave_kind: z.string().optional() }),
 })
 
-const addressElement = z.object({
-  ifname: z.string().optional(),
-  mtu: z.int().optional(),
+export const addressElement = z.object({
   addr_info: z.array(z.object({ family: z.string().optional(), local: z.string().optional(), prefixlen: z.int().optional() })).optional(),
 })
 
@@ -156,21 +153,10 @@ export function parseAddresses(text: string): Result<readonly InterfaceAddress[]
   return all(elements.value.flatMap(inetAddresses).map(({ local, prefixlen }) => parseInterfaceAddress(`${local}/${String(prefixlen)}`)))
 }
 
-/** The interfaces in the output of `ip -json address show`, in its order. */
-export function parseHost(text: string): Result<readonly HostInterface[]> {
-  const elements = decode(z.array(addressElement), text)
-  if (!elements.ok) return elements
-  return all(
-    elements.value.flatMap((element): Result<HostInterface>[] => {
-      const { ifname: name, mtu } = element
-      if (name === undefined || mtu === undefined) return []
-      const addresses = all(inetAddresses(element).map(({ local }) => parseIp(local)))
-      return [addresses.ok ? accept({ name, mtu, addresses: addresses.value }) : addresses]
-    }),
-  )
-}
-
-function inetAddresses({ addr_info = [] }: z.output<typeof addressElement>): { local: string; prefixlen: number }[] {
+/** The addresses of an element, as the tool gives them. */
+export function inetAddresses({
+  addr_info = [],
+}: Pick<z.output<typeof addressElement>, 'addr_info'>): { local: string; prefixlen: number }[] {
   return addr_info.flatMap(({ family, local, prefixlen }) =>
     (family === 'inet' || family === 'inet6') && local !== undefined && prefixlen !== undefined && prefixlen > 0
       ? [{ local, prefixlen }]

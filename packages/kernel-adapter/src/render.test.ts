@@ -28,7 +28,7 @@ const operation = (kind: 'add' | 'remove', underlay: string): Operation => ({
 
 test.each<[string, string, string]>([
   ['a device is shown with its details and addresses', words(showDevice(device)), 'ip -json -details address show dev provider0'],
-  ['the host is shown', words(SHOW_HOST), 'ip -json address show'],
+  ['the host is shown', words(SHOW_HOST), 'ip -json -details address show'],
   ['the forwarding table is shown', words(showFdb(device)), 'bridge -json fdb show dev provider0'],
   [
     'neighbours that stay are shown, their protocol as a number',

@@ -30,7 +30,7 @@ export const PROTOCOL = 118
 /** Of what is to hold only where no other route does; nobody else has a route of this metric. */
 export const UNREACHABLE_METRIC = 4_278_198_272
 
-export const SHOW_HOST: Command = ip('-json', 'address', 'show')
+export const SHOW_HOST: Command = ip('-json', '-details', 'address', 'show')
 
 /** Reads further commands, without the tool's name, from its input; `-force` goes on after one that fails. */
 export function batchOf(tool: Command['tool']): Command {

@@ -112,6 +112,16 @@ describe('members of one mesh', () => {
     expect(a.told).toEqual(expect.arrayContaining(['b is alive', 'c is alive']))
   })
 
+  test('find each other where one is told that a member may be, and another is not', async () => {
+    const admitted = await admission()
+    const [a, b] = [await start('a', admitted), await start('b', admitted)]
+    const port = String(b.mesh.listening[0]?.port)
+    a.mesh.approach(`/ip4/${LOOPBACK}/tcp/${port}/p2p/${a.peer}` as Seed)
+    a.mesh.approach(`/ip4/${LOOPBACK}/tcp/${port}/p2p/${b.peer}` as Seed)
+    await until([a, b], { a: 'alive', b: 'alive' })
+    expect(a.told).toEqual(['b is alive'])
+  })
+
   test('hear a change of what one says about itself', async () => {
     const admitted = await admission()
     const a = await start('a', admitted)

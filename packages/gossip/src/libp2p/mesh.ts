@@ -63,6 +63,8 @@ export type Mesh = {
   /** The protocol's state, immutable: whoever reads it has a picture of one moment. */
   state(): State
   announce(content: Omit<Content, 'control'>): void
+  /** Dials a place where a member may be, once. */
+  approach(place: Seed): void
   /** Listens at other addresses of this host from now on, and dials everybody anew. */
   move(addresses: readonly IpAddress[]): Promise<void>
   /** The mesh key says that somebody is a member no more. */
@@ -128,6 +130,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     move: async (addresses) => transport.move(addresses),
     state: () => state!,
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
+    approach: (place) => feed({ kind: 'approach', place }),
     evict: (eviction) => feed({ kind: 'evict', eviction }),
     leave: async () => {
       feed({ kind: 'leave' })

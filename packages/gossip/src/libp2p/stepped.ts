@@ -11,7 +11,7 @@ export function sure<Value>(result: Result<Value>): Value {
   return result.value
 }
 
-function seed(text: string): Seed {
+export function seedAt(text: string): Seed {
   const target: string = text
   const isText = (each: string): each is Seed => each === text
   if (!isText(target) || !isSeed(target)) throw new Error('not a seed')
@@ -38,7 +38,7 @@ export const trust = { mesh, verifier: envelopeVerifier }
 const certificate = certifyInvite(meshKey, inviteIdentity.peer)
 export const content = { name: sure(parseMemberName('host')), enforces: '', control: [], tunnels: [] }
 export const start = sure(parseIncarnation(100))
-export const SEED = seed('192.0.2.1')
+export const SEED = seedAt('192.0.2.1')
 
 export const chainOf = (peer: PeerId) => certifyMember(mesh, inviteIdentity, certificate, peer)
 export const admissionOf = (peer: PeerId) => sure(verifyChain(trust, chainOf(peer)))
