@@ -93,7 +93,7 @@ describe('who has no link', () => {
     wire.look([ETH0])
     vi.advanceTimersByTime(60_000)
     const asked = wire.times('query')
-    expect(asked.slice(0, 8)).toEqual([0, 250, 750, 1750, 3750, 7750, 15_750, 25_750])
+    expect(asked.slice(0, 8)).toEqual([0, 250, 750, 1750, 3750, 6750, 9750, 12_750])
     expect(asked.length).toBeGreaterThan(8)
   })
 

@@ -36,6 +36,8 @@ const ANSWER_AGAIN = seconds(1)
 /** The first questions follow each other fast: on an interface that just came up the first may be lost. */
 const FIRST_QUESTIONS = milliseconds(250)
 const QUESTIONS_AT_LEAST_EVERY = seconds(10)
+/** Who is alone asks on: where somebody shouts, most of what is said is lost. */
+const LONGEST_GAP = seconds(3)
 
 /** How often one says unasked where it is; and, of large meshes, how much longer for each member, so that they say little together. */
 const SAY_EVERY = seconds(10)
@@ -137,7 +139,7 @@ export function startDiscovery(options: DiscoveryOptions): Discovery {
       if (ask <= now) {
         if (!linked) for (const { group } of posts) group.send(language.query())
         ask = after(now, linked ? QUESTIONS_AT_LEAST_EVERY : gap)
-        gap = linked ? FIRST_QUESTIONS : milliseconds(Math.min(gap * 2, QUESTIONS_AT_LEAST_EVERY))
+        gap = linked ? FIRST_QUESTIONS : milliseconds(Math.min(gap * 2, LONGEST_GAP))
       }
       dialDue()
     }

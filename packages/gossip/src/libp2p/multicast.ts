@@ -9,6 +9,9 @@
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { family, hostOf, parseIp, type Bytes, type IpAddress, type Lan } from '@vxmesh/core'
 
+/** Bytes that the kernel keeps until they are read: twice what it gives unasked, for what is said while others shout. */
+const BACKLOG = 212_992
+
 /** RFC 6762. */
 const PORT = 5353
 const GROUPS = { ipv4: '224.0.0.251', ipv6: 'ff02::fb' } as const
@@ -52,6 +55,7 @@ export function joinGroup(lan: Lan, spoken: Family, events: GroupEvents): Group 
   socket.bind({ port: PORT, address: place, exclusive: true }, () => {
     if (phase === 'closed') return
     try {
+      socket.setRecvBufferSize(BACKLOG)
       socket.addMembership(group, through)
       socket.setMulticastInterface(through)
       socket.setMulticastTTL(255)
