@@ -215,7 +215,7 @@ class Story {
   async #look(held: boolean): Promise<{ readonly operations: readonly Operation[]; readonly reading: Reading }> {
     const reading = await this.#read()
     const actual = { ...reading, ours: ownEntries(reading, this.#written) }
-    const hold = held ? { reason: 'held', replacements: false } : undefined
+    const hold = held ? { reason: 'held', replacements: false, brief: false } : undefined
     return { operations: plan(this.#wanted, actual).filter((each) => !isHeld(each, hold, new Set(), false)), reading }
   }
 

@@ -11,6 +11,9 @@ import { elapsed, seconds, type Instant } from './values.ts'
 /** At start, how long an adopted entry waits for the first exchange with a peer before it may be judged. */
 export const START_HOLD = seconds(30)
 
+/** Whoever starts, or was alone, hears the others one after the other: the first is not to speak for those that come next. */
+export const START_GRACE = seconds(2)
+
 /** More than a quarter of the members dead within this time looks like our own trouble, or a rack that will be back. */
 export const MASS_FAILURE_WINDOW = seconds(5)
 
@@ -35,27 +38,32 @@ export type Surroundings = {
   readonly evicted: boolean
 }
 
-/** Why removals wait, and whether replacements wait with them. */
-export type Hold = { readonly reason: string; readonly replacements: boolean }
+/** Why removals wait, whether replacements wait with them, and whether it is over by itself before anybody could act on it. */
+export type Hold = { readonly reason: string; readonly replacements: boolean; readonly brief: boolean }
 
 /** Why removals must wait, or undefined when they need not. */
 export function removalHold(around: Surroundings): Hold | undefined {
   if (around.evicted) return undefined
-  if (around.isolated) return { reason: 'isolated: no other member is heard', replacements: true }
+  if (around.isolated) return { reason: 'isolated: no other member is heard', replacements: true, brief: false }
   if (!around.exchanged && elapsed(around.startedAt, around.now) < START_HOLD) {
-    return { reason: 'starting: no exchange with another member yet', replacements: true }
+    return { reason: 'starting: no exchange with another member yet', replacements: true, brief: false }
   }
-  if (massFailure(around)) return { reason: 'many members died at once: their entries are kept for 10 s', replacements: false }
+  if (elapsed(around.startedAt, around.now) < START_GRACE) {
+    return { reason: 'starting: others may be heard yet', replacements: false, brief: true }
+  }
+  if (massFailure(around)) {
+    return { reason: 'many members died at once: their entries are kept for 10 s', replacements: false, brief: false }
+  }
   return undefined
 }
 
 /**
  * Whether an operation must wait. What is in `evicted` goes at once. `repair`: what is wanted was there until somebody
- * else changed it, so what is there is not newer.
+ * else changed it, so what is there is not newer; while others are heard, what somebody added goes as well.
  */
 export function isHeld({ kind, entry }: Operation, hold: Hold | undefined, evicted: ReadonlySet<Slot>, repair: boolean): boolean {
   if (hold === undefined || kind === 'add' || evicted.has(slot(entry))) return false
-  return kind === 'remove' || (hold.replacements && !repair)
+  return hold.replacements ? kind === 'remove' || !repair : kind === 'remove' && !repair
 }
 
 function massFailure({ deaths, members, now }: Surroundings): boolean {

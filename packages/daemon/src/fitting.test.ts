@@ -42,7 +42,7 @@ describe('the MTU', () => {
       await bench.wait(10)
       expect(mtuOf(bench)).toMatchObject({ mtu: 1400 })
       bench.mtus = []
-      bench.hold = { reason: 'isolated', replacements: true }
+      bench.hold = { reason: 'isolated', replacements: true, brief: false }
       bench.want(B)
       await bench.wait(2000)
       expect(mtuOf(bench)).toMatchObject({ mtu: 1400 })

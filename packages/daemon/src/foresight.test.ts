@@ -12,7 +12,7 @@ const DEVICE = 'provider0' as DeviceName
 const ADD: Operation = { kind: 'add', entry: { kind: 'flood', underlay: '10.0.0.2' as IpAddress } }
 const REMOVE: Operation = { kind: 'remove', entry: { kind: 'flood', underlay: '10.0.0.3' as IpAddress } }
 
-const ISOLATED: Hold = { reason: 'isolated', replacements: true }
+const ISOLATED: Hold = { reason: 'isolated', replacements: true, brief: false }
 
 let directory = ''
 

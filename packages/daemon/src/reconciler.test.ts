@@ -103,7 +103,7 @@ describe('while removals are held', () => {
   test('additions are made, and removals follow when the hold ends, which are no repairs', async () => {
     const bench = new Workbench(directory)
     await bench.start(B)
-    bench.hold = { reason: 'isolated', replacements: true }
+    bench.hold = { reason: 'isolated', replacements: true, brief: false }
     bench.want(C)
     await bench.wait(5000)
     expect(bench.entries()).toEqual([B, C])
@@ -118,7 +118,7 @@ describe('while removals are held', () => {
     const bench = new Workbench(directory)
     await bench.start(B, C)
     await bench.reconciler.stop()
-    bench.hold = { reason: 'starting', replacements: true }
+    bench.hold = { reason: 'starting', replacements: true, brief: false }
     await bench.start(B)
     await bench.wait(5000)
     expect(bench.entries()).toEqual([B, C])
@@ -134,7 +134,7 @@ test('a start replaces nothing by what it remembers before others are heard, and
   const [older, newer] = ['fdb 02:00:00:00:00:02 dst 10.0.0.2', 'fdb 02:00:00:00:00:02 dst 10.0.0.3']
   await bench.start(newer)
   await bench.reconciler.stop()
-  bench.hold = { reason: 'starting', replacements: true }
+  bench.hold = { reason: 'starting', replacements: true, brief: false }
   await bench.start(older, C)
   await bench.wait(5000)
   expect(bench.tables()).toEqual([C, newer])

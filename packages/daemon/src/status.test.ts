@@ -281,7 +281,8 @@ describe('health', () => {
   test.each<[string, Surrounding, readonly string[]]>([
     ['nothing, when all is well', {}, []],
     ['a device that is not there', { device: null }, ['provider0 does not exist: whoever made it must make it again']],
-    ['a hold', { hold: { reason: 'isolated', replacements: true } }, ['isolated; nothing is taken away meanwhile']],
+    ['a hold that is over in a moment', { hold: { reason: 'starting', replacements: false, brief: true } }, []],
+    ['a hold', { hold: { reason: 'isolated', replacements: true, brief: false } }, ['isolated; nothing is taken away meanwhile']],
     [
       'a seed that is not reached',
       { seeds: [['192.0.2.1', 'unanswered']] },

@@ -93,7 +93,7 @@ function namesakes({ state }: StatusInput, record: MemberRecord): readonly strin
 function health(input: StatusInput): readonly string[] {
   const { state, self, tunnels } = input
   const { clone } = state
-  const holds = nothingToRemove(input) ? [] : tunnels.flatMap(({ picture }) => picture.decision.hold ?? [])
+  const holds = nothingToRemove(input) ? [] : tunnels.flatMap(({ picture }) => picture.decision.hold ?? []).filter(({ brief }) => !brief)
   const sentences = [
     ...devicesInTrouble(input),
     ...(state.standings.get(self)?.state === 'evicted' ? [EVICTED] : []),

@@ -2,7 +2,7 @@
 import { Set } from 'immutable'
 import { after, instant, isForwarded, type Change, type Instant, type PeerId, type Surroundings } from '@vxmesh/core'
 import { FULL_MESH_MOST, linksOf, neighbours, OBSERVED_BY_ALL_MOST, observersOf, ringsOf, ringsWith, type Rings } from './graph.ts'
-import { BEAT, REFUSAL_SILENCE, SILENCE, type State, type Watch } from './state.ts'
+import { BEAT, SILENCE, type State, type Watch } from './state.ts'
 
 /** Follows the standings change by change, at the cost of the change. */
 export type Circle = {
@@ -82,16 +82,11 @@ export function speaks(watch: Watch | undefined, now: Instant): boolean {
 }
 
 /**
- * Whether there are other members and none of them gives a sign: then it is we who are cut off. A refused connection is
- * a sign, since a host sent it. Who knows of no other member at all, not even of one that left or was evicted, has lost everybody too.
+ * Whether there are other members and no daemon of theirs is heard: then it may be we who are cut off, or every daemon but
+ * ours is gone, whose hosts may still answer. Who knows of no other member at all, not even of one that left or was
+ * evicted, has lost everybody too.
  */
-export function isIsolated(state: State, self: PeerId, now: Instant): boolean {
-  const refused = state.watches.some((watch) => watch.refused !== undefined && now < after(watch.refused, REFUSAL_SILENCE))
-  return !refused && hearsNobody(state, self, now)
-}
-
-/** Whether there are other members and no daemon of theirs is heard, whatever else their hosts say. */
-function hearsNobody({ watches, standings }: State, self: PeerId, now: Instant): boolean {
+export function hearsNobody({ watches, standings }: State, self: PeerId, now: Instant): boolean {
   if (watches.some((watch) => watch.heard && now - watch.spoke < SILENCE + BEAT)) return false
   return (
     standings.size <= 1 || standings.some((standing, peer) => peer !== self && standing.state !== 'left' && standing.state !== 'evicted')

@@ -6,7 +6,7 @@
  */
 import { after, elapsed, hearLate, instant, milliseconds, seconds, type Change, type Instant, type PeerId } from '@vxmesh/core'
 import { accuse, ownTestimony } from './beliefs.ts'
-import { isIsolated, lastSign, lastWord, observersAround, speaks } from './circle.ts'
+import { hearsNobody, lastSign, lastWord, observersAround, speaks } from './circle.ts'
 import { strain } from './strain.ts'
 import { NEVER, type Answer, type Question } from './message.ts'
 import {
@@ -91,7 +91,7 @@ export function detect(turn: Turn): void {
   const { standings, watches } = turn.state
   const needed = (peer: PeerId) => observed.has(peer) || openLinkTo(turn.state, peer) !== undefined || standings.get(peer)?.state === 'dead'
   change(turn, { watches: watches.deleteAll([...watches.keys()].filter((peer) => !needed(peer))), doubtAt })
-  if (isIsolated(turn.state, turn.env.signer.peer, turn.now)) beAlone(turn)
+  if (hearsNobody(turn.state, turn.env.signer.peer, turn.now)) beAlone(turn)
 }
 
 /**

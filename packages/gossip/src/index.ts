@@ -13,7 +13,7 @@ export {
 export type { Clone } from './clone.ts'
 export { evictionsDigest, rootOf } from './digest.ts'
 export { places } from './graph.ts'
-export { circleOf, isIsolated, surroundings } from './circle.ts'
+export { circleOf, surroundings } from './circle.ts'
 export { CONTROL_MOST, encodeFrame, OVERLAY_MOST, parseFrame, sealAccusation, sealRecord, TUNNELS_MOST } from './message.ts'
 export { begin, step, type Beginning, type Saved, type Step } from './protocol.ts'
 export { BEAT } from './state.ts'
