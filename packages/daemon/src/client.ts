@@ -1,9 +1,10 @@
-/** The caller's side of the control socket. */
-import { statSync } from 'node:fs'
+/** The caller's side of the daemon's sockets. */
+import { existsSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { MeshError } from '@vxmesh/core'
 import { z } from 'zod'
+import { statusSocket } from './defaults.ts'
 import { reach } from './exclusive.ts'
 
 /** How long a daemon may take to answer, in milliseconds. */
@@ -38,7 +39,9 @@ async function callAt(
   path: string,
   content: object | undefined,
 ): Promise<Awaited<ReturnType<typeof call>>> {
-  const place = reach(control)
+  // Who only asks may do so where more are let in; daemons of before have no such place.
+  const telling = statusSocket(control)
+  const place = reach(method === 'GET' && existsSync(telling) ? telling : control)
   try {
     return await call(place.path, method, path, content)
   } finally {
@@ -73,7 +76,9 @@ function reasonOf(control: string, error: unknown): string {
   if (code === 'EINVAL' || code === 'ENAMETOOLONG') return 'the name is too long for a socket; name that of a daemon with --control'
   if (code === 'EAGAIN') return 'too many wait there already, and it does not answer them'
   if (error instanceof SyntaxError) return 'what answers there is no daemon'
-  if (code === 'EACCES') return 'permission denied; it belongs to the user that runs the daemon'
+  if (code === 'EACCES')
+    return 'permission denied; it belongs to the user that runs the daemon, and what only tells to the group of the directory as well'
+  if (code === 'ECONNRESET') return 'it hung up: too many may be asking it; try again'
   return error instanceof Error ? error.message : String(error)
 }
 

@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MeshError } from '@vxmesh/core'
 import {
   evictionAnswer,
@@ -38,6 +38,7 @@ let directory = ''
 let path = ''
 const open: Control[] = []
 const servers: Server[] = []
+const clients: Socket[] = []
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'vxmesh-control-'))
@@ -45,6 +46,7 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
+  for (const client of clients.splice(0)) client.destroy()
   for (const control of open.splice(0)) await control.close()
   for (const server of servers.splice(0)) await new Promise((resolve) => void server.close(resolve))
   rmSync(directory, { recursive: true })
@@ -86,10 +88,10 @@ async function impostor(answer: string): Promise<void> {
 }
 
 /** What curl would get. */
-async function curl(method: string, url: string, body = ''): Promise<string> {
+async function curl(method: string, url: string, body = '', socketPath = path): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = body === '' ? {} : { 'content-type': 'application/json' }
-    const outgoing = request({ socketPath: path, method, path: url, headers, agent: false }, (incoming) => {
+    const outgoing = request({ socketPath, method, path: url, headers, agent: false }, (incoming) => {
       resolve(text(incoming).then((answer) => `${String(incoming.statusCode)} ${answer}`))
     })
     outgoing.once('error', reject)
@@ -107,16 +109,45 @@ describe('a daemon that serves', () => {
     expect(await ask(path, 'POST', '/v1/evict', evictionAnswer, { eviction: 'AAAA' })).toEqual(EVICTIONS)
   })
 
-  test('answers on a socket that only its owner may use', async () => {
-    await start()
-    expect((statSync(path).mode & 0o777).toString(8)).toBe('600')
-  })
-
-  test('answers many at once', async () => {
+  test('does what only its owner may ask for, and tells the group of the directory how it is', async () => {
     const control = await start()
     control.serve(serving())
-    const answers = await Promise.all(Array.from({ length: 50 }, async () => ask(path, 'GET', '/v1/status', statusAnswer)))
-    expect(answers).toEqual(Array.from({ length: 50 }, () => STATUS))
+    const modes = ['control.sock', 'status.sock'].map((name) => statSync(join(directory, name)))
+    expect(modes.map(({ mode, gid }) => [(mode & 0o777).toString(8), gid])).toEqual([
+      ['600', process.getgid?.()],
+      ['660', statSync(directory).gid],
+    ])
+    const status = join(directory, 'status.sock')
+    expect(await curl('GET', '/v1/status', '', status)).toMatch(/^200 /)
+    expect(await curl('GET', '/v1/plan', '', status)).toMatch(/^200 /)
+    expect(await curl('POST', '/v1/leave', '', status)).toMatch(/^404 /)
+    expect(await curl('POST', '/v1/evict', '{"eviction":"AAAA"}', status)).toMatch(/^404 /)
+  })
+
+  test('is asked at the status socket where that is, and else at the other', async () => {
+    const control = await start()
+    control.serve(serving())
+    renameSync(path, `${path}.away`)
+    expect(await refusal()).toBe('answered')
+    renameSync(`${path}.away`, path)
+    rmSync(join(directory, 'status.sock'))
+    expect(await refusal()).toBe('answered')
+  })
+
+  test('answers as many at once as may be connected', async () => {
+    const control = await start()
+    control.serve(serving())
+    const answers = await Promise.all(Array.from({ length: 16 }, async () => ask(path, 'GET', '/v1/status', statusAnswer)))
+    expect(answers).toEqual(Array.from({ length: 16 }, () => STATUS))
+  })
+
+  test('is kept from its owner by nobody, and from the group not for long: who says nothing is hung up on', async () => {
+    const control = await start()
+    control.serve(serving())
+    for (let count = 0; count < 16; count++) clients.push(connect(join(directory, 'status.sock')).on('error', () => {}))
+    await vi.waitFor(async () => expect(await refusal()).toMatch(/it hung up: too many may be asking it; try again$/))
+    expect(await ask(path, 'POST', '/v1/leave', leaveAnswer)).toEqual(LEFT)
+    await vi.waitFor(async () => expect(await refusal()).toBe('answered'), 40_000)
   })
 
   test('that fails at it says why, and goes on', async () => {
@@ -189,7 +220,7 @@ describe('no daemon answers', () => {
   })
 
   test.each([
-    ['hangs up', '', 'socket hang up'],
+    ['hangs up', '', 'it hung up: too many may be asking it; try again'],
     ['speaks no HTTP', 'SSH-2.0-OpenSSH\r\n', 'Parse Error: Expected HTTP/, RTSP/ or ICE/'],
     ['speaks no JSON', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi', 'what answers there is no daemon'],
     ['is of another version', 'HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"version":2}', 'what answers there is of another version'],

@@ -1,8 +1,14 @@
-/** The daemon's side of the control socket: HTTP on a unix socket of mode 0600, so that curl can read it as well. */
-import { fastify } from 'fastify'
-import { listenAlone } from './exclusive.ts'
+/**
+ * The daemon's side of its two sockets, HTTP on unix sockets, so that curl can read it as well: one for its owner, who may
+ * have it do things, and beside it one that only tells, for the group of the directory they are in.
+ */
+import { chmodSync, chownSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fastify, type FastifyInstance } from 'fastify'
 import type { Bytes } from '@vxmesh/core'
 import { evictRequest, type EvictionReport, type LeaveReport, type PlanReport, type StatusReport } from './answers.ts'
+import { statusSocket } from './defaults.ts'
+import { listenAlone } from './exclusive.ts'
 
 type ControlHandlers = {
   status(): Promise<StatusReport>
@@ -21,28 +27,67 @@ export type Control = {
 
 const STARTING = { statusCode: 503, error: 'Service Unavailable', message: 'the daemon is starting' }
 
-/** Takes the control socket, or throws `ALREADY_RUNNING`. */
+/** How many may be connected to a socket at once, how many bytes each may ask with, and how long it may take to, in milliseconds. */
+const CLIENTS_MOST = 16
+const REQUEST_MOST = 4096
+const REQUEST_WITHIN = 5000
+
+/** Takes both sockets, or throws `ALREADY_RUNNING`. */
 export async function openControl(path: string): Promise<Control> {
-  const server = fastify({ logger: false, bodyLimit: 4096, requestTimeout: 5000, forceCloseConnections: true })
   let handlers: ControlHandlers | undefined
-  server.get('/v1/status', async (_request, reply) => handlers?.status() ?? reply.code(503).send(STARTING))
-  server.post('/v1/leave', async (_request, reply) => handlers?.leave() ?? reply.code(503).send(STARTING))
-  server.get('/v1/plan', async (_request, reply) => handlers?.plan() ?? reply.code(503).send(STARTING))
-  server.get('/v1/evictions', async (_request, reply) => handlers?.evictions() ?? reply.code(503).send(STARTING))
-  server.post('/v1/evict', async ({ body }, reply) => {
-    const request = evictRequest.safeParse(body)
-    if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not an eviction' })
-    return handlers?.evict(Uint8Array.from(Buffer.from(request.data.eviction, 'base64'))) ?? reply.code(503).send(STARTING)
-  })
-  const meaning = { what: 'the control socket', flag: `--control ${path}` }
-  const withdraw = await listenAlone(path, meaning, async (reachable) => server.listen({ path: reachable }))
+  const given = (): ControlHandlers | undefined => handlers
+  await using opening = new AsyncDisposableStack()
+  const flag = `--control ${path}`
+  const control = opening.adopt(bounded(), close)
+  tell(control, given)
+  act(control, given)
+  opening.defer(await listenAlone(path, { what: 'the control socket', flag }, async (reachable) => control.listen({ path: reachable })))
+  const status = opening.adopt(bounded(), close)
+  tell(status, given)
+  const place = statusSocket(path)
+  opening.defer(await listenAlone(place, { what: 'the status socket', flag }, async (reachable) => status.listen({ path: reachable })))
+  openToGroup(place)
+  const open = opening.move()
   return {
     serve: (given) => {
       handlers = given
     },
-    close: async () => {
-      withdraw()
-      await server.close()
-    },
+    close: async () => open.disposeAsync(),
   }
+}
+
+function bounded(): FastifyInstance {
+  const http = { headersTimeout: REQUEST_WITHIN, connectionsCheckingInterval: 1000, maxHeaderSize: REQUEST_MOST }
+  const server = fastify({ logger: false, bodyLimit: REQUEST_MOST, requestTimeout: REQUEST_WITHIN, forceCloseConnections: true, http })
+  server.server.maxConnections = CLIENTS_MOST
+  return server
+}
+
+async function close(server: FastifyInstance): Promise<void> {
+  await server.close()
+}
+
+function tell(server: FastifyInstance, handlers: () => ControlHandlers | undefined): void {
+  server.get('/v1/status', async (_request, reply) => handlers()?.status() ?? reply.code(503).send(STARTING))
+  server.get('/v1/plan', async (_request, reply) => handlers()?.plan() ?? reply.code(503).send(STARTING))
+  server.get('/v1/evictions', async (_request, reply) => handlers()?.evictions() ?? reply.code(503).send(STARTING))
+}
+
+function act(server: FastifyInstance, handlers: () => ControlHandlers | undefined): void {
+  server.post('/v1/leave', async (_request, reply) => handlers()?.leave() ?? reply.code(503).send(STARTING))
+  server.post('/v1/evict', async ({ body }, reply) => {
+    const request = evictRequest.safeParse(body)
+    if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not an eviction' })
+    return handlers()?.evict(Uint8Array.from(Buffer.from(request.data.eviction, 'base64'))) ?? reply.code(503).send(STARTING)
+  })
+}
+
+/** A socket is its owner's alone until the group is right; it stays so where the system lets us give it to no group. */
+function openToGroup(path: string): void {
+  try {
+    chownSync(path, process.getuid?.() ?? -1, statSync(dirname(path)).gid)
+  } catch {
+    return
+  }
+  chmodSync(path, 0o660)
 }

@@ -8,3 +8,8 @@ export const DEFAULTS = {
   logLevel: 'info',
   kernel: 'iproute2',
 } as const
+
+/** Where the socket that only tells is: status.sock beside control.sock, and named after it where that is named otherwise. */
+export function statusSocket(control: string): string {
+  return control.endsWith('control.sock') ? control.replace(/control\.sock$/, 'status.sock') : `${control}.status`
+}
