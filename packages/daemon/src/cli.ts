@@ -6,7 +6,7 @@ import { MeshError, unreachable, type Failure } from '@vxmesh/core'
 import { z } from 'zod'
 import { addInvite, addJoin, addRevoke } from './cli-admission.ts'
 import { collect, controlOption, print, typedOnly } from './cli-parts.ts'
-import { ask } from './client.ts'
+import { ask, endOf } from './client.ts'
 import { leaveAnswer, planAnswer, statusAnswer, type PlanReport } from './answers.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawUpOptions } from './options.ts'
@@ -189,11 +189,13 @@ function addLeave(vxmesh: Command): void {
     .description('leave the mesh: the others remove our entry at once, we remove ours, and the daemon ends')
     .addOption(controlOption())
     .action(async ({ control }: { readonly control: string }) => {
+      const ended = endOf(control)
       const { devices, ...only } = await ask(control, 'POST', '/v1/leave', leaveAnswer)
       for (const { device, removed } of devices.length === 0 ? [only] : devices) {
         print(`left the mesh; ${entryCount(removed)} removed from ${device}`)
         print(`${device} itself stays; remove it with: ip link delete dev ${device}`)
       }
+      await ended()
       print('to come back: "vxmesh up" with the same flags')
     })
 }

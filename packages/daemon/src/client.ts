@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
 import { MeshError } from '@vxmesh/core'
 import { z } from 'zod'
 import { statusSocket } from './defaults.ts'
@@ -9,6 +10,9 @@ import { reach } from './exclusive.ts'
 
 /** How long a daemon may take to answer, in milliseconds. */
 const PATIENCE = 10_000
+
+/** How often to look whether one has ended, in milliseconds. */
+const LOOK_EVERY = 20
 
 /** Why a daemon did not do what it was asked: the shape that fastify gives to errors. */
 const complaintAnswer = z.object({ message: z.string() })
@@ -30,6 +34,27 @@ export async function ask<Answer>(
   } catch (error) {
     if (error instanceof MeshError) throw error
     throw noDaemon(control, reasonOf(control, error), error)
+  }
+}
+
+/** What waits until the daemon that has the control socket now has ended, at most for as long as one may take to answer: it takes that away last. */
+export function endOf(control: string): () => Promise<void> {
+  const before = identity(control)
+  const gone = async (patience: number): Promise<void> => {
+    if (patience <= 0 || before === undefined || identity(control) !== before) return
+    await pause(LOOK_EVERY)
+    await gone(patience - LOOK_EVERY)
+  }
+  return async () => gone(PATIENCE)
+}
+
+/** Tells a file from another of that name; undefined: there is none, or none that we may see. */
+function identity(path: string): string | undefined {
+  try {
+    const { ino, ctimeNs } = statSync(path, { bigint: true })
+    return `${String(ino)} ${String(ctimeNs)}`
+  } catch {
+    return undefined
   }
 }
 

@@ -43,8 +43,9 @@ async function start(asked: UpOptions): Promise<void> {
   const options = await withLocals(kernels, asked)
   // Each is let go of again, in the reverse order, however this ends. Before all that another daemon would hold as well.
   await using held = new AsyncDisposableStack()
-  held.adopt(await lockState(options), async (lock) => lock.release())
+  // The control socket first, and so let go of last: once it is gone, whoever waits for the end may start another.
   const control = held.adopt(await openControl(options.control), async (open) => open.close())
+  held.adopt(await lockState(options), async (lock) => lock.release())
   for (const tunnel of options.tunnels) held.adopt(await lockDevice(options, tunnel), async (lock) => lock.release())
   await checkListening(options)
   const membership = await loadMembership(options.stateDir, invite)

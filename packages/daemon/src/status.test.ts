@@ -26,9 +26,9 @@ import { statusAnswer, type MemberRow, type StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
 import { statusReport } from './status.ts'
 
+const HELD = { reason: 'isolated', replacements: true, brief: false } as const
 const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
 const [SELF, VNI, NOW, BY_INVITE] = ['A' as PeerId, 16 as Vni, 100_000, { admission: { invite: 'I', bounds: { members: 0 } } }] as const
-
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
   readonly name?: string
@@ -281,14 +281,13 @@ describe('health', () => {
   test.each<[string, Surrounding, readonly string[]]>([
     ['nothing, when all is well', {}, []],
     ['a device that is not there', { device: null }, ['provider0 does not exist: whoever made it must make it again']],
-    ['a hold that is over in a moment', { hold: { reason: 'starting', replacements: false, brief: true } }, []],
-    ['a hold', { hold: { reason: 'isolated', replacements: true, brief: false } }, ['isolated; nothing is taken away meanwhile']],
+    ['no brief hold, and no seed that is reached', { hold: { ...HELD, brief: true }, seeds: [['192.0.2.1', undefined]] }, []],
+    ['a hold', { hold: HELD }, ['isolated; nothing is taken away meanwhile']],
     [
       'a seed that is not reached',
       { seeds: [['192.0.2.1', 'unanswered']] },
       ['seed 192.0.2.1 is not reached: nothing answers there; it is tried again for ever'],
     ],
-    ['no seed that is', { seeds: [['192.0.2.1', undefined]] }, []],
     [
       'what the kernel refused',
       { picture: { rejections: [{ operation, command, reason: 'RTNETLINK answers: Cannot allocate memory' }] } },
