@@ -53,6 +53,27 @@ describe('silence', () => {
     expect(questions.map(({ subject }) => subject)).toContain(d.peer)
   })
 
+  test('of one that stood still and went on is asked about later the next time, for ten minutes', () => {
+    /** After how long of its silence the third is asked about, when it was silent for so long before and came back. */
+    const patience = (still: number, ago: number) => {
+      const member = new Stepped(a).meet(1, b).meet(2, c).meet(3, d)
+      const ask = (duration: number, also: readonly number[]) => {
+        const from = member.now
+        while (member.now - from < duration) {
+          const sent = [1, 2, ...also].flatMap((link) => member.frame(link, {}).sent()).concat(member.sent(member.wait(50)))
+          if (sent.some(({ frame }) => frame.questions?.some(({ subject }) => subject === d.peer) === true)) return member.now - from
+        }
+        return Infinity
+      }
+      ask(100, [3])
+      ask(still, [])
+      ask(ago, [3])
+      return ask(4000, [])
+    }
+    const tenths = [patience(200, 1000), patience(1000, 1000), patience(1000, 500_000), patience(1000, 601_000)]
+    expect(tenths.map((time) => Math.floor(time / 100))).toEqual([13, 15, 15, 13])
+  })
+
   test('of everybody while we ourselves stood still is not theirs', () => {
     const member = new Stepped(a).meet(1, b).meet(2, c).take({ kind: 'tick' }, 5000)
     expect(member.sent().flatMap(({ frame }) => frame.questions)).toEqual([])

@@ -16,6 +16,8 @@ import {
   OWN_LAG,
   REFUSAL_SILENCE,
   SILENCE,
+  STILL,
+  STILL_COUNTS,
   type Flaps,
   type LinkId,
   type State,
@@ -35,7 +37,14 @@ const ISOLATED_PATIENCE = seconds(2)
 
 /** A member was heard. */
 export function touch(turn: Turn, peer: PeerId): void {
-  setWatch(turn, peer, { ...listening(turn.now), heard: true })
+  setWatch(turn, peer, { ...listening(turn.now), heard: true, stood: stillness(turn.state.watches.get(peer), turn.now) })
+}
+
+/** The longest that a member stood still of late, now that it is heard again. */
+function stillness(watch: Watch | undefined, now: Instant): Watch['stood'] {
+  const known = watch?.stood !== undefined && elapsed(watch.stood.until, now) < STILL_COUNTS ? watch.stood : undefined
+  const still = watch?.heard === true ? elapsed(watch.spoke, now) : 0
+  return still > Math.max(STILL, known?.still ?? 0) && still < 2 * SILENCE ? { still: milliseconds(still), until: now } : known
 }
 
 /** A member's host refused a connection: it lives, its daemon does not. */
@@ -152,7 +161,8 @@ function allowedSilence(watch: Watch): number {
 /** The same for one that has refuted nothing yet: longer where it may be starting. */
 function firstAllowedSilence(watch: Watch): number {
   if (watch.refused !== undefined && watch.refused > watch.spoke) return REFUSAL_SILENCE
-  return watch.heard ? SILENCE : FIRST_SILENCE
+  if (!watch.heard) return FIRST_SILENCE
+  return watch.stood === undefined ? SILENCE : Math.min(2 * SILENCE, Math.max(SILENCE, watch.stood.still + 2 * BEAT))
 }
 
 /**
@@ -223,7 +233,16 @@ function closeLinkTo(turn: Turn, peer: PeerId, reason: string): void {
 }
 
 function listening(now: Instant): Watch {
-  return { spoke: now, refused: undefined, vouched: undefined, unanswered: undefined, rebuffs: 0, heard: false, inquiry: undefined }
+  return {
+    spoke: now,
+    refused: undefined,
+    vouched: undefined,
+    unanswered: undefined,
+    rebuffs: 0,
+    heard: false,
+    stood: undefined,
+    inquiry: undefined,
+  }
 }
 
 function setWatch(turn: Turn, peer: PeerId, watch: Watch): void {

@@ -10,6 +10,7 @@ import {
   type Admission,
   type Bytes,
   type ControlAddress,
+  type Duration,
   type Eviction,
   type Evictions,
   type Heard,
@@ -84,6 +85,8 @@ export type Watch = {
   readonly rebuffs: number
   /** Whether its daemon was ever heard by this watch. */
   readonly heard: boolean
+  /** The longest that it stood still and went on of late, and when that ended. */
+  readonly stood: { readonly still: Duration; readonly until: Instant } | undefined
   /** The question to other members whether they hear it, while one is out. */
   readonly inquiry: { readonly nonce: number; readonly asked: Instant } | undefined
 }
@@ -235,6 +238,14 @@ export const BEAT = milliseconds(250)
 
 /** Silence on a link for this long is worth a question to others: four beats in a row did not come, though one that stood still for a second had its time. */
 export const SILENCE = milliseconds(1300)
+
+/**
+ * One that stood still for so long and went on may do so again, and then what it says first may be lost on the way to all
+ * at once: for a while it gets the time that it took, and that of two beats, but never more than twice the usual. Who was away
+ * for longer than that stood not still.
+ */
+export const STILL = milliseconds(750)
+export const STILL_COUNTS = seconds(600)
 
 /** A member that this watch never heard gets longer: it may be starting, or we may. */
 export const FIRST_SILENCE = seconds(5)
