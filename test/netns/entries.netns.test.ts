@@ -159,7 +159,7 @@ test('what somebody deletes, changes or adds is put right, of every kind: counte
   for (const each of [first, second]) expect((await each.status()).tunnels[0]?.repairs).toBe(0)
 })
 
-test('a device that is taken down and up, whose underlay is, or that gets another MAC address, has its neighbours again', async () => {
+test('a device that is taken down and up, whose underlay is, or that gets another MAC address or loses its own address, is as it was again', async () => {
   await using hosts = await trio()
   const { bastion, first, second } = hosts
   await started(hosts)
@@ -178,7 +178,9 @@ test('a device that is taken down and up, whose underlay is, or that gets anothe
     const others = [bastion, first, second].filter((other) => other !== each)
     await has('follows the new MAC address', each, await wanted(others, overlayOf))
   }
-  expect((await bastion.status()).tunnels[0]).toMatchObject({ entries: { wanted: 6, present: 6 } })
+  await bastion.host.run(['ip', 'address', 'delete', '192.168.234.1/23', 'dev', DEVICE])
+  await until('it has its address again', async () => bastion.pings('192.168.234.2'), { within: seconds(30) })
+  expect((await bastion.status()).tunnels[0]).toMatchObject({ addresses: ['192.168.234.1/23'], entries: { wanted: 6, present: 6 } })
 })
 
 test('a member whose device becomes a port of a bridge is only flooded to, and what is behind it is learned', async () => {

@@ -62,6 +62,15 @@ function content(host: string, name: string, given: StatusReport): string {
 const meaningful = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 
 describe('an export', () => {
+  test('puts the device back into its bridge where that is known, and says where it is not', () => {
+    const mesh = report({ ...BASTION, mac: null, overlay: [] }, row('host-00', 5, { mac: null, overlay: [] }))
+    const bridged = { ...mesh, tunnels: mesh.tunnels.map((each) => ({ ...each, master: 'br-ex' })) }
+    expect(content('bastion', 'provider0.sh', bridged)).toContain('\nip link set dev provider0 master br-ex   # of Open vSwitch: ')
+    expect(content('bastion', 'provider0.network', bridged)).toContain('\nBridge=br-ex\n')
+    expect(content('host-00', 'provider0.sh', bridged)).toContain('only that host could name: ip link set dev provider0 master BRIDGE\n')
+    expect(content('host-00', 'provider0.yaml', bridged)).not.toContain('addresses:')
+  })
+
   test("has the recipe's own words for each host", () => {
     const mesh = report(BASTION, row('host-00', 5))
     expect(meaningful(content('bastion', 'provider0.sh', mesh))).toEqual([

@@ -62,7 +62,7 @@ function tunnelFiles(row: TunnelRow, rows: readonly Row[]): readonly ExportedFil
   const filesOf = (host: Endpoint, others: readonly Endpoint[]): HostFiles =>
     row.mode === 'gre' ? greFiles({ device, key }, host, others) : vxlanFiles({ device, id: value(parseVni(row.id ?? 0)) }, host, others)
   const members = rows.filter(isCarried)
-  const hosts = members.map(endpoint)
+  const hosts = members.map((member) => endpoint(member, row.master))
   const shared = new Set(hosts.map(({ name }) => name).filter((name, index, all) => all.indexOf(name) !== index))
   return hosts.flatMap((host, index) => {
     const others = hosts.filter((other) => other !== host && family(other.underlay) === family(host.underlay))
@@ -100,12 +100,15 @@ export function writeExport(directory: string, files: readonly ExportedFile[]): 
   return placed.map(({ path }) => path)
 }
 
-/** Those that have entries, here or, for this host itself, elsewhere. */
-function isCarried({ self, state, entry, underlay, overlay }: Row): boolean {
-  return underlay !== null && overlay.length > 0 && (self || entry !== 'none') && !['dead', 'left', 'evicted'].includes(state)
+/** Those that have entries, here or, for this host itself, elsewhere. A port of a bridge needs no address. */
+function isCarried({ self, state, entry, underlay, overlay, mac }: Row): boolean {
+  return (
+    underlay !== null && (overlay.length > 0 || mac === null) && (self || entry !== 'none') && !['dead', 'left', 'evicted'].includes(state)
+  )
 }
 
-function endpoint({ name, self, underlay, port, mac, mtu, overlay }: Row): Endpoint {
+function endpoint({ name, self, underlay, port, mac, mtu, overlay }: Row, master: string | null): Endpoint {
+  const bridged = mac === null ? 'untold' : undefined
   return {
     name: value(parseMemberName(name)),
     self,
@@ -114,6 +117,7 @@ function endpoint({ name, self, underlay, port, mac, mtu, overlay }: Row): Endpo
     mac: mac === null || mac === ZERO_MAC ? undefined : value(parseMac(mac)),
     mtu: mtu ?? 1450,
     overlay: overlay.map((address) => value(parseInterfaceAddress(address))),
+    master: self ? (master === null ? undefined : value(parseDeviceName(master))) : bridged,
   }
 }
 
@@ -132,10 +136,18 @@ function shellScript({ device, id }: Tunnel, host: Endpoint, others: readonly En
         ...(other.mac === undefined ? [] : [`bridge fdb replace to ${other.mac} ${fdb}`]),
       ]
     }),
+    ...intoBridge(device, host),
     ...host.overlay.map((address) => `ip address add ${address} dev ${device}`),
     `ip link set up dev ${device}`,
     ...neighbours(others).map(([address, mac]) => `ip neighbour replace ${address} lladdr ${mac} dev ${device} nud permanent`),
   ])
+}
+
+function intoBridge(device: DeviceName, { master }: Endpoint): readonly string[] {
+  if (master === 'untold') return [`# It was a port of a bridge, which only that host could name: ip link set dev ${device} master BRIDGE`]
+  return master === undefined
+    ? []
+    : [`ip link set dev ${device} master ${master}   # of Open vSwitch: ovs-vsctl add-port ${master} ${device}`]
 }
 
 function netdev({ device, id }: Tunnel, host: Endpoint): string {
@@ -164,6 +176,7 @@ function network({ device }: Tunnel, host: Endpoint, others: readonly Endpoint[]
     '',
     '[Network]',
     'ConfigureWithoutCarrier=yes',
+    ...(host.master === undefined ? [] : host.master === 'untold' ? ['# Bridge='] : [`Bridge=${host.master}`]),
     ...host.overlay.map((address) => `Address=${address}`),
     ...others.flatMap((other) => [
       '',
@@ -198,7 +211,7 @@ function netplan({ device, id }: Tunnel, host: Endpoint): string {
     '      mac-learning: true',
     `      mtu: ${String(host.mtu)}`,
     ...(host.mac === undefined ? [] : [`      macaddress: "${host.mac}"`]),
-    '      addresses:',
+    ...(host.overlay.length === 0 ? [] : ['      addresses:']),
     ...host.overlay.map((address) => `        - "${address}"`),
   ])
 }

@@ -1,5 +1,5 @@
 /** What the files of an export are made of. */
-import type { InterfaceAddress, IpAddress, MacAddress, MemberName, Port } from '@vxmesh/core'
+import type { DeviceName, InterfaceAddress, IpAddress, MacAddress, MemberName, Port } from '@vxmesh/core'
 
 /** A host that carries the tunnel, as all others know it. */
 export type Endpoint = {
@@ -10,6 +10,8 @@ export type Endpoint = {
   readonly mac: MacAddress | undefined
   readonly mtu: number
   readonly overlay: readonly InterfaceAddress[]
+  /** The bridge that its device is a port of: of the host that was asked; others tell that there is one, not which. */
+  readonly master: DeviceName | 'untold' | undefined
 }
 
 /** The files of one host: what each is called, and what is in it. */

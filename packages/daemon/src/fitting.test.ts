@@ -73,6 +73,23 @@ describe('the MTU', () => {
   })
 })
 
+test('an address that was asked for is given again where it is gone and the device is up, to one that its maker made anew as well', async () => {
+  const bench = new Workbench(directory)
+  bench.plant()
+  await bench.start(B)
+  const addresses = () => bench.host.inspect(DEVICE)?.addresses
+  expect(addresses()).toEqual(['192.168.234.1/23'])
+  bench.host.deleteDevice(DEVICE)
+  await bench.wait(100)
+  bench.plant()
+  await bench.wait(1000)
+  expect(addresses()).toEqual([])
+  bench.host.alter(DEVICE, { up: true })
+  await bench.wait(100)
+  expect([addresses(), bench.entries()]).toEqual([['192.168.234.1/23'], [B]])
+  expect(bench.said).toContain('warn: provider0: given 192.168.234.1/23 again')
+})
+
 describe('the bridge', () => {
   const masterOf = (bench: Workbench) => bench.host.inspect(DEVICE)?.link
 

@@ -69,7 +69,7 @@ export function forgiveAfterLag(turn: Turn): void {
   const { due, watches, heard } = turn.state
   if (turn.now - due <= OWN_LAG) return
   change(turn, {
-    watches: watches.map(() => listening(turn.now)),
+    watches: watches.map(({ stood }) => ({ ...listening(turn.now), stood })),
     heard: hearLate(heard, due, turn.now),
   })
   beAlone(turn)

@@ -180,8 +180,8 @@ export class MemoryHost {
     this.#put(name, { ...device, link: { ...device.link, mac }, tables: forgotten(device.tables) })
   }
 
-  /** Somebody's `ip link set` of the MTU, or into a bridge or out of it. */
-  alter(name: DeviceName, parts: { readonly mtu: number } | { readonly master: string | undefined }): undefined {
+  /** Somebody's `ip link set` of the MTU, into a bridge or out of it, or up. */
+  alter(name: DeviceName, parts: { readonly mtu: number } | { readonly master: string | undefined } | { readonly up: true }): undefined {
     const device = this.#devices.get(name)
     if (device?.link.kind === 'vxlan') this.#put(name, { ...device, link: { ...device.link, ...parts } })
   }
