@@ -2,6 +2,7 @@
  * A film as one picture, in SVG: over virtual time, a lane a member with the number of members it believes alive, and
  * above the lanes what went wrong and for how long. Many members get thin lanes, in which the number is a shade.
  */
+import { printable } from '@vxmesh/core'
 import { NETWORK, type Fault } from './faults.ts'
 import type { Film, Scene } from './film.ts'
 
@@ -202,6 +203,6 @@ function text(x: number, y: number, said: string, more: string): string {
 }
 
 function element(name: string, attributes: string, inside: string): string {
-  const safe = inside.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const safe = printable(inside).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
   return `<${name}${attributes === '' ? '' : ` ${attributes}`}>${safe}</${name}>`
 }

@@ -1,3 +1,5 @@
+import { printable } from './printable.ts'
+
 /** Everything that can fail outside the process, one variant a cause. */
 export type Failure =
   | { readonly code: 'USAGE'; readonly reason: string }
@@ -11,6 +13,7 @@ export type Failure =
 
 /**
  * The only error class this project throws, for what the world outside the process did wrong.
+ * Its message is one line that can be shown anywhere, whatever it quotes.
  * A refusal that is part of normal life is a `Result`; a bug is an `Error` from `unreachable` and ends the process.
  */
 export class MeshError extends Error {
@@ -18,7 +21,7 @@ export class MeshError extends Error {
   readonly failure: Failure
 
   constructor(failure: Failure, options?: ErrorOptions) {
-    super(sentence(failure), options)
+    super(printable(sentence(failure)), options)
     this.failure = failure
   }
 }

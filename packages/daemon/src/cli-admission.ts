@@ -4,7 +4,6 @@ import type { Command } from 'commander'
 import { collect, controlOption, print } from './cli-parts.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawInviteOptions } from './invites.ts'
-import { printable } from './report.ts'
 import type { RevokeOptions } from './revoke.ts'
 
 const INVITE_HELP = `
@@ -35,7 +34,7 @@ export function addInvite(vxmesh: Command): void {
     .option('--dir <directory>', 'where the key of the mesh is', '.')
     .action(async ({ dir }: { readonly dir: string }) => {
       const { listInvites } = await import('./invites.ts')
-      for (const line of listInvites(dir, Date.now())) print(printable(line))
+      for (const line of listInvites(dir, Date.now())) print(line)
     })
 }
 
@@ -82,6 +81,6 @@ export function addRevoke(vxmesh: Command): void {
     .addHelpText('after', REVOKE_HELP)
     .action(async (member: string | undefined, given: Omit<RevokeOptions, 'member' | 'invite'> & { readonly invite?: string }) => {
       const { revoke } = await import('./revoke.ts')
-      await revoke({ ...given, member, invite: given.invite }, (line) => print(printable(line)))
+      await revoke({ ...given, member, invite: given.invite }, print)
     })
 }

@@ -1,5 +1,6 @@
 /** What the commands of the command line share. */
 import { Option, type Command } from 'commander'
+import { printableLines } from '@vxmesh/core'
 import { DEFAULTS } from './defaults.ts'
 
 export function controlOption(): Option {
@@ -10,8 +11,9 @@ export function collect(value: string, before: readonly string[]): readonly stri
   return [...before, value]
 }
 
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
+/** The only way to standard output: what is printed cannot do more than be read. */
+export function print(text: string): void {
+  process.stdout.write(`${printableLines(text)}\n`)
 }
 
 /** Those of the flags that were typed, or came by the environment: no defaults. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
-import { MeshError, unreachable, type Failure } from '@vxmesh/core'
+import { MeshError, printable, printableJson, unreachable, type Failure } from '@vxmesh/core'
 import { z } from 'zod'
 import { addInvite, addJoin, addRevoke } from './cli-admission.ts'
 import { collect, controlOption, print, typedOnly } from './cli-parts.ts'
@@ -10,7 +10,7 @@ import { ask, endOf } from './client.ts'
 import { leaveAnswer, planAnswer, statusAnswer, type PlanReport } from './answers.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawUpOptions } from './options.ts'
-import { entryCount, printable, renderStatus } from './report.ts'
+import { entryCount, renderStatus } from './report.ts'
 
 /** Exit codes, after sysexits.h where it has one. */
 const EXIT = { ok: 0, failed: 1, usage: 2, noDaemon: 3, taken: 75, notPermitted: 77, config: 78, differs: 2 } as const
@@ -31,7 +31,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     if (!(error instanceof MeshError)) throw error
-    process.stderr.write(`vxmesh: ${printable(error.message)}\n`)
+    process.stderr.write(`vxmesh: ${error.message}\n`)
     return exitCode(error.failure)
   }
 }
@@ -179,7 +179,7 @@ function addStatus(vxmesh: Command): void {
     .option('-j, --json', 'print one versioned JSON object')
     .action(async ({ control, json }: { readonly control: string; readonly json?: true }) => {
       const report = await ask(control, 'GET', '/v1/status', statusAnswer)
-      print(json === true ? JSON.stringify(report, undefined, 2) : renderStatus(report))
+      print(json === true ? printableJson(report, 2) : renderStatus(report))
     })
 }
 
@@ -215,7 +215,7 @@ function addPlan(vxmesh: Command, outcome: Outcome): void {
     .action(async ({ control, stateDir, json }: { readonly control: string; readonly stateDir: string; readonly json?: true }) => {
       const report = await planOf(control, stateDir)
       if (json !== true) return printPlan(report, outcome)
-      print(JSON.stringify(report, undefined, 2))
+      print(printableJson(report, 2))
       outcome.code = report.commands.length === 0 ? EXIT.ok : EXIT.differs
     })
 }
@@ -252,7 +252,7 @@ function addExport(vxmesh: Command): void {
       const report = await ask(control, 'GET', '/v1/status', statusAnswer)
       const files = exportFiles(report)
       const own = files.filter(({ self, name }) => self && name.endsWith('.sh'))
-      if (dir === undefined) process.stdout.write(own.map(({ content }) => content).join(''))
+      if (dir === undefined) print(own.map(({ content }) => content.trimEnd()).join('\n'))
       else for (const path of writeExport(dir, files)) print(path)
     })
 }

@@ -43,13 +43,14 @@ const member = z.strictObject({
 /**
  * The member that a file describes. Flags of the member go before what the file says; for tunnels there is the file.
  * Throws `CONFIG_INVALID` where the file is wrong.
+ * @param text gives what is in it
  */
-export function readConfig(file: string, flags: Partial<RawUpOptions>): UpOptions {
+export function readConfig(file: string, flags: Partial<RawUpOptions>, text = read): UpOptions {
   const { device, mode, id, key, local, address, vxlanPort, mtu, master, ...typed } = flags
   const stray = [device, mode, id, key, local, address, vxlanPort, mtu, master].find((each) => each !== undefined)
   if (stray !== undefined)
     throw new MeshError({ code: 'USAGE', reason: `--config ${file}: the tunnels are those of the file; leave the flags of a tunnel out` })
-  const { content, lines } = understood(parsePath({ code: 'USAGE', where: '--config' }, file))
+  const { content, lines } = understood(parsePath({ code: 'USAGE', where: '--config' }, file), text)
   for (const [part, flag] of FLAGGED) if (typed[flag] !== undefined) lines.delete(part)
   const path = (name: string): string => (name === '' ? name : resolve(dirname(file), name))
   const raw: RawMember = {
@@ -83,9 +84,9 @@ const FLAGGED = [
 
 type Lines = Map<string, number>
 
-function understood(file: string): { readonly content: z.output<typeof member>; readonly lines: Lines } {
+function understood(file: string, text: typeof read): { readonly content: z.output<typeof member>; readonly lines: Lines } {
   const counter = new LineCounter()
-  const document = parseDocument(read(file), { schema: 'failsafe', stringKeys: true, prettyErrors: false, lineCounter: counter })
+  const document = parseDocument(text(file), { schema: 'failsafe', stringKeys: true, prettyErrors: false, lineCounter: counter })
   const lines: Lines = new Map()
   const note = (node: unknown, path: readonly string[]): void => {
     for (const { key, value } of isMap(node) ? node.items : []) {

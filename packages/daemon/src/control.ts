@@ -3,9 +3,10 @@
  * have it do things, and beside it one that only tells, for the group of the directory they are in.
  */
 import { chmodSync, chownSync, statSync } from 'node:fs'
+import { STATUS_CODES } from 'node:http'
 import { dirname } from 'node:path'
-import { fastify, type FastifyInstance } from 'fastify'
-import type { Bytes } from '@vxmesh/core'
+import { fastify, type FastifyError, type FastifyInstance } from 'fastify'
+import { printableJson, type Bytes } from '@vxmesh/core'
 import { evictRequest, type EvictionReport, type LeaveReport, type PlanReport, type StatusReport } from './answers.ts'
 import { statusSocket } from './defaults.ts'
 import { listenAlone } from './exclusive.ts'
@@ -38,9 +39,7 @@ export async function openControl(path: string): Promise<Control> {
   const given = (): ControlHandlers | undefined => handlers
   await using opening = new AsyncDisposableStack()
   const flag = `--control ${path}`
-  const control = opening.adopt(bounded(), close)
-  tell(control, given)
-  act(control, given)
+  const control = opening.adopt(controlServer(given), close)
   opening.defer(await listenAlone(path, { what: 'the control socket', flag }, async (reachable) => control.listen({ path: reachable })))
   const status = opening.adopt(bounded(), close)
   tell(status, given)
@@ -56,10 +55,23 @@ export async function openControl(path: string): Promise<Control> {
   }
 }
 
+/** What answers on the control socket, wherever it listens. */
+export function controlServer(handlers: () => ControlHandlers | undefined): FastifyInstance {
+  const server = bounded()
+  tell(server, handlers)
+  act(server, handlers)
+  return server
+}
+
 function bounded(): FastifyInstance {
   const http = { headersTimeout: REQUEST_WITHIN, connectionsCheckingInterval: 1000, maxHeaderSize: REQUEST_MOST }
   const server = fastify({ logger: false, bodyLimit: REQUEST_MOST, requestTimeout: REQUEST_WITHIN, forceCloseConnections: true, http })
   server.server.maxConnections = CLIENTS_MOST
+  server.setReplySerializer((payload) => printableJson(payload))
+  // As fastify has it, but by the same serializer.
+  server.setErrorHandler<FastifyError>(({ statusCode = 500, message }, _request, reply) =>
+    reply.code(statusCode).send({ statusCode, error: STATUS_CODES[statusCode] ?? '', message }),
+  )
   return server
 }
 

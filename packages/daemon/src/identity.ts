@@ -118,7 +118,7 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   const certificate = readable(certificateFile, '--state-dir')
   const known = key === undefined ? undefined : parseKey(key)
   if (known?.ok === false) throw invalid(keyFile, `${known.reason}; restore it from a backup, or remove it to become a new member`)
-  if (known !== undefined && certificate !== undefined) return checked(known.value, certificateFile, certificate, invite)
+  if (known !== undefined && certificate !== undefined) return membershipIn(known.value, certificateFile, certificate, invite)
   if (invite === undefined) throw invalid('--invite', `needed at the first start: there is no membership in ${directory}`)
   const identity = known?.value ?? (await makeIdentity())
   const membership = admit(identity, invite)
@@ -157,7 +157,8 @@ function admit(identity: Identity, invite: ParsedInvite): Membership {
   return { identity, mesh: invite.mesh, admission: admitted.value, seeds: seedsAmong(invite.seeds) }
 }
 
-function checked(identity: Identity, path: string, content: Bytes, invite: ParsedInvite | undefined): Membership {
+/** What a state directory says of the key beside it. */
+export function membershipIn(identity: Identity, path: string, content: Bytes, invite: ParsedInvite | undefined): Membership {
   const parsed = certificateFile.safeParse(json(content))
   const mesh = parsed.success ? parseMeshId(parsed.data.mesh) : undefined
   if (!parsed.success || mesh?.ok !== true) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')

@@ -2,9 +2,10 @@
  * The daemon's log. One line an event, with fixed fields: JSON, or readable where a person watches.
  *
  * `error`: it cannot do its work. `warn`: somebody should look. `info`: a member or the kernel changed, or the daemon
- * itself did. `debug`: one link, one dial, one thing dropped. Text from the network is never logged; names and addresses
- * have passed their parsers, which let no control character through.
+ * itself did. `debug`: one link, one dial, one thing dropped. Names and addresses have passed their parsers; what else is
+ * in a line, a reason that the system or a library gave say, is made printable on its way out.
  */
+import { printableJson } from '@vxmesh/core'
 import { pino, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 
@@ -22,7 +23,15 @@ export function makeLog(level: LogLevel, terminal: boolean, output: DestinationS
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   }
-  if (!terminal) return pino(options, output)
+  if (!terminal) return pino(options, { write: (line) => output.write(shown(line)) })
   const readable = prettyFactory({ hideObject: true, translateTime: 'SYS:HH:MM:ss.l' })
-  return pino(options, { write: (line) => output.write(readable(line)) })
+  return pino(options, { write: (line) => output.write(readable(shown(line))) })
+}
+
+/** What pino leaves in a line, as it is or escaped, that is not to be shown. */
+const SUSPECT = /[^\u0020-\u007E]|\\[bfnrtu]/
+
+/** A line with all its texts printable; nearly all are. */
+function shown(line: string): string {
+  return SUSPECT.test(line.trimEnd()) ? `${printableJson(JSON.parse(line))}\n` : line
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
-import { age, printable, renderStatus } from './report.ts'
+import { age, renderStatus } from './report.ts'
 
 function row(name: string, parts: Partial<MemberRow> = {}): MemberRow {
   return {
@@ -146,17 +146,6 @@ test.each([
   [8_640_000_000, '100d'],
 ])('an age of %j milliseconds is %s', (milliseconds, text) => {
   expect(age(milliseconds)).toBe(text)
-})
-
-test.each([
-  ['what people write', 'höst-00 → ok, 日本', 'höst-00 → ok, 日本'],
-  ['an escape sequence', '\u001B[31mred', '\\u{1b}[31mred'],
-  ['a bell, a null and a delete', '\u0007\0\u007F', '\\u{7}\\u{0}\\u{7f}'],
-  ['the eight-bit escape of some terminals', '\u009B31m', '\\u{9b}31m'],
-  ['what turns a line around', '\u202Eabc\u2066', '\\u{202e}abc\\u{2066}'],
-  ['what cannot be seen', '\u200B\u2028\uFEFF\u{E0041}', '\\u{200b}\\u{2028}\\u{feff}\\u{e0041}'],
-])('%s is printed as %s', (_name, text, printed) => {
-  expect(printable(text)).toBe(printed)
 })
 
 test.each<[string, Partial<TunnelRow>, string]>([

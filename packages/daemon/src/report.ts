@@ -1,5 +1,5 @@
 /** A status report as text: a table for people, in columns that line up and without a control character. */
-import { tunnelWords } from '@vxmesh/core'
+import { printable, tunnelWords } from '@vxmesh/core'
 import type { CarriedRow, MemberRow, StatusReport, TunnelRow } from './answers.ts'
 
 const HEADER = ['NAME', 'OVERLAY', 'UNDERLAY', 'STATE', 'SEEN', 'ENTRY', 'NOTE'] as const
@@ -88,9 +88,4 @@ export function listed(names: readonly string[]): string {
 
 export function entryCount(count: number): string {
   return count === 1 ? '1 entry' : `${String(count)} entries`
-}
-
-/** Text that cannot move a cursor, ring a bell or turn a line around, wherever it came from. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }

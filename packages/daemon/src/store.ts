@@ -104,14 +104,17 @@ export type Store = {
   saveEvictions(evictions: Evictions): boolean
 }
 
-/** @param replace writes a file; one that does nothing makes a store that only remembers */
-export function openStore(directory: string, trouble: StoreTrouble, replace: typeof replaceFile = replaceFile): Store {
+/**
+ * @param replace writes a file; one that does nothing makes a store that only remembers
+ * @param read gives what is in a file
+ */
+export function openStore(directory: string, trouble: StoreTrouble, replace: typeof replaceFile = replaceFile, read = readOptional): Store {
   const statePath = join(directory, 'state.json')
   const viewPath = join(directory, 'view.json')
   const evictionsPath = join(directory, 'evictions.json')
-  let state: StateFile = load(statePath, stateFile, trouble) ?? { version: 1, incarnation: 0, claims: {}, written: {}, given: {} }
-  const view = load(viewPath, viewFile, trouble) ?? { version: 1, records: [], accusations: [] }
-  const { evictions } = load(evictionsPath, evictionsFile, trouble) ?? { evictions: [] }
+  let state: StateFile = load(statePath, stateFile, trouble, read) ?? { version: 1, incarnation: 0, claims: {}, written: {}, given: {} }
+  const view = load(viewPath, viewFile, trouble, read) ?? { version: 1, records: [], accusations: [] }
+  const { evictions } = load(evictionsPath, evictionsFile, trouble, read) ?? { evictions: [] }
 
   function write(path: string, content: object): boolean {
     try {
@@ -199,9 +202,9 @@ function without<Noted>(notes: Readonly<Record<string, Noted>>, device: DeviceNa
   return Object.fromEntries(Object.entries(notes).filter(([name]) => name !== device))
 }
 
-function load<Content>(path: string, schema: z.ZodType<Content>, trouble: StoreTrouble): Content | undefined {
+function load<Content>(path: string, schema: z.ZodType<Content>, trouble: StoreTrouble, read: typeof readOptional): Content | undefined {
   try {
-    const content = readOptional(path)
+    const content = read(path)
     return content === undefined ? undefined : schema.parse(JSON.parse(Buffer.from(content).toString('utf8')))
   } catch (error) {
     trouble(`${path} cannot be read: set aside as ${path}.bad, the mesh is asked instead`, error)

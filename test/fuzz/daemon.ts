@@ -1,0 +1,138 @@
+/** The parsers of what a daemon finds in its files, and of what it is asked on its socket. */
+import { MeshError, parsePeerId, wallTime, type DeviceName } from '@vxmesh/core'
+import { openEviction } from '@vxmesh/gossip'
+import { envelopeVerifier } from '@vxmesh/gossip/libp2p'
+import { leaveReport, type EvictionReport, type StatusReport } from '../../packages/daemon/src/answers.ts'
+import { readConfig } from '../../packages/daemon/src/config.ts'
+import { controlServer } from '../../packages/daemon/src/control.ts'
+import { membershipIn } from '../../packages/daemon/src/identity.ts'
+import { openStore } from '../../packages/daemon/src/store.ts'
+import { bytesOf, textOf, type Input } from './inputs.ts'
+import { answered, corpus, known, Wrong, type Target } from './target.ts'
+import { sample } from './wire.ts'
+
+/** Line breaks, and what else a terminal would obey or be fooled by. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/u
+
+/** What is wrong with a file is said in one line. */
+function isConfig(input: Input): boolean {
+  try {
+    readConfig('/etc/vxmesh.yaml', {}, () => textOf(input))
+    return true
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error
+    if (UNPRINTABLE.test(error.message)) throw new Wrong(`a complaint that is no plain line: ${JSON.stringify(error.message)}`)
+    return false
+  }
+}
+
+const DEVICE = 'provider0'
+const NOWHERE = '/nowhere'
+
+/** Whatever is in its files, a store opens, says what it has, and goes on. */
+function isState(input: Input): boolean {
+  let troubles = 0
+  const store = openStore(
+    NOWHERE,
+    () => {
+      troubles += 1
+    },
+    () => {},
+    () => input,
+  )
+  const device = deviceNamed(DEVICE)
+  store.claimedAt('vxlan 16', store.given(device), wallTime(1))
+  store.take(device, { mode: 'vxlan', id: undefined })
+  for (const each of store.written(device)) if (typeof each !== 'string') throw new Wrong('a slot that is no text')
+  if (!(store.highestIncarnation(wallTime(5)) >= 5)) throw new Wrong('an incarnation below the clock')
+  for (const bytes of store.saved.evictions) openEviction({ mesh: sample.mesh, verifier: envelopeVerifier }, bytes)
+  // Each of the three files may be set aside, and there is none that could be.
+  return troubles < 6
+}
+
+function deviceNamed(text: string): DeviceName {
+  const isDevice = (each: string): each is DeviceName => each === text
+  if (!isDevice(text)) throw new Error('no device')
+  return text
+}
+
+const CERTIFICATE = { version: 1, mesh: sample.mesh, chain: Buffer.from(sample.chain).toString('base64'), seeds: ['192.168.226.4'] }
+
+async function isMembership(input: Input): Promise<boolean> {
+  return answered(() => {
+    const { admission, mesh } = membershipIn(sample.member, NOWHERE, input, undefined)
+    if (mesh !== sample.mesh || admission.peer !== sample.member.peer) throw new Wrong('a membership that nobody gave')
+  })
+}
+
+const STATUS: StatusReport = {
+  version: 1,
+  mesh: sample.mesh,
+  self: { peer: sample.member.peer, name: 'a', incarnation: 1 },
+  members: [],
+  tunnels: [],
+  health: [],
+  dropped: {},
+  anti_entropy: { comparisons: 0, bytes: 0 },
+  discovery: { interfaces: [], candidates: 0, dials: 0 },
+}
+const EVICTIONS: EvictionReport = { version: 1, evictions: 0, living: 1, enforcing: 1, waiting: [] }
+
+const control = controlServer(() => ({
+  status: async () => STATUS,
+  leave: async () => leaveReport([]),
+  plan: async () => ({ version: 1, device: DEVICE, devices: [DEVICE], commands: [], hold: null }),
+  evictions: () => EVICTIONS,
+  evict: (eviction) => {
+    const opened = openEviction({ mesh: sample.mesh, verifier: envelopeVerifier }, eviction)
+    if (!opened.ok) throw new MeshError({ code: 'CONFIG_INVALID', where: 'the eviction', reason: opened.reason })
+    known(parsePeerId(opened.value.key))
+    return EVICTIONS
+  },
+}))
+
+/** What fastify may answer: done, or that the request was wrong, or why the mesh did not do it; nothing else, and in JSON. */
+async function isRequest(input: Input): Promise<boolean> {
+  const [head = '', ...lines] = textOf(input).split('\n')
+  const [method = '', url = ''] = head.split(' ')
+  const body = lines.join('\n')
+  const { statusCode, payload } = await control.inject({
+    method: METHODS.find((each) => each === method) ?? 'POST',
+    url: { pathname: url.startsWith('/') ? url : `/${url}` },
+    headers: { 'content-type': head.split(' ')[2] ?? 'application/json' },
+    ...(body === '' ? {} : { payload: body }),
+  })
+  if (statusCode >= 500 && !payload.includes('the eviction: ')) throw new Wrong(`${String(statusCode)}: ${payload}`)
+  if (method !== 'HEAD' && method !== 'OPTIONS') JSON.parse(payload)
+  return statusCode === 200
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'] as const
+
+export const daemonTargets: readonly Target[] = [
+  { name: 'config', says: 'the file of --config', form: 'text', samples: corpus('config'), check: isConfig },
+  {
+    name: 'state',
+    says: 'the files of the state directory',
+    form: 'json',
+    samples: [
+      ...corpus('state'),
+      bytesOf(
+        JSON.stringify({
+          version: 1,
+          records: sample.records.map((each) => Buffer.from(each).toString('base64')),
+          accusations: sample.accusations.map((each) => Buffer.from(each).toString('base64')),
+        }),
+      ),
+    ],
+    check: isState,
+  },
+  {
+    name: 'membership',
+    says: 'what admits a host, as it stands in its state directory',
+    form: 'json',
+    samples: [bytesOf(JSON.stringify(CERTIFICATE))],
+    check: isMembership,
+  },
+  { name: 'control', says: 'requests on the control socket', form: 'text', samples: corpus('control'), check: isRequest },
+]
