@@ -12,17 +12,18 @@ const steps = [
   { name: 'lint', argv: ['oxlint'] },
   { name: 'format', argv: ['oxfmt', '--check'] },
   { name: 'unused code', argv: ['knip', '--no-progress', '--no-config-hints'] },
+  { name: 'what is known of the packages', argv: ['scripts/audit'], tells: true },
 ] as const
 
 const { values } = parseArgs({ options: { report: { type: 'string' } } })
 const totals = { passed: 0, failed: 0 }
-for (const { name, argv } of steps) {
+for (const { name, argv, ...step } of steps) {
   const [command, ...args] = argv
   const start = performance.now()
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: Infinity })
   const took = `${((performance.now() - start) / 1000).toFixed(1)} s`
   totals[status === 0 ? 'passed' : 'failed'] += 1
-  if (status === 0) console.log(`${styleText('green', 'ok')}    ${name} (${took})`)
+  if (status === 0) console.log(`${styleText('green', 'ok')}    ${name} (${took})${'tells' in step ? `: ${stdout.trim()}` : ''}`)
   else console.log(`${styleText('red', 'FAIL')}  ${name} (${took}): ${argv.join(' ')}\n${error?.message ?? ''}${stdout}${stderr}`)
 }
 if (values.report !== undefined) writeFileSync(values.report, JSON.stringify(totals))

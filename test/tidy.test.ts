@@ -43,7 +43,7 @@ const assertions: Readonly<Record<string, string>> = { 'packages/core/src/values
 const polls = ['test/netns/harness.ts', 'test/netns/flood.ts']
 
 const topLevel =
-  /^(\..*|package\.json|tsconfig\.json|pnpm-workspace\.yaml|pnpm-lock\.yaml|packages|test|scripts|node_modules|README\.md|LICENSE|CHANGELOG\.md|bench-.*\.json|.*\.log)$/
+  /^(\..*|package\.json|tsconfig\.json|pnpm-workspace\.yaml|pnpm-lock\.yaml|packages|test|scripts|node_modules|README\.md|SECURITY\.md|LICENSE|CHANGELOG\.md|bench-.*\.json|.*\.log)$/
 
 const isSource = (path: string): boolean => path.endsWith('.ts')
 const isTest = (path: string): boolean => path.endsWith('.test.ts')
@@ -109,7 +109,9 @@ const rules: Readonly<Record<string, Rule>> = {
     return each(code(text).replace(renaming, ''), /\bas\s+(?!const\b)[\w{([]+|(?<![\w)\]])<[A-Z]\w*>\s*[\w({[]/, 'parse instead')
   },
   'exports have names': (path, text) =>
-    path === 'test/vitest.config.ts' ? [] : each(code(text), /\bexport\s+default\b|\bas\s+default\b/, 'name it'),
+    /^test\/(stryker\/)?(vitest|stryker)\.config\.ts$/.test(path)
+      ? []
+      : each(code(text), /\bexport\s+default\b|\bas\s+default\b/, 'name it'),
   'names say what is inside': (path) => each(path, /(?<=^|\/)(utils?|common|helpers?|manager|misc|shared)(?=\/|\.|$)/i, 'names nothing'),
   'files are short': (path, text) => {
     const lines = text.split('\n').length - 1

@@ -2,7 +2,7 @@
  * Inputs that are nearly what a parser expects: samples, changed a little, with their structure in mind. Of protobuf the
  * fields are changed and the lengths around them stay true, of JSON the tree; of anything the bytes.
  */
-import { Dice } from '../sim/dice.ts'
+import type { Dice } from '../sim/dice.ts'
 
 export type Input = Uint8Array<ArrayBuffer>
 
@@ -117,7 +117,13 @@ function stretch(length: number, dice: Dice): readonly [from: number, to: number
 }
 
 function joined(...parts: readonly ArrayLike<number>[]): Input {
-  return Uint8Array.from(parts.flatMap((part) => Array.from(part)))
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 function changedBytes(input: Input, samples: readonly Input[], dice: Dice): Input {
@@ -278,14 +284,18 @@ function fieldsOf(input: Input): readonly Field[] | undefined {
 }
 
 function encoded(fields: readonly Field[]): Input {
-  const bytes: number[] = []
+  const parts: ArrayLike<number>[] = []
+  let length = 0
   for (const { tag, wire, value } of fields) {
-    if (bytes.length > INPUT_MOST) break
-    putVarint(bytes, BigInt(tag * 8 + wire))
-    putVarint(bytes, typeof value === 'bigint' ? value : BigInt(value.length))
-    if (typeof value !== 'bigint') for (const byte of value) bytes.push(byte)
+    if (length > INPUT_MOST) break
+    const head: number[] = []
+    putVarint(head, BigInt(tag * 8 + wire))
+    putVarint(head, typeof value === 'bigint' ? value : BigInt(value.length))
+    parts.push(head)
+    if (typeof value !== 'bigint') parts.push(value)
+    length += head.length + (typeof value === 'bigint' ? 0 : value.length)
   }
-  return Uint8Array.from(bytes)
+  return joined(...parts)
 }
 
 function putVarint(bytes: number[], value: bigint): void {

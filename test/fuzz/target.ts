@@ -12,7 +12,7 @@ export type Target = {
   readonly form: Form
   readonly samples: readonly Input[]
   /** Gives it an input. True: accepted. Throws `Wrong` when an answer is no answer; whatever else is thrown is a crash. */
-  check(this: void, input: Input): boolean | Promise<boolean>
+  readonly check: (input: Input) => boolean | Promise<boolean>
 }
 
 /** A parser that answered, and should not have answered that. */

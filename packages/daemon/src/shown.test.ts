@@ -11,9 +11,8 @@ import { renderStatus } from './report.ts'
 /** C0 but for line breaks, DEL, C1, what turns text around, and separators of lines. */
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const FORBIDDEN = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u2069]/
-const odd = fc.constantFrom(
-  ...'\u0000\u0007\u0008\t\n\r\u001B\u007F\u0085\u009B\u061C\u200E\u200F\u2028\u2029\u202A\u202E\u2066\u2069a-"\\',
-)
+const CODES = [0, 7, 8, 9, 10, 13, 0x1b, 0x7f, 0x85, 0x9b, 0x06_1c, 0x20_0e, 0x20_0f, 0x20_28, 0x20_29, 0x20_2a, 0x20_2e, 0x20_66, 0x20_69]
+const odd = fc.constantFrom('a', '-', '"', '\\', ...CODES.map((code) => String.fromCodePoint(code)))
 const hostile = fc.string({ unit: odd })
 
 function report(text: string): StatusReport {
