@@ -294,7 +294,13 @@ function isIdentity(input: Input): boolean {
 }
 
 export const wireTargets: readonly Target[] = [
-  { name: 'frames', says: 'frames of the protocol', form: 'protobuf', samples: FRAMES.map(encodeFrame), check: isFrame },
+  {
+    name: 'frames',
+    says: 'frames of the protocol',
+    form: 'protobuf',
+    samples: [...FRAMES.map(encodeFrame), ...corpus('frames')],
+    check: isFrame,
+  },
   {
     name: 'streams',
     says: 'frames with their lengths, in chunks as they come',
@@ -312,7 +318,13 @@ export const wireTargets: readonly Target[] = [
     samples: unsigned.records,
     check: isRecord,
   },
-  { name: 'accusations', says: 'what is in an accusation', form: 'protobuf', samples: unsigned.accusations, check: isAccusation },
+  {
+    name: 'accusations',
+    says: 'what is in an accusation',
+    form: 'protobuf',
+    samples: [...unsigned.accusations, ...corpus('accusations')],
+    check: isAccusation,
+  },
   { name: 'evictions', says: 'what is in an eviction', form: 'protobuf', samples: unsigned.evictions, check: isEviction },
   { name: 'certificates', says: 'certificates and their chains', form: 'protobuf', samples: unsigned.chains, check: isChain },
   { name: 'invites', says: 'invites as text', form: 'text', samples: INVITES.map(bytesOf), check: isInvite },
