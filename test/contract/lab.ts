@@ -90,6 +90,7 @@ function fdbLine(deed: Deed, device: DeviceName, entry: Bridged): string {
 }
 
 function ipLine(deed: Deed, device: DeviceName, entry: Exclude<Entry, Bridged>): string {
+  if (entry.kind === 'guard' || entry.kind === 'admitted') throw new Error('ip knows no guard')
   if (entry.kind === 'unreachable') return `route ${deed === 'write' ? 'add' : 'delete'} unreachable ${entry.network} metric 4278198272`
   if (entry.kind === 'route') return `route ${deed === 'write' ? 'add' : 'delete'} ${entry.overlay} ${describeTarget(entry)} dev ${device}`
   return deed === 'write'

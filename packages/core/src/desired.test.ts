@@ -89,7 +89,7 @@ function entriesForB(theirs: Partial<TunnelClaim>, ours: Partial<TunnelClaim> = 
   const standings = new Map<PeerId, Standing>(['a', 'b'].map((of) => [peer(of), alive]))
   return [...desired(view, standings, peer('a'), own).table.values()].map((entry) => {
     if (entry.kind === 'neighbour') return `${slot(entry)} is ${'mac' in entry ? entry.mac : entry.underlay}`
-    if (entry.kind === 'route' || entry.kind === 'unreachable') return slot(entry)
+    if (entry.kind !== 'flood' && entry.kind !== 'fdb') return slot(entry)
     const port = entry.port === undefined ? '' : ` port ${String(entry.port)}`
     return entry.kind === 'flood' ? slot(entry) : `${slot(entry)} to ${entry.underlay}${port}`
   })

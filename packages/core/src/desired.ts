@@ -41,7 +41,7 @@ export function desired(view: View, standings: { get(peer: PeerId): Standing | u
       peer,
       out ? { kind: 'unwanted', why: 'gone' } : verdict(standing, belief.signed, claim, own, lost.get(peer) ?? lost.get(self)),
     )
-    if (belief.evicted && claim !== undefined) for (const entry of entriesFor(claim, own)) condemned.add(slot(entry))
+    if (belief.evicted && claim !== undefined) for (const entry of [...entriesFor(claim, own), admission(claim)]) condemned.add(slot(entry))
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
   const wanted = table(own.mode === 'gre' && !out ? [...entries, ...unreachableOf(own.overlay)] : entries)
@@ -61,6 +61,11 @@ function verdict(
   if (trespassed !== undefined) return { kind: 'refused', reason: trespassed }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
   return judged(claim, own)
+}
+
+/** What a guard has of a member, where there is one. */
+function admission({ underlay }: TunnelClaim): Entry {
+  return { kind: 'admitted', underlay }
 }
 
 /** Claims never change, and looking into addresses takes a while: each is judged once for each of ours. */

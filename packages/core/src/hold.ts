@@ -58,11 +58,11 @@ export function removalHold(around: Surroundings): Hold | undefined {
 }
 
 /**
- * Whether an operation must wait. What is in `evicted` goes at once. `repair`: what is wanted was there until somebody
- * else changed it, so what is there is not newer; while others are heard, what somebody added goes as well.
+ * Whether an operation must wait. What is in `evicted` goes at once, and whether there is a guard is for its user to say.
+ * `repair`: what is wanted was there until somebody else changed it, so what is there is not newer; while others are heard, what somebody added goes as well.
  */
 export function isHeld({ kind, entry }: Operation, hold: Hold | undefined, evicted: ReadonlySet<Slot>, repair: boolean): boolean {
-  if (hold === undefined || kind === 'add' || evicted.has(slot(entry))) return false
+  if (hold === undefined || kind === 'add' || entry.kind === 'guard' || evicted.has(slot(entry))) return false
   return hold.replacements ? kind === 'remove' || !repair : kind === 'remove' && !repair
 }
 

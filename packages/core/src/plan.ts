@@ -1,4 +1,5 @@
-import { carriesMark, KINDS, sameTarget, slot, table, type Entry, type Slot, type Table } from './table.ts'
+import { goneWith, readmitted } from './guard.ts'
+import { carriesMark, GUARD, KINDS, sameTarget, slot, table, type Entry, type Slot, type Table } from './table.ts'
 import { contains } from './values.ts'
 
 /** One change to the kernel. A replacement is one where the place is taken: what is there gives way at once. */
@@ -10,8 +11,8 @@ export type Operation =
 /** The entries a device has, just read, and which of them are ours to change. */
 export type Actual = { readonly entries: Table; readonly ours: ReadonlySet<Slot> }
 
-/** In the order in which they are removed: a network is unreachable until its neighbours are gone. */
-const LEAVING = ['route', 'neighbour', 'fdb', 'flood', 'unreachable'] as const satisfies readonly Entry['kind'][]
+/** In the order in which they are removed: a network is unreachable until its neighbours are gone, and a member admitted until nothing is sent to it. */
+const LEAVING = ['route', 'neighbour', 'fdb', 'flood', 'unreachable', 'admitted', 'guard'] as const satisfies readonly Entry['kind'][]
 
 /**
  * The operations that turn `actual` into `desired`, in the order they must be applied: additions and replacements before
@@ -20,7 +21,7 @@ const LEAVING = ['route', 'neighbour', 'fdb', 'flood', 'unreachable'] as const s
  * to say.
  */
 export function plan(desired: Table, actual: Actual): readonly Operation[] {
-  const written: Operation[] = []
+  const written: Operation[] = readmitted(desired, actual.entries).map((entry) => ({ kind: 'add', entry }))
   for (const [place, entry] of desired) {
     const was = actual.entries.get(place)
     if (was === undefined) written.push({ kind: 'add', entry })
@@ -28,7 +29,8 @@ export function plan(desired: Table, actual: Actual): readonly Operation[] {
   }
   const surplus: Operation[] = []
   for (const [place, entry] of actual.entries) {
-    if (actual.ours.has(place) && !desired.has(place)) surplus.push({ kind: 'remove', entry })
+    const along = entry.kind === 'admitted' && !desired.has(GUARD)
+    if (actual.ours.has(place) && !desired.has(place) && !along) surplus.push({ kind: 'remove', entry })
   }
   const ofKind = (operations: readonly Operation[]) => (kind: Entry['kind']) => operations.filter(({ entry }) => entry.kind === kind)
   return [...KINDS.flatMap(ofKind(written)), ...LEAVING.flatMap(ofKind(surplus))]
@@ -68,9 +70,13 @@ export function applied<State extends { readonly entries: Table; readonly marked
   const marked = new Set(before.marked)
   for (const { kind, entry } of operations) {
     const place = slot(entry)
-    if (kind === 'remove') entries.delete(place)
-    else entries.set(place, entry)
-    if (kind !== 'remove' && carriesMark(entry)) marked.add(place)
+    for (const gone of kind === 'add' ? [] : goneWith(entry, entries)) {
+      entries.delete(gone)
+      marked.delete(gone)
+    }
+    if (kind === 'remove') continue
+    entries.set(place, entry)
+    if (carriesMark(entry)) marked.add(place)
     else marked.delete(place)
   }
   return { ...before, entries, marked }

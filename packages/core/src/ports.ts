@@ -49,6 +49,8 @@ export type TunnelSpec = {
   readonly addresses: readonly InterfaceAddress[]
   /** Addresses that an earlier start gave the device and that go now, unless they are among `addresses`. */
   readonly formerAddresses?: readonly InterfaceAddress[]
+  /** Whether the tunnel has a guard. A device that is made for one sends from ports that only the privileged may use. */
+  readonly guard?: boolean
   /** Written on a device that we make, to know it again: `vxmesh:<mesh>:<id>`. */
   readonly alias: string
 }
@@ -67,6 +69,8 @@ export type Device = {
   readonly up: boolean
   /** The bridge, or the like, that it is a port of: what is behind it has other MAC addresses than its own. */
   readonly master: string | undefined
+  /** It sends only from UDP ports that the unprivileged cannot have. */
+  readonly privileged?: true
   readonly addresses: readonly InterfaceAddress[]
   /** Made by a daemon of this mesh, or by somebody else and adopted. */
   readonly origin: 'made' | 'adopted'

@@ -19,6 +19,9 @@ type Wrapping = { readonly local: IpAddress; readonly underlay: IpAddress; reado
  * In a tunnel of multipoint GRE a neighbour says where packets for an address inside the tunnel go. There is also a route
  * to that address, since the rest of the network is unreachable (see `unreachableOf`). Over IPv6 the kernel cannot read a
  * neighbour, and the route itself says where.
+ *
+ * The guard keeps out of the tunnel whatever no member sent, by rules of the kernel's packet filter, in its words; who is
+ * admitted passes it.
  */
 export type Entry =
   | (Destination & { readonly kind: 'flood' })
@@ -28,18 +31,23 @@ export type Entry =
   | { readonly kind: 'route'; readonly overlay: IpAddress }
   | (Wrapping & { readonly kind: 'route'; readonly overlay: IpAddress })
   | { readonly kind: 'unreachable'; readonly network: InterfaceAddress }
+  | { readonly kind: 'guard'; readonly family: 'ipv4' | 'ipv6'; readonly rules: readonly string[] }
+  | { readonly kind: 'admitted'; readonly underlay: IpAddress }
 
 /**
- * In the order in which they are written: a neighbour makes the kernel send to its MAC address, which has its way by then;
+ * In the order in which they are written: a member is admitted before anything is sent to it; a neighbour makes the kernel send to its MAC address, which has its way by then;
  * a network becomes unreachable when its members have their routes.
  */
-export const KINDS = ['flood', 'fdb', 'neighbour', 'route', 'unreachable'] as const satisfies readonly Entry['kind'][]
+export const KINDS = ['guard', 'admitted', 'flood', 'fdb', 'neighbour', 'route', 'unreachable'] as const satisfies readonly Entry['kind'][]
 
 /**
  * The place an entry occupies in the kernel: `flood 192.0.2.1 port 8472`, `fdb 02:00:00:00:00:05`, `neighbour 192.168.234.2`.
  * Everybody may be flooded to, but a MAC address has one destination and an address one MAC address.
  */
 export type Slot = string
+
+/** The place of the guard: a tunnel has one. */
+export const GUARD: Slot = 'guard'
 
 /** All the entries of one device, by slot. */
 export type Table = ReadonlyMap<Slot, Entry>
@@ -55,6 +63,10 @@ export function slot(entry: Entry): Slot {
       return `${entry.kind} ${entry.overlay}`
     case 'unreachable':
       return `unreachable ${entry.network}`
+    case 'guard':
+      return GUARD
+    case 'admitted':
+      return `admitted ${entry.underlay}`
     default:
       return unreachable(entry)
   }
@@ -81,7 +93,8 @@ export function table(entries: Iterable<Entry>): Table {
 }
 
 function target(entry: Entry): string {
-  if (entry.kind === 'unreachable') return ''
+  if (entry.kind === 'unreachable' || entry.kind === 'admitted') return ''
+  if (entry.kind === 'guard') return [entry.family, ...entry.rules].join('\n')
   if (entry.kind === 'route') return 'underlay' in entry ? [entry.local, entry.underlay, entry.key].join(' ') : ''
   if (entry.kind !== 'neighbour') return destination(entry)
   return 'mac' in entry ? entry.mac : entry.underlay

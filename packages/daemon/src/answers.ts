@@ -71,6 +71,8 @@ const tunnel = z.object({
       kinds: z.object({ flood: count, fdb: count, neighbour: count }).catchall(count).readonly().optional(),
     })
     .readonly(),
+  /** Null: none was asked for. Whether it stands, with all members that it should admit, and how many those are; daemons of before have none. */
+  guard: z.object({ standing: z.boolean(), wanted: z.number(), admitted: z.number() }).readonly().nullable().default(null),
   /** How often entries were put right that somebody else had changed. */
   repairs: z.number(),
   /** How many changes of entries the kernel was told; daemons of before do not tell. */

@@ -37,6 +37,7 @@ const member = z.strictObject({
   control: text.default(DEFAULTS.control),
   port: text.default(DEFAULTS.port),
   'log-level': text.default(DEFAULTS.logLevel),
+  guard: text.default(DEFAULTS.guard),
   tunnels: z.record(text, tunnel),
 })
 
@@ -62,6 +63,7 @@ export function readConfig(file: string, flags: Partial<RawUpOptions>, text = re
     control: path(content.control),
     port: content.port,
     logLevel: content['log-level'],
+    guard: content.guard,
     kernel: DEFAULTS.kernel,
     ...typed,
   }
@@ -80,6 +82,7 @@ const FLAGGED = [
   ['control', 'control'],
   ['port', 'port'],
   ['log-level', 'logLevel'],
+  ['guard', 'guard'],
 ] as const
 
 type Lines = Map<string, number>

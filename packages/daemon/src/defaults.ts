@@ -6,6 +6,7 @@ export const DEFAULTS = {
   /** TCP, for libp2p: the one before VXLAN's own 4789. */
   port: '4788',
   logLevel: 'info',
+  guard: 'off',
   kernel: 'iproute2',
 } as const
 

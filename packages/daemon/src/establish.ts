@@ -21,8 +21,8 @@ export function withFormer(spec: TunnelSpec, store: Store): TunnelSpec {
 }
 
 /** The tunnel that was asked for. Its id marks a device as ours; those of VXLAN stand for themselves, as they always have. */
-export function specOf({ device, mode, id, local, port, mtu, master, addresses }: TunnelOptions, mesh: MeshId): TunnelSpec {
-  return { device, mode, id, local, port, mtu, master, addresses, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
+export function specOf({ device, mode, id, local, port, mtu, master, addresses }: TunnelOptions, mesh: MeshId, guard: boolean): TunnelSpec {
+  return { device, mode, id, local, port, mtu, master, addresses, guard, alias: `vxmesh:${mesh}:${tagOf({ mode, id })}` }
 }
 
 /**

@@ -37,6 +37,7 @@ function report(...members: readonly MemberRow[]): StatusReport {
     addresses: ['192.168.234.1/23'],
     origin: 'made' as const,
     entries: { wanted: 2, present: 2, foreign: 0 },
+    guard: null,
     repairs: 0,
     writes: 0,
   }

@@ -60,6 +60,7 @@ describe('a dry run', () => {
     control: 'none',
     port: '4788',
     logLevel: 'error',
+    guard: 'off',
     kernel: 'memory',
     ...parts,
   })

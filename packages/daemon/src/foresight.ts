@@ -16,6 +16,7 @@ import {
   type Hold,
   type Kernel,
   type Operation,
+  type Table,
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
@@ -26,6 +27,7 @@ import type { PlanReport } from './answers.ts'
 import { monotonicClock as clock } from './clock.ts'
 import { claimOf, specOf, withFormer } from './establish.ts'
 import { DEFAULTS } from './defaults.ts'
+import { withGuard } from './guard.ts'
 import { isMember, loadMembership, readInvite, type Membership } from './identity.ts'
 import { parseMember, type UpOptions } from './options.ts'
 import { inItsWords, kernelsFor, withLocals } from './prelude.ts'
@@ -63,8 +65,8 @@ export function together(reports: readonly PlanReport[]): PlanReport {
 export async function foreseeFrom(stateDir: string): Promise<PlanReport | undefined> {
   const asked = openQuietly(stateDir).asked()
   if (asked === undefined) return undefined
-  const { name, port, tunnels } = asked
-  return foresee(parseMember({ ...DEFAULTS, name, port, seed: [], discover: [], stateDir, control: 'none' }, tunnels, BY_FLAGS))
+  const { name, port, tunnels, guard = DEFAULTS.guard } = asked
+  return foresee(parseMember({ ...DEFAULTS, name, port, guard, seed: [], discover: [], stateDir, control: 'none' }, tunnels, BY_FLAGS))
 }
 
 /** What a daemon started with these options would do first, going by what it knew last. Throws as its start would. */
@@ -86,11 +88,18 @@ async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
   const found: Found[] = []
   for (const tunnel of options.tunnels) {
     store.take(tunnel.device, tunnel)
-    const spec = withFormer(specOf(tunnel, membership?.mesh ?? invite!.mesh), store)
+    const spec = withFormer(specOf(tunnel, membership?.mesh ?? invite!.mesh, options.guard), store)
     found.push(await inItsWords(options, tunnel, async () => find(kernels(tunnel.mode), spec, store)))
   }
   if (membership === undefined)
-    return together(found.map(({ spec, steps }) => foreseen(spec.device, steps, [], { desired: { evicted: new Set() }, hold: undefined })))
+    return together(
+      found.map(({ spec, steps, guarded, actual }) =>
+        foreseen(spec.device, steps, plan(guarded(new Map()), { ...actual, ours: new Set() }), {
+          desired: { evicted: new Set() },
+          hold: undefined,
+        }),
+      ),
+    )
   const state = remembered(
     membership,
     options,
@@ -98,22 +107,32 @@ async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
     found.map(({ claim }) => claim),
   )
   const hold = removalHold(surroundings(state, membership.identity.peer, clock.now()))
-  const reports = found.map(({ spec, steps, claim, actual }) => {
+  const reports = found.map(({ spec, steps, claim, guarded, actual }) => {
     const wanted = desired(state.view, state.standings, membership.identity.peer, claim)
-    return foreseen(spec.device, steps, plan(passable(wanted.table, actual), actual), { desired: wanted, hold })
+    return foreseen(spec.device, steps, plan(passable(guarded(wanted.table), actual), actual), { desired: wanted, hold })
   })
   return together(reports)
 }
 
 /** What is there of a tunnel, and what is to be done about its device. */
-type Found = { readonly spec: TunnelSpec; readonly steps: readonly string[]; readonly claim: TunnelClaim; readonly actual: Actual }
+type Found = {
+  readonly spec: TunnelSpec
+  readonly steps: readonly string[]
+  readonly claim: TunnelClaim
+  /** Wanted entries with the guard that was asked for. */
+  readonly guarded: (wanted: Table) => Table
+  readonly actual: Actual
+}
 
 async function find(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Found> {
   const steps = await kernel.steps(spec)
   const reading = await kernel.read(spec)
-  if (reading === undefined) return { spec, steps, claim: claimOn(spec), actual: NOTHING_THERE }
-  const ours = ownEntries(reading, store.written(spec.device))
-  return { spec, steps, claim: claimOf(spec, reading.device, undefined, store), actual: { ...reading, ours } }
+  const claim = reading === undefined ? claimOn(spec) : claimOf(spec, reading.device, undefined, store)
+  // A device that is made sends as a guard wants it.
+  const device = reading?.device ?? { privileged: true }
+  const guarded = (wanted: Table) => withGuard(spec, claim, device, wanted)
+  if (reading === undefined) return { spec, steps, claim, guarded, actual: NOTHING_THERE }
+  return { spec, steps, claim, guarded, actual: { ...reading, ours: ownEntries(reading, store.written(spec.device)) } }
 }
 
 const NOTHING_THERE: Actual = { entries: new Map(), ours: new Set() }

@@ -68,6 +68,7 @@ test('every flag is taken', () => {
     vxlanPort: '8472',
     mtu: '1400',
     master: 'br-ex',
+    guard: 'on',
     logLevel: 'debug',
     kernel: 'memory',
   }

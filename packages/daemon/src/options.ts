@@ -17,6 +17,7 @@ export type RawMember = {
   readonly name?: string
   readonly port: string
   readonly logLevel: string
+  readonly guard: string
   readonly kernel: string
 }
 
@@ -44,15 +45,22 @@ export type UpOptions = {
   readonly name: MemberName
   readonly port: Port
   readonly logLevel: LogLevel
+  /** Whether the tunnels take in only what members send. */
+  readonly guard: boolean
   readonly kernel: KernelChoice
   readonly source: Source
 }
 
 /** What a later `vxmesh plan` has to know of a start, as it would be typed. */
-export type Asked = { readonly name: string; readonly port: string; readonly tunnels: readonly RawTunnel[] }
+export type Asked = {
+  readonly name: string
+  readonly port: string
+  readonly guard?: string | undefined
+  readonly tunnels: readonly RawTunnel[]
+}
 
-export function askedOf({ name, port, tunnels }: UpOptions): Asked {
-  return { name, port: String(port), tunnels: tunnels.map(typed) }
+export function askedOf({ name, port, guard, tunnels }: UpOptions): Asked {
+  return { name, port: String(port), ...(guard ? { guard: 'on' } : {}), tunnels: tunnels.map(typed) }
 }
 
 export function parseUpOptions({
@@ -77,6 +85,7 @@ export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], sourc
   const logLevel = LOG_LEVELS.find((level) => level === raw.logLevel)
   if (kernel !== 'iproute2' && kernel !== 'memory') throw fault(place('kernel'), kernel, 'the kernel is iproute2 or memory')
   if (logLevel === undefined) throw fault(place('log-level'), raw.logLevel, `the level is one of ${LOG_LEVELS.join(', ')}`)
+  if (raw.guard !== 'on' && raw.guard !== 'off') throw fault(place('guard'), raw.guard, 'the guard is on or off')
   return {
     invite: raw.invite === undefined ? undefined : parsePath(place('invite'), raw.invite),
     tunnels: distinct(
@@ -90,6 +99,7 @@ export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], sourc
     name: raw.name === undefined ? ownName() : parsedAt(place('name'), raw.name, parseMemberName),
     port: parsedAt(place('port'), raw.port, parsePort),
     logLevel,
+    guard: raw.guard === 'on',
     kernel,
     source,
   }

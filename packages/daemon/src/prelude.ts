@@ -14,7 +14,7 @@ import {
   type Mode,
   type Port,
 } from '@vxmesh/core'
-import { iproute2Kernel, MemoryHost, memoryKernel, missingCapability } from '@vxmesh/kernel-adapter'
+import { iproute2Kernel, MemoryHost, memoryKernel, missingCapability, missingForGuard } from '@vxmesh/kernel-adapter'
 import { lock, type Lock } from './exclusive.ts'
 import type { UpOptions } from './options.ts'
 import { inWordsOf, memberPlace, tunnelPlace, type Place } from './source.ts'
@@ -36,6 +36,9 @@ export type Kernels = (mode: Mode) => Kernel
 export async function makeKernels(options: UpOptions): Promise<Kernels> {
   const missing = options.kernel === 'memory' ? undefined : await missingCapability()
   if (missing !== undefined) throw new MeshError({ code: 'NOT_PERMITTED', reason: missing })
+  const lacking = options.guard && options.kernel !== 'memory' ? await missingForGuard() : undefined
+  if (lacking !== undefined)
+    throw new MeshError({ code: 'NOT_PERMITTED', reason: `${memberPlace(options.source, 'guard').where}: ${lacking}` })
   return kernelsFor(options)
 }
 

@@ -13,6 +13,7 @@
 import {
   applied,
   isHeld,
+  isOfGuard,
   isRecent,
   obstacles,
   orphans,
@@ -266,7 +267,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     if (reading === undefined) return 0
     const operations = plan(new Map(), { ...reading, ours: ownEntries(reading, store.written(spec.device)) })
     await attempt(reading, operations, () => false)
-    return operations.length - rejections.length
+    return operations.filter((each) => !isOfGuard(each.entry) && !rejections.some(({ operation }) => operation === each)).length
   }
 
   return {

@@ -36,6 +36,7 @@ const TUNNEL: TunnelRow = {
   addresses: [],
   origin: 'made',
   entries: { wanted: 2, present: 2, foreign: 0 },
+  guard: null,
   repairs: 0,
   writes: 0,
 }

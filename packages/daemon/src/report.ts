@@ -51,10 +51,15 @@ export function age(milliseconds: number | null): string {
   return seconds < 86_400 ? `${String(Math.floor(seconds / 3600))}h` : `${String(Math.floor(seconds / 86_400))}d`
 }
 
-function tunnelLine({ device, entries, ...carrier }: TunnelRow): string {
+function tunnelLine({ device, entries, guard, ...carrier }: TunnelRow): string {
   const foreign = entries.foreign === 0 ? '' : `, ${String(entries.foreign)} not ours`
   const counts = `${String(entries.present)} of ${String(entries.wanted)} entries present${shortfall(entries)}${foreign}`
-  return `${device} (${carrierWords(carrier)}): ${counts}`
+  return `${device} (${carrierWords(carrier)}): ${counts}${guardWords(guard)}`
+}
+
+function guardWords(guard: TunnelRow['guard']): string {
+  if (guard === null) return ''
+  return `, guard ${guard.standing ? 'up' : 'not up'}: ${String(guard.admitted)} of ${String(guard.wanted)} admitted`
 }
 
 type Carrier = Pick<TunnelRow, 'mode'> &

@@ -11,6 +11,7 @@ const MEMBER_FLAGS = {
   control: '--control',
   port: '--port',
   'log-level': '--log-level',
+  guard: '--guard',
   kernel: '--kernel',
 } as const
 

@@ -40,6 +40,8 @@ const tunnelParts = {
 const asked = z.object({
   name: z.string(),
   port: z.string(),
+  /** Older files do not have it. */
+  guard: z.string().optional(),
   tunnels: z.array(z.object({ ...tunnelParts, addresses: z.array(z.string()).readonly(), port: z.string().optional() })).readonly(),
 })
 

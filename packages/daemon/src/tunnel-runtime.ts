@@ -13,6 +13,7 @@ import {
 import { evictionsDigest, surroundings, type State } from '@vxmesh/gossip'
 import { monotonicClock as clock } from './clock.ts'
 import { claimOf, establish, sameClaim, specOf } from './establish.ts'
+import { raiseGuard, withGuard } from './guard.ts'
 import { roomOn } from './home.ts'
 import type { Log } from './log.ts'
 import type { UpOptions } from './options.ts'
@@ -59,13 +60,15 @@ export type Tunnel = {
 
 /** Makes or takes the devices of all tunnels: of all, or, where one cannot be had by what is there already, of none. */
 export async function establishAll(kernels: Kernels, options: UpOptions, mesh: MeshId, store: Store): Promise<readonly Established[]> {
-  const asked = options.tunnels.map((tunnel) => ({ tunnel, kernel: kernels(tunnel.mode), spec: specOf(tunnel, mesh) }))
+  const asked = options.tunnels.map((tunnel) => ({ tunnel, kernel: kernels(tunnel.mode), spec: specOf(tunnel, mesh, options.guard) }))
   for (const { tunnel, kernel, spec } of asked.length > 1 ? asked : []) await inItsWords(options, tunnel, async () => kernel.steps(spec))
   const established: Established[] = []
   for (const { spec } of asked) store.take(spec.device, spec)
   for (const { tunnel, kernel, spec } of asked) {
     const device = await inItsWords(options, tunnel, async () => establish(kernel, spec, store))
-    established.push({ kernel, spec, device, claim: claimOf(spec, device, await roomOn(kernel, spec, device), store) })
+    const claim = claimOf(spec, device, await roomOn(kernel, spec, device), store)
+    await raiseGuard(kernel, spec, device, claim)
+    established.push({ kernel, spec, device, claim })
   }
   return established
 }
@@ -83,11 +86,13 @@ export function tellOfFormer(store: Store, { tunnels }: UpOptions, log: Log): vo
 export function startTunnel({ kernel, spec, device, claim: first }: Established, carrier: Carrier): Tunnel {
   const { self, store, log } = carrier
   let claim = first
+  let seen = device
   let enforces = ''
 
   /** Tells the others of a device that changed, whoever changed it. */
   function notice(current: Device, room: number | undefined): void {
     carrier.noticed()
+    seen = current
     const claimed = claimOf(spec, current, room, store)
     if (sameClaim(claim, claimed)) return
     claim = claimed
@@ -109,7 +114,8 @@ export function startTunnel({ kernel, spec, device, claim: first }: Established,
     }
     const hold = removalHold(surroundings(state, self, clock.now()))
     const mtus = memberMtus(view, wanted.verdicts, spec)
-    return { desired: wanted, hold, mtus, enforces: carrier.remembers() ? evictionsDigest(state) : enforces }
+    const table = withGuard(spec, claim, seen, wanted.table)
+    return { desired: { ...wanted, table }, hold, mtus, enforces: carrier.remembers() ? evictionsDigest(state) : enforces }
   }
 
   /** What is written down, and followed by the kernel, is what the others may rely on. */

@@ -3,6 +3,7 @@ import {
   family,
   holds,
   isForwarded,
+  isOfGuard,
   limitOf,
   sameTunnel,
   slot,
@@ -18,6 +19,7 @@ import {
 import type { State } from '@vxmesh/gossip'
 import { describe, describeTarget } from '@vxmesh/kernel-adapter'
 import type { CarriedRow, TunnelRow } from './answers.ts'
+import { guardRow, guardTrouble } from './guard.ts'
 import { listed } from './report.ts'
 import type { Decision, Picture } from './reconciler.ts'
 
@@ -25,14 +27,14 @@ import type { Decision, Picture } from './reconciler.ts'
 const REFUSALS_MOST = 6
 
 /** One of our tunnels, and what its kernel looks like now. */
-export type Shown = { readonly tunnel: TunnelName & Pick<TunnelSpec, 'device' | 'mtu' | 'master'>; readonly picture: Picture }
+export type Shown = { readonly tunnel: TunnelName & Pick<TunnelSpec, 'device' | 'mtu' | 'master' | 'guard'>; readonly picture: Picture }
 
 /** What is told of. */
 export type Told = { readonly self: PeerId; readonly state: State; readonly tunnels: readonly Shown[] }
 
 export function tunnelRow({ tunnel, picture }: Shown, self: MemberName): TunnelRow {
   const { reading, decision, foreign, repairs, writes, room } = picture
-  const wanted = [...decision.desired.table.values()]
+  const wanted = [...decision.desired.table.values()].filter((entry) => !isOfGuard(entry))
   const present = wanted.filter((entry) => holds(reading?.entries, entry))
   const counts = (kind: Entry['kind']) => {
     const [all, some] = [wanted, present].map((entries) => entries.filter((entry) => entry.kind === kind).length)
@@ -61,6 +63,7 @@ export function tunnelRow({ tunnel, picture }: Shown, self: MemberName): TunnelR
         ...(tunnel.mode === 'gre' ? { route: counts('route'), unreachable: counts('unreachable') } : {}),
       },
     },
+    guard: guardRow(decision.desired.table, reading),
     repairs,
     writes,
   }
@@ -136,7 +139,7 @@ function nameOf({ state }: Told, peer: PeerId): string {
 
 /** Devices that carry nothing now, and why. */
 export function devicesInTrouble({ tunnels }: Told): readonly string[] {
-  return tunnels.flatMap(({ tunnel: { device, master }, picture: { reading, homeless } }) => [
+  return tunnels.flatMap(({ tunnel, tunnel: { device, master }, picture: { reading, homeless, rejections } }) => [
     ...(reading === undefined ? [`${device} does not exist: whoever made it must make it again`] : []),
     ...(reading !== undefined && homeless
       ? [`${reading.device.local} is no address of this host any more: nothing passes until it is back, or another comes in its place`]
@@ -145,6 +148,7 @@ export function devicesInTrouble({ tunnels }: Told): readonly string[] {
       ? []
       : [`${device} is not in ${master}: it is put there as soon as there is such a bridge`]),
     ...(reading?.device.up === false ? [`${device} is down, so nothing passes: ip link set dev ${device} up`] : []),
+    ...guardTrouble(tunnel, reading, rejections),
   ])
 }
 
@@ -168,7 +172,8 @@ export function wanting(told: Told): readonly string[] {
 }
 
 /** Some of what the kernel refused, and how much more there is. */
-function refusals({ rejections }: Picture): readonly string[] {
+function refusals({ rejections: all }: Picture): readonly string[] {
+  const rejections = all.filter(({ operation }) => !isOfGuard(operation.entry))
   const shown = rejections.slice(0, REFUSALS_MOST).map(({ command, reason }) => `the kernel refused "${command}": ${reason}`)
   const more = rejections.length - shown.length
   return more === 0 ? shown : [...shown, `and ${String(more)} more, of ${String(rejections.length)}`]

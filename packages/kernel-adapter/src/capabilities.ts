@@ -1,7 +1,8 @@
 /** What this process needs from the machine, asked before anything is touched. */
 import { readFile } from 'node:fs/promises'
 import { MeshError } from '@vxmesh/core'
-import { ask } from './iproute2.ts'
+import { complaintOfNft, SHOW_TABLES } from './guard.ts'
+import { ask, type Answer } from './iproute2.ts'
 import { version, type Command } from './render.ts'
 
 /** capabilities(7): bit 12. */
@@ -12,10 +13,23 @@ export async function missingCapability(): Promise<string | undefined> {
   return (await missingTool('ip')) ?? (await missingTool('bridge')) ?? missingNetAdmin(await readFile('/proc/self/status', 'utf8'))
 }
 
+/** The same of what a guard needs. */
+export async function missingForGuard(): Promise<string | undefined> {
+  const said = await installed(async () => ask(SHOW_TABLES))
+  if (typeof said === 'string' || said.ok) return typeof said === 'string' ? said : undefined
+  return `nft cannot be used here: ${complaintOfNft(said.stderr)}`
+}
+
 async function missingTool(tool: Command['tool']): Promise<string | undefined> {
+  const said = await installed(async () => ask(version(tool)))
+  if (typeof said === 'string') return said
+  return said.stdout.startsWith(`${tool} utility`) ? undefined : `${tool} is not the one of iproute2: install it (apt-get install iproute2)`
+}
+
+/** What a tool answers, or the sentence that says how to get it. */
+async function installed(asked: () => Promise<Answer>): Promise<Answer | string> {
   try {
-    const { stdout } = await ask(version(tool))
-    return stdout.startsWith(`${tool} utility`) ? undefined : `${tool} is not the one of iproute2: install it (apt-get install iproute2)`
+    return await asked()
   } catch (error) {
     if (error instanceof MeshError && error.failure.code === 'NOT_PERMITTED') return error.message
     throw error

@@ -41,7 +41,7 @@ export function plantedLink(planted: PlantedLink, mac: () => MacAddress): Link {
 
 /** The link that a spec calls for, or what the tool would complain of. */
 export function madeLink(
-  { mode, id }: TunnelSpec,
+  { mode, id, guard }: TunnelSpec,
   { local, port, mtu, mac }: Step & { readonly kind: 'create' },
   others: readonly Link[],
   fresh: () => MacAddress,
@@ -53,7 +53,8 @@ export function madeLink(
       (link) => link.kind === 'vxlan' && link.id === id && link.port === port && familyOf(link.local) === family(local),
     )
     if (taken) return { ok: false, reason: 'Error: A VXLAN device with the specified VNI already exists.' }
-    return { ok: true, value: { kind: 'vxlan', id: vni.value, local, port, mtu, mac: mac ?? fresh(), ...FRESH_VXLAN } }
+    const ports = guard === true ? { privileged: guard } : {}
+    return { ok: true, value: { kind: 'vxlan', id: vni.value, local, port, mtu, mac: mac ?? fresh(), ...ports, ...FRESH_VXLAN } }
   }
   const kind = family(local) === 'ipv6' ? 'ip6gre' : 'gre'
   const taken = others.some((link) => link.kind === kind && (link.kind !== 'gre' || (link.id === id && link.local === local)))

@@ -35,6 +35,7 @@ export function echoesOf(operations: readonly Operation[], device: DeviceName): 
     }
     if (entry.kind === 'route') return [`${removes ? 'Deleted ' : ''}${entry.overlay} dev ${device}`]
     if (entry.kind === 'unreachable') return [`${removes ? 'Deleted ' : ''}unreachable ${entry.network}`]
+    if (entry.kind === 'guard' || entry.kind === 'admitted') return []
     const mac = entry.kind === 'flood' ? ZERO_MAC : entry.mac
     return [`${removes ? 'Deleted ' : ''}${mac} dev ${device} ${describeTarget(entry)}`]
   })

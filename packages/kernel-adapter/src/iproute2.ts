@@ -1,4 +1,4 @@
-/** The one door to `ip` and `bridge`, and to `ovs-vsctl`. */
+/** The one door to `ip` and `bridge`, to `nft`, and to `ovs-vsctl`. */
 import { MeshError } from '@vxmesh/core'
 import { execa } from 'execa'
 import { batchOf, batchUntilRefused, type Call, type Command } from './render.ts'
@@ -44,9 +44,14 @@ export async function untilRefused(tool: Command['tool'], lines: readonly string
   return ask(batchUntilRefused(tool), script(lines))
 }
 
+/** Runs lines of nft, all of them or none. */
+export async function transact(lines: readonly string[]): Promise<Answer> {
+  return ask({ tool: 'nft', args: ['-f', '-'] }, script(lines, /^[A-Za-z0-9.:/_ @,;&=!{}-]+$/))
+}
+
 /** The only way to the input of a batch, which takes an embedded newline for a second command. */
-function script(lines: readonly string[]): string {
-  const odd = lines.find((line) => !/^[A-Za-z0-9.:/_ -]+$/.test(line))
+function script(lines: readonly string[], plain = /^[A-Za-z0-9.:/_ -]+$/): string {
+  const odd = lines.find((line) => !plain.test(line))
   if (odd !== undefined) throw new Error(`not a line for a batch: ${JSON.stringify(odd)}`)
   return lines.map((line) => `${line}\n`).join('')
 }
@@ -93,6 +98,6 @@ function byLine(stream: NodeJS.ReadableStream, hear: (line: string) => void): vo
 }
 
 function notInstalled(tool: Call['tool']): string {
-  const from = tool === 'ovs-vsctl' ? 'openvswitch-switch' : 'iproute2'
+  const from = { ip: 'iproute2', bridge: 'iproute2', nft: 'nftables', 'ovs-vsctl': 'openvswitch-switch' }[tool]
   return `${tool} is not installed: it comes with ${from} (apt-get install ${from})`
 }

@@ -2,6 +2,7 @@
 import {
   accept,
   halves,
+  isOfGuard,
   MeshError,
   type Device,
   type DeviceName,
@@ -18,6 +19,7 @@ import {
 } from '@vxmesh/core'
 import { Echoes, echoesOf } from './echo.ts'
 import { parseHost } from './host.ts'
+import { GuardEye } from './guard-eye.ts'
 import { ask, untilRefused } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { parseRoutes, parseUnreachable } from './gre.ts'
@@ -58,20 +60,21 @@ export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
     read: async (spec) => read(spec, watched.get(spec.device)),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
-      const each: Watched = { tools: keepTools(device), echoes: new Echoes(), understand: remembering() }
+      const each: Watched = { tools: keepTools(device), echoes: new Echoes(), understand: remembering(), guard: new GuardEye(device) }
       watched.set(device, each)
       const monitor = watchKernel(device, (line) => each.echoes.hear(line), wake, MONITORS[mode])
+      const guard = each.guard.watch(wake)
       return {
         close: async () => {
           if (watched.get(device) === each) watched.delete(device)
-          await Promise.all([monitor.close(), each.tools.close()])
+          await Promise.all([monitor.close(), guard.close(), each.tools.close()])
         },
       }
     },
   }
 }
 
-type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly understand: typeof understood }
+type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly understand: typeof understood; readonly guard: GuardEye }
 
 /** What shows entries of a device, and how it is understood. */
 type Source = { readonly command: Command; readonly understand: (text: string) => Result<Marked> }
@@ -177,7 +180,8 @@ async function read(spec: TunnelSpec, watched: Partial<Watched> = {}): Promise<R
   const present = await look(spec.device, watched.tools)
   if (present === undefined) return undefined
   const tables = await readTables(spec.device, present, [...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves), watched)
-  return tables && { device: asDevice(spec, await inItsBridge(spec, present)), ...tables }
+  const guard = await (watched.guard ?? new GuardEye(spec.device)).read(spec.guard === true)
+  return tables && { device: asDevice(spec, await inItsBridge(spec, present)), ...together([guard, tables]) }
 }
 
 /**
@@ -189,14 +193,18 @@ async function attempt(
   operations: readonly Operation[],
   watched: Partial<Watched> = {},
 ): Promise<readonly Rejection[]> {
-  const { tools, echoes } = watched
+  const { tools, echoes, guard = new GuardEye(device) } = watched
   echoes?.expect(echoesOf(operations, device))
   const reasons = await (tools ?? singly).write(operations.map((operation) => entryCommand(operation, device)))
-  if (reasons.size === 0 && (await echoes?.come()) === true) return []
+  const refused = await guard.judge(operations, reasons)
+  if (reasons.size === 0 && (await echoes?.come()) === true) return refused
   const present = await look(device, tools)
   const networks = operations.flatMap(({ entry }) => (entry.kind === 'unreachable' ? [entry.network] : []))
   const after = present && (await readTables(device, present, networks, watched))
-  return rejections(operations, device, (after ?? NOTHING).entries, reasons)
+  return [
+    ...refused,
+    ...rejections(operations, device, (after ?? NOTHING).entries, reasons).filter(({ operation }) => !isOfGuard(operation.entry)),
+  ]
 }
 
 /** The entries of a device; `networks`: what beside the halves of its own may be unreachable for its sake. Undefined when it is gone. */

@@ -125,6 +125,7 @@ export function deviceOf(spec: TunnelSpec, { link, addresses }: Present): Result
     master,
     addresses: addresses.filter((address) => spec.addresses.includes(address) || !isAutomatic(address)),
     origin: isOurs(spec, carrier.value) ? 'made' : 'adopted',
+    ...('privileged' in carrier.value ? { privileged: true } : {}),
   })
 }
 

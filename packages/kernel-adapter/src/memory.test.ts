@@ -9,7 +9,8 @@ import {
   type Vni,
 } from '@vxmesh/core'
 import { expect, test } from 'vitest'
-import { MemoryHost, memoryKernel } from './memory.ts'
+import { memoryKernel } from './memory-kernel.ts'
+import { MemoryHost } from './memory.ts'
 
 const device = 'provider0' as DeviceName
 const HERE = '127.0.0.1' as IpAddress

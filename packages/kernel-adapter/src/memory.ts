@@ -1,14 +1,14 @@
 /**
- * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast
- * are accepted, deleting without a destination wipes them all, one without a port has the device's own, a device that goes
- * down loses its IPv6 addresses, its neighbours and its routes, the first IPv4 address of a network takes the others along, a
- * device made again has another MAC. Deterministic and without timers. What to do about a device is decided by the same
- * `decide` as for the real kernel; only the carrying out differs, and one contract test holds for both.
+ * A host's kernel in memory, no kinder than the real one: `append` is idempotent, our own address, 0.0.0.0 and multicast are accepted,
+ * deleting without a destination wipes them all, one without a port has the device's own, a device that goes down loses its IPv6
+ * addresses, its neighbours and its routes, the first IPv4 address of a network takes the others along, a device made again has another
+ * MAC. No timers. What to do about a device is decided by the same `decide` as for the real kernel, and one contract holds for both.
  */
 import {
   family,
   halves,
   hostOf,
+  isOfGuard,
   MeshError,
   unreachable,
   type Device,
@@ -17,7 +17,6 @@ import {
   type HostInterface,
   type InterfaceAddress,
   type IpAddress,
-  type Kernel,
   type MacAddress,
   type Operation,
   type Port,
@@ -30,25 +29,10 @@ import { ADDRESS_TAKEN, clash, interfaces, without, type MemoryAddress } from '.
 import { isCarrier, laidOpen, macFrom, madeLink, noSuch, plantedLink, type MemoryDevice, type PlantedLink } from './devices.ts'
 import { decide, deviceOf, restore, type Carrier, type Present, type Step } from './link.ts'
 import { together } from './marked.ts'
+import { MemoryGuards } from './memory-guard.ts'
 import { explain, rejections } from './outcome.ts'
 import { showDevice, stepCommand, words } from './render.ts'
 import { EMPTY, erased, forgotten, lasting, replaced, unlinked, wiped, within, written, type Tables } from './tables.ts'
-
-/** The kernel of a host, as a promise-making port. */
-export function memoryKernel(host: MemoryHost): Kernel {
-  return {
-    establish: async (spec, given) => host.establishNow(spec, given),
-    steps: async (spec) => host.stepsNow(spec).map((step) => words(stepCommand(spec, step))),
-    interfaces: async (without) => host.interfacesNow(without),
-    hasBridge: async (name) => host.bridges.has(name),
-    read: async (spec) => host.readNow(spec),
-    attempt: async (device, operations) => host.attemptNow(device, operations),
-    watch: (_device, wake) => {
-      const unsubscribe = host.onChange(wake)
-      return { close: async () => unsubscribe() }
-    },
-  }
-}
 
 export class MemoryHost {
   #host: readonly HostInterface[]
@@ -57,6 +41,7 @@ export class MemoryHost {
   #unreachable: Tables = EMPTY
   readonly bridges = new Set<string>()
   readonly #listeners = new Set<() => void>()
+  readonly guards = new MemoryGuards(() => this.#wake())
   #refusals = 0
   #made = 0
 
@@ -101,7 +86,10 @@ export class MemoryHost {
     const device = this.#devices.get(spec.device)
     if (device === undefined) return undefined
     const networks = [...device.addresses, ...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves)
-    return { device: this.#device(spec, device), ...together([device.tables, within(this.#unreachable, networks)]) }
+    return {
+      device: this.#device(spec, device),
+      ...together([this.guards.of(spec.device), device.tables, within(this.#unreachable, networks)]),
+    }
   }
 
   /** `Kernel.attempt`, at once. */
@@ -111,8 +99,8 @@ export class MemoryHost {
       const complaint = this.#refused() ?? this.#attempt(device, kind, entry)
       if (complaint !== undefined) reasons.set(index + 1, complaint)
     }
-    const tables = together([this.#devices.get(device)?.tables ?? EMPTY, this.#unreachable])
-    return rejections(operations, device, tables.entries, reasons)
+    const { entries } = together([this.guards.of(device), this.#devices.get(device)?.tables ?? EMPTY, this.#unreachable])
+    return rejections(operations, device, entries, reasons)
   }
 
   /** Calls `listener` at once whenever anything changed, by whomever, ourselves included. Returns the way to stop it. */
@@ -212,6 +200,7 @@ export class MemoryHost {
   }
 
   #attempt(name: DeviceName, kind: Operation['kind'], entry: Entry): string | undefined {
+    if (isOfGuard(entry)) return this.guards.change(name, kind, entry)
     return this.#change(name, entry, (tables, link) => {
       if (kind === 'remove') return erased(tables, link, entry, true)
       return kind === 'replace' ? replaced(tables, link, entry) : written(tables, link, entry, true)
@@ -228,8 +217,7 @@ export class MemoryHost {
     if (changed.value === tables) return undefined
     if (entry?.kind !== 'unreachable') return this.#put(name, { ...device, tables: changed.value })
     this.#unreachable = changed.value
-    this.#wake()
-    return undefined
+    return this.#wake()
   }
 
   #perform(spec: TunnelSpec, step: Step): string | undefined {
@@ -279,10 +267,10 @@ export class MemoryHost {
 
   #put(name: DeviceName, device: MemoryDevice): undefined {
     this.#devices.set(name, device)
-    this.#wake()
+    return this.#wake()
   }
 
-  #wake(): void {
+  #wake(): undefined {
     for (const listener of [...this.#listeners]) listener()
   }
 

@@ -27,6 +27,7 @@ import {
 } from '@vxmesh/core'
 import { z } from 'zod'
 import { parseGre, parseIp6Gre, type GreLink, type Ip6GreLink } from './gre.ts'
+import { SOURCE_PORTS } from './guard.ts'
 import { all, checked, decode, parsedBy } from './json.ts'
 import { markedOf, type Found, type Marked } from './marked.ts'
 import { PROTOCOL } from './render.ts'
@@ -47,6 +48,8 @@ export type VxlanLink = {
   readonly up: boolean
   /** The bridge, bond or the like that it is a port of. A VRF is none: what is in one still speaks for itself. */
   readonly master: string | undefined
+  /** It sends only from UDP ports that the unprivileged cannot have. */
+  readonly privileged?: true
 }
 
 /** A device by its kind; `external` is a VXLAN device without an id of its own (collect-metadata mode). */
@@ -61,6 +64,7 @@ const vxlanData = z.object({
   local6: ip.optional(),
   port: z.int().transform(parsedBy(parsePort)),
   link: z.string().optional(),
+  port_range: z.object({ low: z.int(), high: z.int() }).optional(),
 })
 
 const identityElement = z.object({ ifname: z.string().optional(), ifindex: z.int().optional() })
@@ -143,7 +147,13 @@ function toLink({ flags, mtu, address, ifalias, master, linkinfo }: z.output<typ
     alias: ifalias,
     up: flags.includes('UP'),
     master: slaveOf === 'vrf' ? undefined : master,
+    ...(isPrivileged(data.port_range) ? { privileged: true } : {}),
   }
+}
+
+/** Without a range the kernel takes those that everybody may use. */
+function isPrivileged(range: z.output<typeof vxlanData>['port_range']): boolean {
+  return range !== undefined && range.low >= SOURCE_PORTS.low && range.high <= SOURCE_PORTS.high
 }
 
 /** The addresses in the same output, in its order. A `/0` cannot be said here and is passed over. */

@@ -13,13 +13,17 @@ import {
   type Operation,
   type TunnelSpec,
 } from '@vxmesh/core'
+import { admissionCommand, guardCommand, SOURCE_PORTS } from './guard.ts'
 import type { Step } from './link.ts'
 
 /** One call of a tool of iproute2. */
 export type Command = { readonly tool: 'ip' | 'bridge'; readonly args: readonly string[] }
 
+/** One call of a tool that writes entries. */
+export type Write = Command | { readonly tool: 'nft'; readonly args: readonly string[] }
+
 /** One call of any tool. */
-export type Call = Command | { readonly tool: 'ovs-vsctl'; readonly args: readonly string[] }
+export type Call = Write | { readonly tool: 'ovs-vsctl'; readonly args: readonly string[] }
 
 /**
  * The `protocol` that marks a neighbour or a route as ours, as routing daemons mark theirs: 118, for v, which no other has
@@ -103,7 +107,7 @@ export function stepCommand(spec: TunnelSpec, step: Step): Call {
         const kind = family(step.local) === 'ipv6' ? ['ip6gre', 'external'] : ['gre', 'local', step.local, ...keyOf(spec)]
         return ip(...named, 'mtu', String(step.mtu), 'type', ...kind)
       }
-      const vxlan = ['id', String(spec.id), 'local', step.local, 'dstport', String(step.port), 'learning']
+      const vxlan = ['id', String(spec.id), 'local', step.local, 'dstport', String(step.port), ...sources(spec), 'learning']
       const mac = step.mac === undefined ? [] : ['address', step.mac]
       return ip(...named, ...mac, 'mtu', String(step.mtu), 'type', 'vxlan', ...vxlan)
     }
@@ -128,6 +132,10 @@ export function stepCommand(spec: TunnelSpec, step: Step): Call {
   }
 }
 
+function sources({ guard }: TunnelSpec): readonly string[] {
+  return guard === true ? ['srcport', String(SOURCE_PORTS.low), String(SOURCE_PORTS.high)] : []
+}
+
 /** Changes where packets leave from. The kernel keeps the entries. Without its key a GRE device would lose it. */
 export function setLocal(spec: TunnelSpec, local: IpAddress | 'ADDRESS'): Command {
   const named = ['link', 'set', 'dev', spec.device, 'type', spec.mode]
@@ -143,8 +151,10 @@ function keyOf({ id }: TunnelSpec): readonly string[] {
  * take the place of another, found or learned, is always written with `replace`: `append` of a MAC address that has a
  * destination does nothing, and `add` is refused. To the zero MAC, which has many, one is appended, as often as you like.
  */
-export function entryCommand({ kind, entry }: Operation, device: DeviceName): Command {
+export function entryCommand({ kind, entry }: Operation, device: DeviceName): Write {
   const removes = kind === 'remove'
+  if (entry.kind === 'guard') return guardCommand(entry, device, removes)
+  if (entry.kind === 'admitted') return admissionCommand(entry.underlay, device, removes)
   if (entry.kind === 'neighbour') {
     if (removes) return ip('neighbour', 'delete', entry.overlay, 'dev', device)
     const lasting = ['nud', 'permanent', 'protocol', String(PROTOCOL)]
@@ -173,7 +183,8 @@ function placeOf(entry: Route, device: DeviceName): readonly string[] {
 
 /** A delete of the zero MAC without `dst` wipes them all, and one without `port` means the device's own. */
 function target(entry: Entry): readonly string[] {
-  if (entry.kind === 'unreachable') return []
+  if (entry.kind === 'unreachable' || entry.kind === 'admitted') return []
+  if (entry.kind === 'guard') return ['other', 'rules']
   if (entry.kind === 'route') return 'underlay' in entry ? ['encap', 'ip6', ...wrapping(entry)] : []
   if (entry.kind === 'neighbour') return ['lladdr', 'mac' in entry ? entry.mac : entry.underlay]
   return ['dst', entry.underlay, ...(entry.port === undefined ? [] : ['port', String(entry.port)])]
@@ -194,9 +205,9 @@ export function describeTarget(entry: Entry): string {
   return target(entry).join(' ')
 }
 
-/** A command as a person would have typed it. */
+/** A command as a person would have typed it, in a shell. */
 export function words({ tool, args }: Call): string {
-  return [tool, ...args].join(' ')
+  return [tool, ...args.map((word) => (/[; ]/.test(word) ? `'${word}'` : word))].join(' ')
 }
 
 /** It waits for the daemon of Open vSwitch, which may not run: not for ever. */

@@ -1,16 +1,17 @@
-/** Two ways to `ip` and `bridge`: a process for each thing, or both kept running for one device. */
-import type { DeviceName } from '@vxmesh/core'
+/** Two ways to `ip` and `bridge`: a process for each thing, or both kept running for one device. For `nft` there is the first. */
+import { MeshError, type DeviceName } from '@vxmesh/core'
 import { startCoprocess, type Coprocess } from './coprocess.ts'
-import { ask, batch, type Answer } from './iproute2.ts'
+import { complaintOfNft } from './guard.ts'
+import { ask, batch, transact, type Answer } from './iproute2.ts'
 import { complaints, spoken } from './outcome.ts'
 import { parseIndex } from './read.ts'
-import { lineOf, showDevice, showFdb, words, type Command } from './render.ts'
+import { lineOf, showDevice, showFdb, words, type Command, type Write } from './render.ts'
 
 export type Tools = {
   /** What a command that shows something answers. */
   show(command: Command): Promise<Answer>
   /** Carries out commands, in order, whatever becomes of the others. Gives the complaints, by place, from 1. */
-  write(commands: readonly Command[]): Promise<ReadonlyMap<number, string>>
+  write(commands: readonly Write[]): Promise<ReadonlyMap<number, string>>
 }
 
 export type KeptTools = Tools & { readonly close: () => Promise<void> }
@@ -98,8 +99,8 @@ export function keepTools(device: DeviceName): KeptTools {
     write: async (commands) => {
       const reasons = await trying(async () => {
         let missed = false
-        const complained = await inRuns(commands, async (run) => {
-          const tool = await knowing(run[0].tool)
+        const complained = await inRuns(commands, async (name, run) => {
+          const tool = await knowing(name)
           missed ||= tool === undefined
           return tool === undefined ? new Map() : tool.write(run.map(lineOf))
         })
@@ -118,10 +119,10 @@ export function keepTools(device: DeviceName): KeptTools {
 
 /** Commands of one tool that follow one another go together; the others wait, since the order of kinds matters. */
 async function inRuns(
-  commands: readonly Command[],
-  carryOut: (run: readonly [Command, ...Command[]]) => Promise<ReadonlyMap<number, string>>,
+  commands: readonly Write[],
+  carryOut: (tool: Command['tool'], run: readonly Write[]) => Promise<ReadonlyMap<number, string>>,
 ): Promise<ReadonlyMap<number, string>> {
-  const runs: [Command, ...Command[]][] = []
+  const runs: [Write, ...Write[]][] = []
   for (const command of commands) {
     const current = runs.at(-1)
     if (current?.[0].tool === command.tool) current.push(command)
@@ -130,7 +131,8 @@ async function inRuns(
   const reasons = new Map<number, string>()
   let before = 0
   for (const run of runs) {
-    for (const [line, reason] of await carryOut(run)) reasons.set(before + line, reason)
+    const [{ tool }] = run
+    for (const [line, reason] of await (tool === 'nft' ? transaction(run) : carryOut(tool, run))) reasons.set(before + line, reason)
     before += run.length
   }
   return reasons
@@ -140,8 +142,7 @@ async function inRuns(
  * One batch. `ip` ends it at a neighbour that it is refused, without a word of which (iproute2 6.1 exits), so where it
  * complains each is tried by itself; doing one twice does no harm.
  */
-async function batchOnce(run: readonly [Command, ...Command[]]): Promise<ReadonlyMap<number, string>> {
-  const [{ tool }] = run
+async function batchOnce(tool: Command['tool'], run: readonly Write[]): Promise<ReadonlyMap<number, string>> {
   const { ok, stderr } = await batch(tool, run.map(lineOf))
   if (ok || tool === 'bridge') return complaints(stderr)
   const reasons = new Map<number, string>()
@@ -150,4 +151,20 @@ async function batchOnce(run: readonly [Command, ...Command[]]): Promise<Readonl
     if (!answer.ok) reasons.set(index + 1, spoken(answer.stderr))
   }
   return reasons
+}
+
+/** All of it or nothing, and then for one reason. */
+async function transaction(run: readonly Write[]): Promise<ReadonlyMap<number, string>> {
+  const reason = await complaintOf(run.map(lineOf))
+  return new Map(reason === undefined ? [] : run.map((_, index) => [index + 1, reason]))
+}
+
+async function complaintOf(lines: readonly string[]): Promise<string | undefined> {
+  try {
+    const { ok, stderr } = await transact(lines)
+    return ok ? undefined : complaintOfNft(stderr)
+  } catch (error) {
+    if (error instanceof MeshError) return error.message
+    throw error
+  }
 }
