@@ -44,6 +44,7 @@ state-dir: /var/lib/other
 control: run/control.sock
 port: 5000
 log-level: debug
+guard: on
 tunnels:
   provider0:
     mode: vxlan
@@ -74,6 +75,7 @@ describe('a file', () => {
       control: join(directory, 'run/control.sock'),
       port: 5000,
       logLevel: 'debug',
+      guard: true,
       kernel: 'iproute2',
       tunnels: [
         {
@@ -96,7 +98,7 @@ describe('a file', () => {
         },
       ],
     })
-    expect(source.lines.get('tunnels.provider1.addresses')).toBe(22)
+    expect(source.lines.get('tunnels.provider1.addresses')).toBe(23)
   })
 
   test('may leave out what flags may leave out', () => {
@@ -123,7 +125,7 @@ describe('a file', () => {
 })
 
 describe('one line says where a file is wrong', () => {
-  const KEYS = 'invite, seeds, discover, name, state-dir, control, port, log-level, tunnels'
+  const KEYS = 'invite, seeds, discover, name, state-dir, control, port, log-level, guard, tunnels'
   const PARTS = 'mode, id, key, local, addresses, port, mtu, master'
   const one = (...lines: readonly string[]): string => ['tunnels:', '  provider0:', ...lines.map((line) => `    ${line}`)].join('\n')
 

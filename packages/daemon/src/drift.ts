@@ -6,10 +6,10 @@ import type { Log } from './log.ts'
 /** What a turn left behind: what it wanted, and the slots that it could not, or might not, bring there yet. */
 export type Outcome = { readonly desired: Table; readonly undone: ReadonlySet<Slot> }
 
-/** Whether an entry was changed by somebody else: the last turn wanted the same of its slot, and had it. */
-export function isDrift({ kind, entry }: Operation, last: Outcome | undefined): boolean {
+/** Whether an entry was changed by somebody else: the last turn wanted the same of its slot, and had it. What is added and is there comes along with something else. */
+export function isDrift({ kind, entry }: Operation, last: Outcome | undefined, found: Table): boolean {
   const place = slot(entry)
-  if (last === undefined || last.undone.has(place)) return false
+  if (last === undefined || last.undone.has(place) || (kind === 'add' && found.has(place))) return false
   return kind === 'remove' ? !last.desired.has(place) : holds(last.desired, entry)
 }
 

@@ -41,6 +41,7 @@ test('with no more than must be given, everything suits root on a real host', ()
     control: '/run/vxmesh/control.sock',
     port: 4788,
     logLevel: 'info',
+    guard: false,
     kernel: 'iproute2',
     source: BY_FLAGS,
   })
@@ -94,6 +95,7 @@ test('every flag is taken', () => {
     name: 'bastion',
     port: 5000,
     logLevel: 'debug',
+    guard: true,
     kernel: 'memory',
     source: BY_FLAGS,
   })

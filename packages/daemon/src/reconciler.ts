@@ -154,7 +154,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const wanted = passable(desired.table, actual)
     const all = plan(wanted, actual)
     const before = last
-    const drifted = (operation: Operation) => isDrift(operation, before)
+    const drifted = (operation: Operation) => isDrift(operation, before, reading.entries)
     const operations = all.filter((operation) => !isHeld(operation, hold, desired.evicted, drifted(operation)))
     const after = await attempt(reading, operations, drifted)
     kept = after && { reading: after, ...asOf }

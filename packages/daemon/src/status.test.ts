@@ -185,7 +185,7 @@ test('a report has every field that the answer promises, and is nothing else', (
         addresses: ['192.168.234.1/23'],
         origin: 'made',
         entries: { wanted: 1, present: 1, foreign: 0, kinds: { flood: ONE, fdb: NONE, neighbour: NONE } },
-        ...{ repairs: 0, writes: 0 },
+        ...{ guard: null, repairs: 0, writes: 0 },
       },
     ],
     health: [],

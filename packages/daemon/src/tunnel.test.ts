@@ -91,6 +91,7 @@ test('a tunnel without its device is what is known of it', () => {
     addresses: [],
     origin: null,
     entries: { wanted: 1, present: 0, foreign: 0, kinds: { flood: counts(1, 0), fdb: counts(0, 0), neighbour: counts(0, 0) } },
+    guard: null,
     repairs: 0,
     writes: 0,
   })

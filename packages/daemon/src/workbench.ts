@@ -21,6 +21,8 @@ import {
 } from '@vxmesh/core'
 import { describeTarget, MemoryHost, memoryKernel } from '@vxmesh/kernel-adapter'
 import { z } from 'zod'
+import { claimOf } from './establish.ts'
+import { withGuard } from './guard.ts'
 import { makeLog } from './log.ts'
 import { startReconciler, type Reconciler } from './reconciler.ts'
 import { openStore, type Store } from './store.ts'
@@ -70,6 +72,8 @@ export class Workbench {
   /** What was asked of the device. */
   mtu: Mtu
   master: DeviceName | undefined
+  /** Whether it has a guard, as the daemon would ask for one. */
+  guard = false
   /** What its underlay had room for, as each turn saw it. */
   readonly rooms: (number | undefined)[] = []
   reads = 0
@@ -110,7 +114,7 @@ export class Workbench {
   async start(...wanted: readonly string[]): Promise<void> {
     this.wanted = wanted
     this.store = openStore(this.#directory, (what) => this.said.push(what))
-    const spec = { ...SPEC, mtu: this.mtu, master: this.master }
+    const spec = { ...SPEC, mtu: this.mtu, master: this.master, guard: this.guard }
     const device = await this.#kernel().establish(spec)
     this.reconciler = startReconciler({
       kernel: this.#kernel(),
@@ -124,8 +128,9 @@ export class Workbench {
       },
       enforced: () => undefined,
       decide: () => {
+        const wanted = withGuard(spec, claimOf(spec, device, undefined, this.store), device, table(this.wanted.map(entry)))
         return {
-          desired: { table: table(this.wanted.map(entry)), evicted: new Set(), verdicts: new Map(), conflicts: new Map() },
+          desired: { table: wanted, evicted: new Set(), verdicts: new Map(), conflicts: new Map() },
           hold: this.hold,
           mtus: this.mtus,
           enforces: '',
@@ -152,6 +157,13 @@ export class Workbench {
   tables(): readonly string[] {
     const entries = [...(this.host.inspect(DEVICE)?.entries.values() ?? [])]
     return entries.map((each) => (each.kind === 'flood' ? each.underlay : `${slot(each)} ${describeTarget(each)}`)).toSorted()
+  }
+
+  /** Whom the guard admits; undefined: there is none. */
+  admitted(): readonly string[] | undefined {
+    const entries = [...this.host.guards.of(DEVICE).entries.values()]
+    const members = entries.flatMap((each) => (each.kind === 'admitted' ? [each.underlay] : []))
+    return entries.length === 0 ? undefined : members.toSorted()
   }
 
   async repairs(): Promise<number> {
