@@ -1,5 +1,6 @@
 /** The guard against real packets: what a host that is no member sends into the tunnels of those that are. */
-import { seconds } from '@vxmesh/core'
+import { seconds, type DeviceName, type IpAddress, type TunnelId } from '@vxmesh/core'
+import { describe, guardOf } from '@vxmesh/kernel-adapter'
 import { expect, test } from 'vitest'
 import { openSwitch, until, type Host } from './harness.ts'
 import { initMesh, member, MAIN, type Member } from './member.ts'
@@ -166,3 +167,61 @@ test('with a guard nothing comes in but what members send, whatever becomes of t
   expect((await first.vxmesh('leave')).code).toBe(0)
   expect(await ruleset(first)).toBe('')
 })
+
+/** Prints which packets of GRE this host takes in, by the marks at their ends. */
+const TAKEN = String.raw`
+  use Socket qw(:all); $| = 1; my ($six) = @ARGV;
+  socket(my $raw, $six ? AF_INET6 : AF_INET, SOCK_RAW, 47) or die "socket: $!";
+  print "listening\n";
+  while (defined recv($raw, my $packet, 2048, 0)) { print "mark ", substr($packet, -16) =~ s/ +$//r, "\n" }`
+
+/** Sends a packet of GRE: mark, to, the flags and the rest of its header in hexadecimal. */
+const GRE = String.raw`
+  use Socket qw(:all); my ($mark, $to, $header) = @ARGV;
+  my $six = $to =~ /:/;
+  socket(my $raw, $six ? AF_INET6 : AF_INET, SOCK_RAW, 47) or die "socket: $!";
+  my $there = $six ? pack_sockaddr_in6(0, inet_pton(AF_INET6, $to)) : pack_sockaddr_in(0, inet_aton($to));
+  send($raw, pack("H*", $header) . pack("A16", $mark), 0, $there) or die "send: $!";`
+
+/** By this kernel, which may have no device of GRE, but takes in what is sent to it. */
+test.each([
+  ['192.168.226.', 24, { id: 1234, underlay: '192.168.226.4' }, ['no key', 'another key', 'checked', 'other, checked']],
+  ['192.168.226.', 24, { id: undefined, underlay: '192.168.226.4' }, ['key', 'another key', 'key, checked', 'other, checked']],
+  ['fd00:226::', 64, { id: 1234, underlay: 'fd00:226::4' }, []],
+])(
+  'in %s0/%i a guard of GRE for %j keeps strangers out of its tunnel, and out of no other',
+  async (network, length, { id, underlay }, others) => {
+    await using net = await openSwitch()
+    const hosts = await Promise.all(
+      [4, 5, 66].map(async (last) => net.host(`host-${String(last)}`, `${network}${String(last)}/${String(length)}`)),
+    )
+    const [bastion, first, stranger] = hosts as [Host, Host, Host]
+    const HEADERS = [
+      ['no key', '00000800'],
+      ['key', '20000800000004d2'],
+      ['another key', '20000800000004d3'],
+      ['checked', '8000080000000000'],
+      ['key, checked', 'a000080000000000000004d2'],
+      ['other, checked', 'a000080000000000000004d3'],
+    ] as const
+    const guard = guardOf({
+      mode: 'gre',
+      id: id as TunnelId,
+      underlay: underlay as IpAddress,
+      port: undefined,
+      ports: [],
+      privileged: false,
+    })
+    const admitted = { kind: 'admitted', underlay: `${network}5` as IpAddress } as const
+    for (const entry of [guard, admitted]) await bastion.run(['sh', '-c', describe({ kind: 'add', entry }, 'gre1' as DeviceName)])
+    const taken = bastion.start(['perl', '-e', TAKEN, length === 64 ? '1' : ''])
+    await until('it listens', () => taken.lines.includes('listening') || taken.lines, { within: seconds(30) })
+    const send = async (from: Host, mark: string, header: string) => from.run(['perl', '-e', GRE, mark, underlay, header])
+    for (const [mark, header] of HEADERS) await send(stranger, mark, header)
+    for (const [mark, header] of HEADERS) await send(first, `${mark}!`, header)
+    await send(first, 'last', '20000800000004d2')
+    const seen = await marks(taken, 'last')
+    expect(seen.filter((mark) => !mark.endsWith('!') && mark !== 'last').toSorted()).toEqual(others.toSorted())
+    expect(seen.filter((mark) => mark.endsWith('!'))).toHaveLength(HEADERS.length)
+  },
+)

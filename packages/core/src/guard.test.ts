@@ -65,13 +65,13 @@ describe('what is done about a guard', () => {
     const operations = plan(table([flood(5)]), read(before))
     expect(words(operations)).toEqual(['remove guard'])
     expect([...applied({ entries: before, marked: new Set() }, operations).entries.keys()]).toEqual(['flood 192.0.2.5'])
-    const hold = { reason: 'alone', replacements: true }
+    const hold = { reason: 'alone', brief: false, replacements: true }
     expect(operations.some((operation) => isHeld(operation, hold, new Set(), false))).toBe(false)
   })
 
   test('whom it admits stays admitted while removals are held', () => {
     const [admitted] = plan(guarded(new Map(), GUARD), read(before)).filter(({ entry }) => entry.kind === 'admitted')
-    expect(isHeld(admitted!, { reason: 'alone', replacements: false }, new Set(), false)).toBe(true)
-    expect(isHeld(admitted!, { reason: 'alone', replacements: false }, new Set(['admitted 192.0.2.5']), false)).toBe(false)
+    expect(isHeld(admitted!, { reason: 'alone', brief: false, replacements: false }, new Set(), false)).toBe(true)
+    expect(isHeld(admitted!, { reason: 'alone', brief: false, replacements: false }, new Set(['admitted 192.0.2.5']), false)).toBe(false)
   })
 })

@@ -44,7 +44,6 @@ state-dir: /var/lib/other
 control: run/control.sock
 port: 5000
 log-level: debug
-guard: on
 tunnels:
   provider0:
     mode: vxlan
@@ -59,6 +58,7 @@ tunnels:
     addresses:
       - 192.168.240.1/24
       - fd00:2::1/64
+guard: on
 `
 
 const LEAST = 'tunnels: { provider0: { id: 16 } }'
@@ -98,7 +98,7 @@ describe('a file', () => {
         },
       ],
     })
-    expect(source.lines.get('tunnels.provider1.addresses')).toBe(23)
+    expect(source.lines.get('tunnels.provider1.addresses')).toBe(22)
   })
 
   test('may leave out what flags may leave out', () => {

@@ -72,7 +72,7 @@ test('it stays when the daemon stops, goes when it leaves, and when it starts wi
   await bench.reconciler.stop()
   expect(bench.admitted()).toEqual(['10.0.0.2'])
   bench.guard = false
-  bench.hold = { reason: 'isolated: no other member is heard', replacements: true }
+  bench.hold = { reason: 'isolated: no other member is heard', brief: false, replacements: true }
   await bench.start()
   expect([bench.admitted(), bench.entries()]).toEqual([undefined, ['10.0.0.2']])
   expect(await row()).toBeNull()

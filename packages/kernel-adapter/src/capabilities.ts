@@ -1,8 +1,9 @@
 /** What this process needs from the machine, asked before anything is touched. */
 import { readFile } from 'node:fs/promises'
 import { MeshError } from '@vxmesh/core'
-import { complaintOfNft, SHOW_TABLES } from './guard.ts'
+import { TRY_TABLE } from './guard.ts'
 import { ask, type Answer } from './iproute2.ts'
+import { complaintOfNft } from './outcome.ts'
 import { version, type Command } from './render.ts'
 
 /** capabilities(7): bit 12. */
@@ -15,7 +16,7 @@ export async function missingCapability(): Promise<string | undefined> {
 
 /** The same of what a guard needs. */
 export async function missingForGuard(): Promise<string | undefined> {
-  const said = await installed(async () => ask(SHOW_TABLES))
+  const said = await installed(async () => ask(TRY_TABLE))
   if (typeof said === 'string' || said.ok) return typeof said === 'string' ? said : undefined
   return `nft cannot be used here: ${complaintOfNft(said.stderr)}`
 }

@@ -47,13 +47,14 @@ export class GuardEye {
 
   /** Calls `wake` when the guard is another than it was when it was read. */
   watch(wake: () => void): Watch {
-    let looking: Promise<unknown> = Promise.resolve()
+    let looking: Promise<void> | undefined
+    const look = async (): Promise<void> => {
+      const before = this.#shown
+      if ((await shownOf(this.#device)) !== before) wake()
+      looking = undefined
+    }
     const timer = setInterval(() => {
-      if (!this.#wanted) return
-      looking = looking.then(async () => {
-        const before = this.#shown
-        if ((await shownOf(this.#device)) !== before) wake()
-      })
+      if (this.#wanted) looking ??= look()
     }, LOOK_EVERY_MS)
     return {
       close: async () => {

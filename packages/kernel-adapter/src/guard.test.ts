@@ -1,6 +1,7 @@
 import { slot, type DeviceName, type GreKey, type IpAddress, type Port, type Vni } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { admissionCommand, complaintOfNft, guardCommand, guardOf, parseGuard, type Guarded } from './guard.ts'
+import { admissionCommand, guardCommand, guardOf, parseGuard, type Guarded } from './guard.ts'
+import { complaintOfNft } from './outcome.ts'
 import { words } from './render.ts'
 
 const DEVICE = 'provider0' as DeviceName

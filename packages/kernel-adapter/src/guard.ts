@@ -8,7 +8,6 @@
  */
 import { family, parseIp, type DeviceName, type Entry, type IpAddress, type Mode, type Port, type TunnelId } from '@vxmesh/core'
 import { markedOf, NOTHING, type Marked } from './marked.ts'
-import { spoken } from './outcome.ts'
 import type { Write } from './render.ts'
 
 export type Guard = Extract<Entry, { kind: 'guard' }>
@@ -95,7 +94,8 @@ export function showGuard(device: DeviceName): Write {
   return { tool: 'nft', args: ['--stateless', 'list', 'table', ...tableOf(device)] }
 }
 
-export const SHOW_TABLES: Write = { tool: 'nft', args: ['list', 'tables'] }
+/** Asks whether a table could be made, and makes none. */
+export const TRY_TABLE: Write = { tool: 'nft', args: ['--check', 'add', 'table', 'inet', 'vxmesh'] }
 
 /** Makes the table anew, whatever is there, or takes it away: either in one transaction. */
 export function guardCommand({ rules }: Guard, device: DeviceName, removes: boolean): Write {
@@ -131,8 +131,3 @@ export function parseGuard(text: string): Marked {
 
 /** A long set takes many lines. */
 const ELEMENTS = /elements = \{([^}]*)\}/
-
-/** What nft says is wrong, without the text in which it is. */
-export function complaintOfNft(stderr: string): string {
-  return /Error: (.*)$/m.exec(stderr)?.[1] ?? spoken(stderr)
-}

@@ -45,6 +45,11 @@ export function spoken(stderr: string): string {
   return said.length === 0 ? 'it failed and did not say why' : said.join('; ')
 }
 
+/** What nft says is wrong, without the text in which it is. */
+export function complaintOfNft(stderr: string): string {
+  return /Error: (.*)$/m.exec(stderr)?.[1] ?? spoken(stderr)
+}
+
 /** The complaints of a batch, by the number of the line they are about, from 1. */
 export function complaints(stderr: string): ReadonlyMap<number, string> {
   const reasons = new Map<number, string>()

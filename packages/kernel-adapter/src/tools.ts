@@ -1,9 +1,8 @@
 /** Two ways to `ip` and `bridge`: a process for each thing, or both kept running for one device. For `nft` there is the first. */
 import { MeshError, type DeviceName } from '@vxmesh/core'
 import { startCoprocess, type Coprocess } from './coprocess.ts'
-import { complaintOfNft } from './guard.ts'
 import { ask, batch, transact, type Answer } from './iproute2.ts'
-import { complaints, spoken } from './outcome.ts'
+import { complaintOfNft, complaints, spoken } from './outcome.ts'
 import { parseIndex } from './read.ts'
 import { lineOf, showDevice, showFdb, words, type Command, type Write } from './render.ts'
 
