@@ -53,6 +53,7 @@ function report(text: string): StatusReport {
         addresses: [text],
         origin: 'made',
         entries: { wanted: 1, present: 1, foreign: 0 },
+        guard: null,
         repairs: 0,
         writes: 0,
       },
