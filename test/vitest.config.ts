@@ -25,6 +25,7 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: [simulation, namespaces, guest, openVswitch],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       { extends: true, test: { name: 'sim', include: [simulation], testTimeout: 120_000 } },
