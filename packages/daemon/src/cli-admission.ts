@@ -1,7 +1,7 @@
 /** The commands that admit hosts to a mesh and end their membership. */
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { collect, controlOption, print } from './cli-parts.ts'
+import { collect, controlOption, passphraseOption, print, printSecret } from './cli-parts.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawInviteOptions } from './invites.ts'
 import type { RevokeOptions } from './revoke.ts'
@@ -21,12 +21,13 @@ export function addInvite(vxmesh: Command): void {
     .option('--ttl <time>', 'until when it admits hosts, as 30m, 24h or 7d; 0 for no end', '24h')
     .option('--members <number>', 'how many hosts may use it; 0 for any number', '1')
     .option('--seed <host[:port]>', 'a member to begin with; may be repeated', collect, [])
+    .addOption(passphraseOption())
     .addHelpText('after', INVITE_HELP)
     .action(async (raw: RawInviteOptions) => {
       const { makeInvite } = await import('./invites.ts')
       const { id, line } = await makeInvite(raw, Date.now())
       process.stderr.write(`invite ${id}; "vxmesh revoke --invite ${id}" takes it back\n`)
-      print(line)
+      printSecret(line)
     })
   vxmesh
     .command('invites')
@@ -76,6 +77,7 @@ export function addRevoke(vxmesh: Command): void {
     .argument('[member]', 'its name, or its peer id')
     .option('--invite <id>', 'an invite instead, and all who came by it; see "vxmesh invites"')
     .option('--dir <directory>', 'where the key of the mesh is', '.')
+    .addOption(passphraseOption())
     .option('--wait <seconds>', 'how long to wait for the others', '30')
     .addOption(controlOption())
     .addHelpText('after', REVOKE_HELP)

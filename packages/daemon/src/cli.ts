@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { MeshError, printable, printableJson, unreachable, type Failure } from '@vxmesh/core'
 import { z } from 'zod'
 import { addInvite, addJoin, addRevoke } from './cli-admission.ts'
+import { addInit, addKey } from './cli-key.ts'
 import { collect, controlOption, print, typedOnly } from './cli-parts.ts'
 import { ask, endOf } from './client.ts'
 import { leaveAnswer, planAnswer, statusAnswer, type PlanReport } from './answers.ts'
@@ -86,6 +87,7 @@ function program(outcome: Outcome): Command {
   addInvite(vxmesh)
   addJoin(vxmesh)
   addRevoke(vxmesh)
+  addKey(vxmesh)
   return vxmesh
 }
 
@@ -108,21 +110,6 @@ Several tunnels are asked for in a file, YAML in the words of netplan; none is r
   tunnels:
     provider0: { mode: vxlan, id: 16, local: 192.168.226.5, addresses: [192.168.234.2/23], port: 4789 }
     provider1: { mode: gre, key: 1234, local: eth1, addresses: [192.168.240.2/24] }`
-
-function addInit(vxmesh: Command): void {
-  vxmesh
-    .command('init')
-    .description('make a mesh: its key, and one invite for all its hosts')
-    .option('--dir <directory>', 'where to put them', '.')
-    .action(async ({ dir }: { readonly dir: string }) => {
-      const { parsePath } = await import('./options.ts')
-      const { initMesh } = await import('./identity.ts')
-      const { mesh, keyFile, inviteFile } = await initMesh(parsePath({ code: 'USAGE', where: '--dir' }, dir))
-      print(`mesh ${mesh}`)
-      print(`${keyFile}: the key of the mesh; no host needs it, keep it offline`)
-      print(`${inviteFile}: admits hosts; copy it to each, for "vxmesh up --invite ${inviteFile}"`)
-    })
-}
 
 function addUp(vxmesh: Command, outcome: Outcome): void {
   vxmesh

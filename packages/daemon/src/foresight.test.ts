@@ -5,7 +5,7 @@ import type { DeviceName, Hold, IpAddress, Operation, Slot } from '@vxmesh/core'
 import { slot } from '@vxmesh/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { foresee, foreseeFrom, foreseen } from './foresight.ts'
-import { initMesh } from './identity.ts'
+import { initMesh } from './meshkey.ts'
 import { parseUpOptions, type RawUpOptions } from './options.ts'
 
 const DEVICE = 'provider0' as DeviceName

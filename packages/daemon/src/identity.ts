@@ -1,11 +1,12 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { MeshError, parseMeshId, type Admission, type Bytes, type MeshId, type Result } from '@vxmesh/core'
-import { certifyInvite, certifyMember, parseInvite, renderInvite, verifyChain, type ParsedInvite, type Seed } from '@vxmesh/gossip'
-import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
+import { parseMeshId, type Admission, type Bytes, type MeshId } from '@vxmesh/core'
+import { certifyMember, parseInvite, verifyChain, type ParsedInvite, type Seed } from '@vxmesh/gossip'
+import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
-import { createFile, makeDirectory, readOptional, replaceFile, trouble } from './files.ts'
+import { createFile, makeDirectory, replaceFile, trouble } from './files.ts'
+import { invalid, keyText, parseKey, readable, writing } from './keyfile.ts'
 
 /** A host's key and the certificates that make it a member of a mesh. */
 export type Membership = {
@@ -18,53 +19,8 @@ export type Membership = {
 
 const KEY_FILE = 'identity.key'
 const CERTIFICATE_FILE = 'member.json'
-const MESH_KEY_FILE = 'mesh.key'
-const INVITE_FILE = 'mesh.invite'
 
 const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64(), seeds: z.array(z.string()).default([]) })
-
-/** Makes a mesh: its key and an invite for all its hosts, in `directory`. Refuses to touch a mesh that is already there. */
-export async function initMesh(
-  directory: string,
-): Promise<{ readonly mesh: MeshId; readonly keyFile: string; readonly inviteFile: string }> {
-  const keyFile = join(directory, MESH_KEY_FILE)
-  const inviteFile = join(directory, INVITE_FILE)
-  const meshKey = await makeIdentity()
-  const invite = await makeIdentity()
-  const mesh = parseMeshId(meshKey.peer)
-  if (!mesh.ok) throw new Error('a peer id that is no mesh id')
-  const line = renderInvite(certifyInvite(meshKey, invite.peer), privateKeyBytes(invite))
-  for (const path of [keyFile, inviteFile]) {
-    if (readable(path, '--dir') !== undefined)
-      throw invalid(path, 'there is a mesh here already; choose another --dir, or move these files away')
-  }
-  writing('--dir', directory, () => {
-    makeDirectory(directory)
-    createFile(keyFile, keyText(meshKey))
-    try {
-      createFile(inviteFile, `${line}\n`)
-    } catch (error) {
-      rmSync(keyFile)
-      throw error
-    }
-  })
-  return { mesh: mesh.value, keyFile, inviteFile }
-}
-
-/** The private key of the mesh, where `init` left it or its owner put it. */
-export function readMeshKey(directory: string): Identity {
-  const path = join(directory, MESH_KEY_FILE)
-  const text = readable(path, '--dir')
-  if (text === undefined)
-    throw invalid(`--dir ${directory}`, `there is no ${MESH_KEY_FILE}; name the directory that "vxmesh init" put it in`)
-  const key = parseKey(text)
-  if (!key.ok) throw invalid(path, `${key.reason}; restore it from a backup`)
-  return key.value
-}
-
-function parseKey(text: Bytes): Result<Identity> {
-  return parseIdentity(Uint8Array.from(Buffer.from(Buffer.from(text).toString('utf8'), 'base64')))
-}
 
 /** Reads an invite from its file. */
 export function readInvite(path: string): ParsedInvite {
@@ -131,19 +87,6 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   return membership
 }
 
-function keyText(identity: Identity): string {
-  return `${Buffer.from(privateKeyBytes(identity)).toString('base64')}\n`
-}
-
-/** Does what writes to a directory, and says of a failure where it was. */
-function writing(flag: string, directory: string, act: () => void): void {
-  try {
-    act()
-  } catch (error) {
-    throw invalid(`${flag} ${directory}`, `cannot write there: ${trouble(error)}; choose another place`, error)
-  }
-}
-
 /** Signs a member certificate with the invite's key. */
 function admit(identity: Identity, invite: ParsedInvite): Membership {
   const { notAfter } = invite.bounds
@@ -190,16 +133,4 @@ function json(content: Bytes): unknown {
   } catch {
     return undefined
   }
-}
-
-function readable(path: string, flag: string): Bytes | undefined {
-  try {
-    return readOptional(path)
-  } catch (error) {
-    throw invalid(`${flag} ${dirname(path)}`, `${path} cannot be read: ${trouble(error)}; choose another place`, error)
-  }
-}
-
-function invalid(where: string, reason: string, cause?: unknown): MeshError {
-  return new MeshError({ code: 'CONFIG_INVALID', where, reason }, { cause })
 }

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MeshError } from '@vxmesh/core'
-import { initMesh, inviteIn, loadIdentity, loadMembership } from './identity.ts'
+import { inviteIn, loadIdentity, loadMembership } from './identity.ts'
 import { listInvites, makeInvite, type RawInviteOptions } from './invites.ts'
+import { initMesh } from './meshkey.ts'
 
 const NOW = Date.now()
 const PLAIN = { address: [], ttl: '24h', members: '1', seed: [] } as const

@@ -14,7 +14,7 @@ import { ADDRESSES_MOST, certifyInvite, renderInvite } from '@vxmesh/gossip'
 import { makeIdentity, parseSeed, privateKeyBytes } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
 import { readOptional, replaceFile, trouble } from './files.ts'
-import { readMeshKey } from './identity.ts'
+import { keyFileText, readMeshKey, type KeyPlace } from './meshkey.ts'
 
 const ISSUED_FILE = 'invites.json'
 
@@ -31,8 +31,7 @@ const issuedFile = z.object({ version: z.literal(1), invites: z.array(issued) })
 type Issued = z.infer<typeof issued>
 
 /** The flags of `vxmesh invite` as they were typed. */
-export type RawInviteOptions = {
-  readonly dir: string
+export type RawInviteOptions = KeyPlace & {
   readonly for?: string
   readonly name?: string
   readonly address: readonly string[]
@@ -47,7 +46,7 @@ const MILLISECONDS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as cons
 export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ readonly id: PeerId; readonly line: string }> {
   const bounds = parseBounds(raw, now)
   const seeds = raw.seed.map((seed) => flag('--seed', seed, parseSeed))
-  const meshKey = readMeshKey(raw.dir)
+  const meshKey = await readMeshKey(raw)
   const key = await makeIdentity()
   const { peer, name, addresses, members, notAfter } = bounds
   const entry: Issued = {
@@ -100,7 +99,7 @@ function readIssued(dir: string): readonly Issued[] {
 
 /** One line for each invite that was made there, the one of `init` not among them. */
 export function listInvites(dir: string, now: number): readonly string[] {
-  readMeshKey(dir)
+  keyFileText(dir)
   return readIssued(dir).map((entry) => {
     const expires =
       entry.not_after === null

@@ -7,12 +7,11 @@ import { MeshError, parsePeerId, type PeerId } from '@vxmesh/core'
 import { sealEviction } from '@vxmesh/gossip'
 import { evictionAnswer, statusAnswer, type EvictionReport, type MemberRow, type StatusReport } from './answers.ts'
 import { ask } from './client.ts'
-import { readMeshKey } from './identity.ts'
+import { readMeshKey, type KeyPlace } from './meshkey.ts'
 
-export type RevokeOptions = {
+export type RevokeOptions = KeyPlace & {
   readonly member: string | undefined
   readonly invite: string | undefined
-  readonly dir: string
   readonly control: string
   /** How long to wait until all enforce it, in seconds. */
   readonly wait: string
@@ -28,7 +27,7 @@ export async function revoke(options: RevokeOptions, print: (line: string) => vo
   if (!/^[0-9]{1,6}$/.test(options.wait)) throw usage(`--wait ${options.wait}: a number of seconds`)
   const report = await ask(control, 'GET', '/v1/status', statusAnswer)
   const key = subjectOf(options, report)
-  const meshKey = readMeshKey(dir)
+  const meshKey = await readMeshKey(options)
   if (meshKey.peer !== report.mesh) {
     const reason = `the key there is of mesh ${meshKey.peer}, the daemon at ${control} is a member of ${report.mesh}`
     throw new MeshError({ code: 'CONFIG_INVALID', where: `--dir ${dir}`, reason })
