@@ -64,6 +64,19 @@ test.each<[string, string, string, string]>([
   expect(verdictOnB(alive, { underlay: ip(theirs) }, { underlay: ip(ours) })).toBe(expected)
 })
 
+test('a member whose membership ended long enough ago has no entry, and takes nothing from others', () => {
+  const own = claim('a')
+  const view = viewOf([
+    signed('a', 1, { tunnels: [own] }),
+    signed('b', 1),
+    signed('c', 1, { tunnels: [claim('c', { mac: claim('b').mac })] }),
+  ])
+  const standings = new Map<PeerId, Standing>(['a', 'b', 'c'].map((of) => [peer(of), alive]))
+  const { verdicts, conflicts, table: wanted } = desired(view, standings, peer('a'), own, new Set([peer('b')]))
+  expect(verdicts.get(peer('b'))).toEqual({ kind: 'refused', reason: 'its membership has ended' })
+  expect([conflicts.size, wanted.has('flood 10.0.0.98'), wanted.has('flood 10.0.0.99')]).toEqual([0, false, true])
+})
+
 test('a member without this tunnel has no entry', () => {
   expect(verdictOnB(alive, undefined)).toBe('unwanted: elsewhere')
   expect(verdictOnB(alive, { id: sure(parseVni(17)) })).toBe('unwanted: elsewhere')

@@ -22,20 +22,32 @@ export type Desired = {
   readonly conflicts: ReadonlyMap<PeerId, Conflict>
 }
 
+const NOBODY: ReadonlySet<PeerId> = new Set()
+
 /**
  * The table that a view calls for on one tunnel: entries for every member that carries the tunnel, is alive,
  * suspect or restarting, and whose destination may be programmed. `own` is what we claim on that tunnel ourselves.
  * A member that lost the claim on its own overlay address programs nothing: its broadcasts would take the winner's place.
- * Nor does one that was evicted.
+ * Nor does one that was evicted, or is among `lapsed`: those whose membership ended long enough ago.
  */
-export function desired(view: View, standings: { get(peer: PeerId): Standing | undefined }, self: PeerId, own: TunnelClaim): Desired {
-  const lost = conflicts(view, standings, own)
+export function desired(
+  view: View,
+  standings: { get(peer: PeerId): Standing | undefined },
+  self: PeerId,
+  own: TunnelClaim,
+  lapsed: { has(peer: PeerId): boolean } = NOBODY,
+): Desired {
+  const lost = conflicts(view, { get: (peer) => (lapsed.has(peer) ? undefined : standings.get(peer)) }, own)
   const verdicts = new Map<PeerId, Verdict>()
   const out = standings.get(self)?.state === 'evicted'
   const condemned = new Set<Slot>()
   for (const [peer, belief] of view) {
     const standing = standings.get(peer)
     if (peer === self || standing === undefined) continue
+    if (lapsed.has(peer) && !out) {
+      verdicts.set(peer, { kind: 'refused', reason: 'its membership has ended' })
+      continue
+    }
     const claim = belief.signed.record.tunnels.find((tunnel) => sameTunnel(tunnel, own))
     verdicts.set(
       peer,

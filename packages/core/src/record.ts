@@ -84,9 +84,11 @@ export type Bounds = {
   readonly members: number
   /** Whoever is not known by then comes too late. */
   readonly notAfter: WallTime | undefined
+  /** When the memberships by it end; undefined: never. See `expiry.ts`. */
+  readonly until: WallTime | undefined
 }
 
-export const UNBOUND: Bounds = { peer: undefined, name: undefined, addresses: [], members: 0, notAfter: undefined }
+export const UNBOUND: Bounds = { peer: undefined, name: undefined, addresses: [], members: 0, notAfter: undefined, until: undefined }
 
 /** Positive when `a` overrides `b`: by incarnation, then, should an owner have signed two, by hash, the same everywhere. */
 export function compareRecords(a: SignedRecord, b: SignedRecord): number {

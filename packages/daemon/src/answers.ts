@@ -33,6 +33,8 @@ const member = z.object({
   incarnation: z.number(),
   /** The key of the invite that it came by; daemons of before do not tell. */
   invite: z.string().nullable().default(null),
+  /** When its membership ends, as 2027-01-31T12:00:00.000Z; null: never, and from daemons of before. */
+  expires: z.string().nullable().default(null),
   /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
   seen_ms: z.number().nullable(),
   /** Whether the kernel has the entries for this member, in all tunnels: `none` where it should have none. */

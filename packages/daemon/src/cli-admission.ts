@@ -19,6 +19,7 @@ export function addInvite(vxmesh: Command): void {
     .option('--name <name>', 'what it must be called')
     .option('--address <cidr>', 'a network for its overlay addresses; may be repeated', collect, [])
     .option('--ttl <time>', 'until when it admits hosts, as 30m, 24h or 7d; 0 for no end', '24h')
+    .option('--valid <time>', 'how long memberships by it last, from now; 0 for no end', '0')
     .option('--members <number>', 'how many hosts may use it; 0 for any number', '1')
     .option('--seed <host[:port]>', 'a member to begin with; may be repeated', collect, [])
     .addOption(passphraseOption())

@@ -8,6 +8,7 @@ import { openControl, type Control } from './control.ts'
 import { startFinder } from './discover.ts'
 import { foreseen, together } from './foresight.ts'
 import { loadMembership, readInvite, type Membership } from './identity.ts'
+import { warnOfExpiry } from './lifetimes.ts'
 import { followTunnels, listeningPlaces } from './listening.ts'
 import { makeLog, type Log } from './log.ts'
 import { askedOf, type UpOptions } from './options.ts'
@@ -107,6 +108,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     },
   })
   parts.mesh = mesh
+  using _expiry = warnOfExpiry(() => mesh.state().view.get(identity.peer)?.signed.admission.bounds, wallClock, warn)
   using finder = startFinder({ options, mesh, membership, warn })
   const devices = established.map(({ device, spec: { mode } }) => `${device.name} (${carrierWords({ ...device, mode })}, ${device.origin})`)
   log.info(
@@ -144,7 +146,14 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
   const looked = async () => Promise.all(tunnels.map(async (tunnel) => ({ tunnel: tunnel.spec, picture: await tunnel.look() })))
   control.serve({
     status: async () => {
-      const member = { mesh: meshId, self: identity.peer, state: mesh.state(), discovery: finder.report(), now: clock.now() }
+      const member = {
+        mesh: meshId,
+        self: identity.peer,
+        state: mesh.state(),
+        discovery: finder.report(),
+        now: clock.now(),
+        wall: wallClock(),
+      }
       return statusReport({ ...member, tunnels: await looked() })
     },
     plan: async () =>

@@ -16,6 +16,7 @@ function row(name: string, last: number, parts: Partial<MemberRow> = {}): Member
     mtu_limit: 1450,
     incarnation: 1,
     invite: null,
+    expires: null,
     seen_ms: 120,
     entry: 'present',
     note: null,

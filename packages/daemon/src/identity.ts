@@ -89,9 +89,11 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
 
 /** Signs a member certificate with the invite's key. */
 function admit(identity: Identity, invite: ParsedInvite): Membership {
-  const { notAfter } = invite.bounds
+  const { notAfter, until } = invite.bounds
   if (notAfter !== undefined && Date.now() > notAfter)
     throw invalid('--invite', `expired ${new Date(notAfter).toISOString()}; ask for another`)
+  if (until !== undefined && Date.now() > until)
+    throw invalid('--invite', `memberships by it ended ${new Date(until).toISOString()}; ask for another`)
   const inviter = parseIdentity(invite.privateKey)
   if (!inviter.ok) throw invalid('--invite', `damaged: ${inviter.reason}`)
   const chain = certifyMember(invite.mesh, inviter.value, invite.certificate, identity.peer)

@@ -8,7 +8,7 @@ import { listInvites, makeInvite, type RawInviteOptions } from './invites.ts'
 import { initMesh } from './meshkey.ts'
 
 const NOW = Date.now()
-const PLAIN = { address: [], ttl: '24h', members: '1', seed: [] } as const
+const PLAIN = { address: [], ttl: '24h', valid: '0', members: '1', seed: [] } as const
 
 let dir = ''
 
@@ -65,18 +65,26 @@ test('an invite that has expired is refused at once', async () => {
   expect(await refusal(async () => loadMembership(join(dir, 'host'), inviteIn(line, 'x')))).toMatch(/^--invite: expired 20/)
 })
 
+test('an invite whose memberships have ended is refused at once', async () => {
+  const { line } = await makeInvite({ dir, ...PLAIN, ttl: '0', valid: '1s' }, NOW - 2000)
+  expect(await refusal(async () => loadMembership(join(dir, 'host'), inviteIn(line, 'x')))).toMatch(/^--invite: memberships by it ended 20/)
+})
+
 test('what was made is listed, without the secret in it, for its owner alone', async () => {
   const one = await issue({ name: 'db', address: ['192.168.234.9/32'], ttl: '0', members: '0' })
-  const two = await issue()
+  const two = await issue({ valid: '365d' })
   const lines = listInvites(dir, NOW)
   expect(lines[0]).toBe(`${one.id}  any number of members, never expires, name db, addresses 192.168.234.9/32`)
-  expect(lines[1]).toBe(`${two.id}  for 1 member, expires ${new Date(NOW + 86_400_000).toISOString()}`)
+  expect(lines[1]).toBe(
+    `${two.id}  for 1 member, expires ${new Date(NOW + 86_400_000).toISOString()}, memberships end ${new Date(NOW + 365 * 86_400_000).toISOString()}`,
+  )
   expect(statSync(join(dir, 'invites.json')).mode & 0o777).toBe(0o600)
   expect(readFileSync(join(dir, 'invites.json'), 'utf8')).not.toContain(one.line.slice(20, 60))
 })
 
 test.each<[string, Partial<RawInviteOptions>, RegExp]>([
   ['a time that is none', { ttl: '1 day' }, /^--ttl 1 day: a time as 90s/],
+  ['a life that is none', { valid: 'year' }, /^--valid year: a time as 90s/],
   ['a number that is none', { members: '-1' }, /^--members -1: a number/],
   ['a peer that is none', { for: 'host-00' }, /^--for host-00: not an Ed25519 peer id$/],
   ['a name that is none', { name: 'Host_00' }, /^--name Host_00: a name is/],

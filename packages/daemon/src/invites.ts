@@ -1,11 +1,11 @@
 /** Invites: made with the key of the mesh and written down beside it, so that they can be listed and revoked. */
 import { join } from 'node:path'
 import {
+  endAfter,
   MeshError,
   parseInterfaceAddress,
   parseMemberName,
   parsePeerId,
-  wallTime,
   type Bounds,
   type PeerId,
   type Result,
@@ -25,6 +25,8 @@ const issued = z.object({
   addresses: z.array(z.string()),
   members: z.number(),
   not_after: z.number().nullable(),
+  /** When the memberships by it end; older lists have none. */
+  valid_until: z.number().nullable().default(null),
 })
 const issuedFile = z.object({ version: z.literal(1), invites: z.array(issued) })
 
@@ -36,6 +38,7 @@ export type RawInviteOptions = KeyPlace & {
   readonly name?: string
   readonly address: readonly string[]
   readonly ttl: string
+  readonly valid: string
   readonly members: string
   readonly seed: readonly string[]
 }
@@ -48,7 +51,7 @@ export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ 
   const seeds = raw.seed.map((seed) => flag('--seed', seed, parseSeed))
   const meshKey = await readMeshKey(raw)
   const key = await makeIdentity()
-  const { peer, name, addresses, members, notAfter } = bounds
+  const { peer, name, addresses, members, notAfter, until } = bounds
   const entry: Issued = {
     id: key.peer,
     for: peer ?? null,
@@ -56,6 +59,7 @@ export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ 
     addresses: [...addresses],
     members,
     not_after: notAfter ?? null,
+    valid_until: until ?? null,
   }
   const path = join(raw.dir, ISSUED_FILE)
   const invites = readIssued(raw.dir)
@@ -68,18 +72,23 @@ export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ 
 }
 
 function parseBounds(raw: RawInviteOptions, now: number): Bounds {
-  const [, count, unit = 's'] = /^([0-9]{1,6})([smhd])?$/.exec(raw.ttl) ?? []
-  if (count === undefined) throw usage(`--ttl ${raw.ttl}`, 'a time as 90s, 30m, 24h or 7d; 0 for no end')
   if (!/^[0-9]{1,5}$/.test(raw.members)) throw usage(`--members ${raw.members}`, 'a number of members; 0 for any number')
   if (raw.address.length > ADDRESSES_MOST) throw usage('--address', `at most ${String(ADDRESSES_MOST)} networks`)
-  const length = Number(count) * (isUnit(unit) ? MILLISECONDS[unit] : 0)
   return {
     peer: raw.for === undefined ? undefined : flag('--for', raw.for, parsePeerId),
     name: raw.name === undefined ? undefined : flag('--name', raw.name, parseMemberName),
     addresses: raw.address.map((address) => flag('--address', address, parseInterfaceAddress)),
     members: Number(raw.members),
-    notAfter: length === 0 ? undefined : wallTime(now + length),
+    notAfter: endAfter(now, timeIn('--ttl', raw.ttl)),
+    until: endAfter(now, timeIn('--valid', raw.valid)),
   }
+}
+
+/** A time as people write it, in milliseconds. */
+function timeIn(name: string, text: string): number {
+  const [, count, unit = 's'] = /^([0-9]{1,6})([smhd])?$/.exec(text) ?? []
+  if (count === undefined) throw usage(`${name} ${text}`, 'a time as 90s, 30m, 24h or 7d; 0 for no end')
+  return Number(count) * (isUnit(unit) ? MILLISECONDS[unit] : 0)
 }
 
 function isUnit(text: string): text is keyof typeof MILLISECONDS {
@@ -108,6 +117,7 @@ export function listInvites(dir: string, now: number): readonly string[] {
     const parts = [
       entry.members === 0 ? 'any number of members' : `for ${String(entry.members)} member${entry.members === 1 ? '' : 's'}`,
       expires,
+      ...(entry.valid_until === null ? [] : [`memberships end ${new Date(entry.valid_until).toISOString()}`]),
       ...(entry.for === null ? [] : [`for ${entry.for} only`]),
       ...(entry.name === null ? [] : [`name ${entry.name}`]),
       ...(entry.addresses.length === 0 ? [] : [`addresses ${entry.addresses.join(' ')}`]),

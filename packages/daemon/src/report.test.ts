@@ -16,6 +16,7 @@ function row(name: string, parts: Partial<MemberRow> = {}): MemberRow {
     mtu_limit: 1450,
     incarnation: 1,
     invite: null,
+    expires: null,
     seen_ms: 120,
     entry: 'present',
     note: null,

@@ -16,6 +16,7 @@ import {
   type Result,
   type Standing,
   type TunnelClaim,
+  wallTime,
 } from '@vxmesh/core'
 import type { State } from '@vxmesh/gossip'
 import { expect, test } from 'vitest'
@@ -81,7 +82,15 @@ function reportOf(
       picture: { ...found, decision: { desired: wanted, hold: undefined, mtus: [], enforces: '' } },
     }
   })
-  return statusReport({ mesh: 'M', self: SELF, state, tunnels, discovery: { interfaces: [], candidates: 0, dials: 0 }, now: 2000 })
+  return statusReport({
+    mesh: 'M',
+    self: SELF,
+    state,
+    tunnels,
+    discovery: { interfaces: [], candidates: 0, dials: 0 },
+    now: 2000,
+    wall: wallTime(0),
+  })
 }
 
 const MIXED = {

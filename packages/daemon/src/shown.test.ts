@@ -34,6 +34,7 @@ function report(text: string): StatusReport {
         mtu_limit: null,
         incarnation: 1,
         invite: text,
+        expires: text,
         seen_ms: 0,
         entry: 'present',
         note: text,

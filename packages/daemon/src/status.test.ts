@@ -24,7 +24,7 @@ import {
 import type { SeedState, State } from '@vxmesh/gossip'
 import { statusAnswer, type MemberRow, type StatusReport } from './answers.ts'
 import type { Picture } from './reconciler.ts'
-import { statusReport } from './status.ts'
+import { statusReport, type StatusInput } from './status.ts'
 
 const HELD = { reason: 'isolated', replacements: true, brief: false } as const
 const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
@@ -99,14 +99,14 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     ...{ repairs: 0, writes: 0, room: 1450 },
     ...around.picture,
   }
-  return statusReport({ mesh: 'M', self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], discovery: LAN, now: NOW })
+  return statusReport({ mesh: 'M', self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], discovery: LAN, now: NOW, wall: WALL })
 }
 
 const carriedBy = (peer: string, entry: string) => {
   const inside = { overlay: ['192.168.234.9/23'], mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450 }
   return { device: 'provider0', underlay: underlay(peer), port: 4789, ...inside, entry, note: null }
 }
-const LAN = { interfaces: ['eth0'], candidates: 2, dials: 1 }
+const [LAN, WALL] = [{ interfaces: ['eth0'], candidates: 2, dials: 1 }, 0 as StatusInput['wall']]
 const TUNNEL = { device: 'provider0' as DeviceName, mode: 'vxlan', id: VNI } as const
 const [NONE, ONE] = [0, 1].map((count) => ({ wanted: count, present: count }))
 
@@ -137,7 +137,7 @@ test('members to which nothing can be sent are named, six of them', () => {
   expect(health).toEqual(['this host cannot talk to b, c, d, e, f, g and 2 more inside the tunnel: see NOTE'])
 })
 
-const ALIKE = { port: 4789, mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450, incarnation: 5, invite: 'I' }
+const ALIKE = { port: 4789, mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450, incarnation: 5, invite: 'I', expires: null }
 
 test('a report has every field that the answer promises, and is nothing else', () => {
   const report = reportOf({ B: { name: 'host-00' } })

@@ -1,13 +1,16 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { quorum, unreachable, type MemberRecord, type PeerId, type SignedRecord } from '@vxmesh/core'
+import { quorum, unreachable, type MemberRecord, type PeerId, type SignedRecord, type WallTime } from '@vxmesh/core'
 import type { Clone, Seed, SeedState } from '@vxmesh/gossip'
 import type { MemberRow, StatusReport } from './answers.ts'
+import { expiryNotes, expiryOf, ownExpiry } from './lifetimes.ts'
 import { overusedInvites } from './progress.ts'
 import { carriedRow, devicesInTrouble, lostClaims, order, tunnelNotes, tunnelRow, wanting, type Told } from './tunnel.ts'
 
 export type StatusInput = Told & {
   readonly mesh: string
   readonly discovery: StatusReport['discovery']
+  /** The wall clock, by which memberships end. */
+  readonly wall: WallTime
   /** Now, on the clock that the state was made with, in milliseconds. */
   readonly now: number
 }
@@ -36,7 +39,10 @@ function memberRows(input: StatusInput): readonly MemberRow[] {
 function memberRow(input: StatusInput, { record, admission }: SignedRecord): MemberRow {
   const { state, self, tunnels, now } = input
   const watch = state.watches.get(record.peer)
-  const [standing, names] = record.peer === self ? [[], []] : [standingNotes(input, record), namesakes(input, record)]
+  const [standing, names] =
+    record.peer === self
+      ? [[], []]
+      : [[...standingNotes(input, record), ...expiryNotes(admission.bounds, input.wall)], namesakes(input, record)]
   const carried = tunnels.flatMap((shown) => carriedRow(input, shown, record) ?? [])
   const [first] = carried
   const notes = [...standing, ...tunnelNotes(input, record), ...names]
@@ -53,6 +59,7 @@ function memberRow(input: StatusInput, { record, admission }: SignedRecord): Mem
     mtu_limit: first?.mtu_limit ?? null,
     incarnation: record.incarnation,
     invite: admission.invite,
+    expires: expiryOf(admission.bounds),
     seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
     entry: (['missing', 'present'] as const).find((each) => carried.some(({ entry }) => entry === each)) ?? 'none',
     note: joined(notes),
@@ -97,6 +104,7 @@ function health(input: StatusInput): readonly string[] {
   const sentences = [
     ...devicesInTrouble(input),
     ...(state.standings.get(self)?.state === 'evicted' ? [EVICTED] : []),
+    ...ownExpiry(state.view.get(self)?.signed.admission.bounds, input.wall),
     ...(clone === undefined || clone.role === 'suspected' ? [] : [cloneTrouble(clone)]),
     ...overusedInvites(state),
     ...lostClaims(input),

@@ -103,8 +103,8 @@ export function startTunnel({ kernel, spec, device, claim: first }: Established,
   /** What follows for the kernel from the view as it is now. */
   function decide(): Decision {
     const state = carrier.state()
-    const { view, standings } = state
-    const wanted = desired(view, standings, self, claim)
+    const { view, standings, lapsed } = state
+    const wanted = desired(view, standings, self, claim, lapsed)
     for (const { loser, winner, what } of wanted.conflicts.values()) {
       const named = (peer: PeerId): string => view.get(peer)?.signed.record.name ?? peer
       carrier.warn(

@@ -12,6 +12,7 @@ import {
   type Testimony,
 } from '@vxmesh/core'
 import { isOut, showOut } from './evictions.ts'
+import { isSpared, noteMembership } from './expiry.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
 import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
 import { meetOurselves, resume } from './clone.ts'
@@ -46,6 +47,7 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
   const next = withRecord(view, signed)
   if (next === view) return false
   changeBelief(turn, next, peer)
+  noteMembership(turn, next.get(peer)!)
   if (held !== undefined && next.get(peer)?.accusations.isEmpty() === true) refuted(turn, held)
   change(turn, {
     seen: seen.withMutations((set) => {
@@ -98,7 +100,7 @@ export function ownTestimony({ env, state }: Turn, subject: PeerId): Testimony |
 /** Accuses a member at the incarnation we hold of it, once. The subject hears it too, where a link to it still stands. */
 export function accuse(turn: Turn, subject: PeerId, testimony: Testimony): void {
   const belief = turn.state.view.get(subject)
-  if (belief === undefined) return
+  if (belief === undefined || isSpared(turn.state, subject)) return
   const said = ownTestimony(turn, subject)
   if (said === testimony || said === 'silent') return
   const { trust, signer } = turn.env

@@ -21,6 +21,7 @@ const BOUNDS: Bounds = {
   addresses: ['192.168.234.9/32' as InterfaceAddress],
   members: 2,
   notAfter: wallTime(1_750_000_000_000),
+  until: wallTime(1_790_000_000_000),
 }
 const chain = certifyMember(trust.mesh, invite!, certificate, member!.peer)
 

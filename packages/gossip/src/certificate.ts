@@ -50,8 +50,8 @@ export type ParsedInvite = {
 
 /** The mesh key's word that whoever holds the private half of `invite` may admit members. */
 export function certifyInvite(meshKey: Signer, invite: PeerId, bounds: Bounds = UNBOUND): Bytes {
-  const { peer = '', name = '', addresses, members, notAfter = 0 } = bounds
-  const bound = { peer, name, addresses: [...addresses], members, notAfter: BigInt(notAfter) }
+  const { peer = '', name = '', addresses, members, notAfter = 0, until = 0 } = bounds
+  const bound = { peer, name, addresses: [...addresses], members, notAfter: BigInt(notAfter), validUntil: BigInt(until) }
   return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh: meshKey.peer, key: invite, ...bound }))
 }
 
@@ -97,20 +97,23 @@ function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh:
 /** How many networks an invite may name. */
 export const ADDRESSES_MOST = 16
 
-function parseBounds({ peer, name, addresses, members, notAfter }: InviteCertificate): Result<Bounds> {
+function parseBounds({ peer, name, addresses, members, notAfter, validUntil }: InviteCertificate): Result<Bounds> {
   const bound = {
     peer: peer === '' ? accept(undefined) : parsePeerId(peer),
     name: name === '' ? accept(undefined) : parseMemberName(name),
     notAfter: notAfter === 0n ? accept(undefined) : parseWallTime(notAfter),
+    until: validUntil === 0n ? accept(undefined) : parseWallTime(validUntil),
   }
   const networks = addresses.map(parseInterfaceAddress)
-  if (!bound.peer.ok || !bound.name.ok || !bound.notAfter.ok || networks.some(({ ok }) => !ok)) return refuse('malformed bounds')
+  if (!bound.peer.ok || !bound.name.ok || !bound.notAfter.ok || !bound.until.ok || networks.some(({ ok }) => !ok))
+    return refuse('malformed bounds')
   return accept({
     peer: bound.peer.value,
     name: bound.name.value,
     addresses: networks.flatMap((network) => (network.ok ? [network.value] : [])),
     members,
     notAfter: bound.notAfter.value,
+    until: bound.until.value,
   })
 }
 

@@ -7,6 +7,7 @@
 import { after, elapsed, hearLate, instant, milliseconds, seconds, type Change, type Instant, type PeerId } from '@vxmesh/core'
 import { accuse, ownTestimony } from './beliefs.ts'
 import { hearsNobody, lastSign, lastWord, observersAround, speaks } from './circle.ts'
+import { isSpared } from './expiry.ts'
 import { strain } from './strain.ts'
 import { NEVER, type Answer, type Question } from './message.ts'
 import {
@@ -109,6 +110,7 @@ export function detect(turn: Turn): void {
  * that is how a daemon stops.
  */
 function isEvident(state: State, peer: PeerId, watch: Watch): boolean {
+  if (isSpared(state, peer)) return false
   return (
     openLinkTo(state, peer) !== undefined ||
     state.shunned.has(peer) ||

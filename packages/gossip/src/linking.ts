@@ -10,6 +10,7 @@ import { isPassive } from './clone.ts'
 import { receiveAnswer, receiveQuestion, refused, touch, unanswered } from './detector.ts'
 import { dialFailed, dialled, redial } from './dialling.ts'
 import { isOut, receiveEviction, showOut } from './evictions.ts'
+import { isClosedTo } from './expiry.ts'
 import { HELLO_MOST, parseFrame, type Frame } from './message.ts'
 import {
   GREETING,
@@ -147,6 +148,7 @@ function greet(turn: Turn, link: Link, bytes: Bytes): void {
   const { peer, invite, bounds } = admitted.value
   if (peer !== link.peer) return refuseLink(turn, link, 'not admitted: certificate of another peer')
   if (turn.state.evictions.has(invite)) return refuseLink(turn, link, 'not admitted: its invite was revoked')
+  if (isClosedTo(turn, peer, bounds)) return refuseLink(turn, link, 'not admitted: its membership has ended')
   const late = link.dialled === undefined && !turn.state.view.has(peer) ? spent(turn, invite, bounds) : undefined
   if (late !== undefined) return refuseLink(turn, link, `not admitted: ${late}`)
   open(turn, link)

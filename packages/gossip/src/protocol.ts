@@ -28,6 +28,7 @@ import { believe, heed, publish, refute } from './beliefs.ts'
 import { openEviction } from './certificate.ts'
 import { circleAfter, loneCircle } from './circle.ts'
 import { forgetClone } from './clone.ts'
+import { noteEnded } from './expiry.ts'
 import { detect, forgiveAfterLag, noteFlaps } from './detector.ts'
 import { approach, dialDue } from './dialling.ts'
 import { EMPTY_ROOT } from './digest.ts'
@@ -105,6 +106,8 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     left: false,
     view: EMPTY_VIEW,
     evictions: NO_EVICTIONS,
+    ended: Map(),
+    lapsed: Set(),
     heard: NOTHING_HEARD,
     ...NOBODY_JUDGED,
     root: EMPTY_ROOT,
@@ -220,6 +223,7 @@ function beat(turn: Turn): void {
   forgetClone(turn)
   const { observed } = turn.state.circle
   const slow = Math.floor(turn.now / ANTI_ENTROPY) !== Math.floor((turn.state.nextBeat - BEAT) / ANTI_ENTROPY)
+  if (slow) noteEnded(turn)
   for (const link of openLinks(turn.state)) if (slow || observed.has(link.peer)) draftRoot(turn, link.id)
   change(turn, {
     nextBeat: after(turn.now, BEAT),

@@ -11,6 +11,7 @@ import {
   type Bytes,
   type ControlAddress,
   type Duration,
+  type Ended,
   type Eviction,
   type Evictions,
   type Heard,
@@ -127,6 +128,9 @@ export type State = Judgement & {
   /** Who is a member no more: these are kept for ever. */
   readonly evictions: Evictions
   readonly heard: Heard
+  /** Whose membership has ended, since when we know, and whose entries have stood long enough since. */
+  readonly ended: Ended
+  readonly lapsed: Set<PeerId>
   /** The digest of view and evictions. */
   readonly root: Bytes
   /** The view that the standings were derived from, and of whom it is not ours any more. */

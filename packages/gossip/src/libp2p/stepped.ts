@@ -50,10 +50,19 @@ export class Stepped {
   state: State
   effects: readonly Effect[]
   now = 1000
+  /** How far the wall clock is ahead of the other. */
+  ahead = 0
   readonly #env: Environment
 
   constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1') {
-    this.#env = { trust, signer: self, admission: admissionOf(self.peer), bootId, random: () => 0.5, wall: () => wallTime(this.now) }
+    this.#env = {
+      trust,
+      signer: self,
+      admission: admissionOf(self.peer),
+      bootId,
+      random: () => 0.5,
+      wall: () => wallTime(this.now + this.ahead),
+    }
     const { state, effects } = begin(
       { content, above: start, seeds, saved: { records: [], accusations: [], evictions: [] } },
       instant(this.now),
