@@ -5,7 +5,7 @@ import { envelopeVerifier } from '@vxmesh/gossip/libp2p'
 import { leaveReport, type EvictionReport, type StatusReport } from '../../packages/daemon/src/answers.ts'
 import { readConfig } from '../../packages/daemon/src/config.ts'
 import { controlServer } from '../../packages/daemon/src/control.ts'
-import { membershipIn } from '../../packages/daemon/src/identity.ts'
+import { membershipIn, renewedBy } from '../../packages/daemon/src/identity.ts'
 import { openStore } from '../../packages/daemon/src/store.ts'
 import { bytesOf, textOf, type Input } from './inputs.ts'
 import { answered, corpus, known, Wrong, type Target } from './target.ts'
@@ -89,6 +89,11 @@ const control = controlServer(() => ({
     known(parsePeerId(opened.value.key))
     return EVICTIONS
   },
+  renew: (chain, seeds) => {
+    const { admission } = renewedBy({ identity: sample.member, mesh: sample.mesh }, chain, seeds)
+    if (admission.peer !== sample.member.peer) throw new Wrong('a membership of somebody else')
+    return { version: 1, invite: admission.invite, expires: null }
+  },
 }))
 
 /** What fastify may answer: done, or that the request was wrong, or why the mesh did not do it; nothing else, and in JSON. */
@@ -102,7 +107,7 @@ async function isRequest(input: Input): Promise<boolean> {
     headers: { 'content-type': head.split(' ')[2] ?? 'application/json' },
     ...(body === '' ? {} : { payload: body }),
   })
-  if (statusCode >= 500 && !payload.includes('the eviction: ')) throw new Wrong(`${String(statusCode)}: ${payload}`)
+  if (statusCode >= 500 && !/the eviction: |join: /.test(payload)) throw new Wrong(`${String(statusCode)}: ${payload}`)
   if (method !== 'HEAD' && method !== 'OPTIONS') JSON.parse(payload)
   return statusCode === 200
 }

@@ -226,8 +226,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'whoever connects is greeted first',
     file: `${gossip}/linking.ts`,
-    text: 'if (target !== undefined) draft(turn, id).hello = turn.env.admission.chain',
-    becomes: 'draft(turn, id).hello = turn.env.admission.chain',
+    text: 'if (target !== undefined) draft(turn, id).hello = ownAdmission(turn).chain',
+    becomes: 'draft(turn, id).hello = ownAdmission(turn).chain',
     histories: ['join', 2, 1],
     expected: 'admission',
   },

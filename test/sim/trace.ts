@@ -80,6 +80,7 @@ export function describe(input: Input): string {
     case 'evict':
       return `evict ${short(input.eviction.key)}`
     case 'announce':
+    case 'renew':
     case 'leave':
     case 'tick':
       return input.kind

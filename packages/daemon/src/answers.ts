@@ -1,6 +1,9 @@
 /** What a daemon answers on its control socket, version 1. Fields may be added to a version; none changes its meaning. */
 import { z } from 'zod'
 
+/** How many places an invite, and those before it, may name. */
+export const SEEDS_MOST = 16
+
 /** What a member has of one of our tunnels. */
 const carried = z.object({
   /** Ours. */
@@ -117,6 +120,12 @@ export const leaveAnswer = z.object({
 /** What `POST /v1/evict` takes. */
 export const evictRequest = z.object({ eviction: z.base64() })
 
+/** What `POST /v1/renew` takes: certificates by another invite, and those that it names to begin with. */
+export const renewRequest = z.object({ chain: z.base64(), seeds: z.array(z.string()).max(SEEDS_MOST) })
+
+/** Answer to `POST /v1/renew`: the member comes by that invite now, until then. */
+export const renewAnswer = z.object({ version: z.literal(1), invite: z.string(), expires: z.string().nullable() })
+
 /** Answer to `POST /v1/evict` and to `GET /v1/evictions`. */
 export const evictionAnswer = z.object({
   version: z.literal(1),
@@ -150,5 +159,6 @@ export type CarriedRow = Readonly<z.infer<typeof carried>>
 export type MemberRow = Readonly<z.infer<typeof member>>
 export type TunnelRow = Readonly<z.infer<typeof tunnel>>
 export type StatusReport = Readonly<z.infer<typeof statusAnswer>>
+export type RenewReport = Readonly<z.infer<typeof renewAnswer>>
 export type EvictionReport = Readonly<z.infer<typeof evictionAnswer>>
 export type LeaveReport = Readonly<z.infer<typeof leaveAnswer>>

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { collect, controlOption, passphraseOption, print, printSecret } from './cli-parts.ts'
 import { DEFAULTS } from './defaults.ts'
 import type { RawInviteOptions } from './invites.ts'
+import type { JoinPlace } from './join.ts'
 import type { RevokeOptions } from './revoke.ts'
 
 const INVITE_HELP = `
@@ -32,30 +33,33 @@ export function addInvite(vxmesh: Command): void {
     })
   vxmesh
     .command('invites')
-    .description('list the invites that were made with "vxmesh invite"')
+    .description('list the invites that were made with "vxmesh invite", and, where a daemon answers, how many came by each')
     .option('--dir <directory>', 'where the key of the mesh is', '.')
-    .action(async ({ dir }: { readonly dir: string }) => {
+    .addOption(controlOption())
+    .action(async ({ dir, control }: { readonly dir: string; readonly control: string }) => {
       const { listInvites } = await import('./invites.ts')
-      for (const line of listInvites(dir, Date.now())) print(line)
+      const { running } = await import('./join.ts')
+      for (const line of listInvites(dir, Date.now(), await running(control))) print(line)
     })
 }
 
 export function addJoin(vxmesh: Command): void {
   vxmesh
     .command('join')
-    .description('take an invite: from then on "vxmesh up" needs none')
+    .description('take an invite: from then on "vxmesh up" needs none; where a daemon runs, it takes a fresh one up without restart')
     .argument('<invite>', 'the invite, a file that holds it, or - to read it from standard input')
     .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
-    .action(async (given: string, { stateDir }: { readonly stateDir: string }) => {
-      const { inviteIn, loadMembership, readInvite } = await import('./identity.ts')
+    .addOption(controlOption())
+    .action(async (given: string, place: JoinPlace) => {
+      const { inviteIn, readInvite } = await import('./identity.ts')
+      const { join } = await import('./join.ts')
       const invite =
         given === '-'
           ? inviteIn(readFileSync(0, 'utf8'), 'standard input')
           : given.startsWith('vxmesh-invite-')
             ? inviteIn(given, 'the invite')
             : readInvite(given)
-      const { identity, mesh } = await loadMembership(stateDir, invite)
-      print(`${identity.peer} may be a member of mesh ${mesh}; start it with: vxmesh up`)
+      await join(invite, place, print)
     })
   vxmesh
     .command('identity')

@@ -32,6 +32,7 @@ const STATUS: StatusReport = {
 }
 const PLAN: PlanReport = { version: 1, device: 'provider0', devices: ['provider0'], commands: [], hold: null }
 const EVICTIONS: EvictionReport = { version: 1, evictions: 1, living: 3, enforcing: 2, waiting: [{ name: 'a', peer: 'A', state: 'alive' }] }
+const RENEWED = { version: 1, invite: 'I', expires: null } as const
 const LEFT = leaveReport([{ device: 'provider0', removed: 2 }])
 
 let directory = ''
@@ -64,6 +65,7 @@ function serving(parts: { readonly status?: () => Promise<StatusReport>; readonl
     leave: async () => LEFT,
     evictions: () => EVICTIONS,
     evict: () => EVICTIONS,
+    renew: () => RENEWED,
     plan: async () => PLAN,
     ...parts,
   }
@@ -163,7 +165,7 @@ describe('a daemon that serves', () => {
   test.each([
     ['another path', 'GET', '/v2/status', '', '404'],
     ['leave by a mere look at it', 'GET', '/v1/leave', '', '404'],
-    ['more than it wants to hear', 'POST', '/v1/leave', JSON.stringify('x'.repeat(5000)), '413'],
+    ['more than it wants to hear', 'POST', '/v1/leave', JSON.stringify('x'.repeat(20_000)), '413'],
     ['half of something', 'POST', '/v1/leave', '{', '400'],
     ['an eviction that is none', 'POST', '/v1/evict', '{"eviction":7}', '400'],
   ])('asked for %s refuses', async (_name, method, url, body, status) => {

@@ -7,7 +7,15 @@ import { STATUS_CODES } from 'node:http'
 import { dirname } from 'node:path'
 import { fastify, type FastifyError, type FastifyInstance } from 'fastify'
 import { printableJson, type Bytes } from '@vxmesh/core'
-import { evictRequest, type EvictionReport, type LeaveReport, type PlanReport, type StatusReport } from './answers.ts'
+import {
+  evictRequest,
+  renewRequest,
+  type EvictionReport,
+  type LeaveReport,
+  type PlanReport,
+  type RenewReport,
+  type StatusReport,
+} from './answers.ts'
 import { statusSocket } from './defaults.ts'
 import { listenAlone } from './exclusive.ts'
 
@@ -18,6 +26,8 @@ type ControlHandlers = {
   evictions(): EvictionReport
   /** Throws `MeshError` when the mesh key did not sign it. */
   evict(eviction: Bytes): EvictionReport
+  /** Throws `MeshError` when the certificates do not admit this member, or not as it is. */
+  renew(chain: Bytes, seeds: readonly string[]): RenewReport
 }
 
 export type Control = {
@@ -31,6 +41,7 @@ const STARTING = { statusCode: 503, error: 'Service Unavailable', message: 'the 
 /** How many may be connected to a socket at once, how many bytes each may ask with, and how long it may take to, in milliseconds. */
 const CLIENTS_MOST = 16
 const REQUEST_MOST = 4096
+const BODY_MOST = 16_384
 const REQUEST_WITHIN = 5000
 
 /** Takes both sockets, or throws `ALREADY_RUNNING`. */
@@ -65,7 +76,7 @@ export function controlServer(handlers: () => ControlHandlers | undefined): Fast
 
 function bounded(): FastifyInstance {
   const http = { headersTimeout: REQUEST_WITHIN, connectionsCheckingInterval: 1000, maxHeaderSize: REQUEST_MOST }
-  const server = fastify({ logger: false, bodyLimit: REQUEST_MOST, requestTimeout: REQUEST_WITHIN, forceCloseConnections: true, http })
+  const server = fastify({ logger: false, bodyLimit: BODY_MOST, requestTimeout: REQUEST_WITHIN, forceCloseConnections: true, http })
   server.server.maxConnections = CLIENTS_MOST
   server.setReplySerializer((payload) => printableJson(payload))
   // As fastify has it, but by the same serializer.
@@ -87,6 +98,12 @@ function tell(server: FastifyInstance, handlers: () => ControlHandlers | undefin
 
 function act(server: FastifyInstance, handlers: () => ControlHandlers | undefined): void {
   server.post('/v1/leave', async (_request, reply) => handlers()?.leave() ?? reply.code(503).send(STARTING))
+  server.post('/v1/renew', async ({ body }, reply) => {
+    const request = renewRequest.safeParse(body)
+    if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not certificates' })
+    const { chain, seeds } = request.data
+    return handlers()?.renew(Uint8Array.from(Buffer.from(chain, 'base64')), seeds) ?? reply.code(503).send(STARTING)
+  })
   server.post('/v1/evict', async ({ body }, reply) => {
     const request = evictRequest.safeParse(body)
     if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not an eviction' })

@@ -7,8 +7,8 @@ import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
 import { startFinder } from './discover.ts'
 import { foreseen, together } from './foresight.ts'
-import { loadMembership, readInvite, type Membership } from './identity.ts'
-import { warnOfExpiry } from './lifetimes.ts'
+import { loadMembership, readInvite, renewedBy, saveMembership, type Membership } from './identity.ts'
+import { expiryOf, warnOfExpiry } from './lifetimes.ts'
 import { followTunnels, listeningPlaces } from './listening.ts'
 import { makeLog, type Log } from './log.ts'
 import { askedOf, type UpOptions } from './options.ts'
@@ -16,7 +16,7 @@ import { checkListening, keepWithin, LOOPBACK, lockDevice, lockState, makeKernel
 import { evictionReport } from './progress.ts'
 import { carrierWords, entryCount } from './report.ts'
 import { inWordsOf } from './source.ts'
-import { cloneTrouble, seedTrouble, statusReport } from './status.ts'
+import { cloneTrouble, EVICTED, seedTrouble, statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
 import { establishAll, startTunnel, tellOfFormer, type Carrier, type Tunnel } from './tunnel-runtime.ts'
 
@@ -164,6 +164,16 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
       if (!eviction.ok) throw new MeshError({ code: 'USAGE', reason: eviction.reason })
       mesh.evict(eviction.value)
       return evictionReport(mesh.state())
+    },
+    renew: (chain, places) => {
+      const next = renewedBy(membership, chain, places)
+      keepWithin(next.admission.bounds, options)
+      if (mesh.state().standings.get(identity.peer)?.state === 'evicted') throw new MeshError({ code: 'USAGE', reason: EVICTED })
+      // It is written down before anybody is told.
+      saveMembership(options.stateDir, next)
+      mesh.renew(next.admission)
+      log.info({ event: 'renewed', invite: next.admission.invite }, `a member by the invite ${next.admission.invite} from now on`)
+      return { version: 1, invite: next.admission.invite, expires: expiryOf(next.admission.bounds) }
     },
     leave: async () => {
       await mesh.leave()

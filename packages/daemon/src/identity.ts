@@ -5,6 +5,7 @@ import { parseMeshId, type Admission, type Bytes, type MeshId } from '@vxmesh/co
 import { certifyMember, parseInvite, verifyChain, type ParsedInvite, type Seed } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
+import { SEEDS_MOST } from './answers.ts'
 import { createFile, makeDirectory, replaceFile, trouble } from './files.ts'
 import { invalid, keyText, parseKey, readable, writing } from './keyfile.ts'
 
@@ -78,13 +79,33 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   if (invite === undefined) throw invalid('--invite', `needed at the first start: there is no membership in ${directory}`)
   const identity = known?.value ?? (await makeIdentity())
   const membership = admit(identity, invite)
-  const chain = Buffer.from(membership.admission.chain).toString('base64')
   writing('--state-dir', directory, () => {
     makeDirectory(directory)
     if (known === undefined) createFile(keyFile, keyText(identity))
-    replaceFile(certificateFile, `${JSON.stringify({ version: 1, mesh: membership.mesh, chain, seeds: membership.seeds })}\n`)
   })
+  saveMembership(directory, membership)
   return membership
+}
+
+/** The membership of a host that has one, by another invite of its mesh: for the same key. Nothing is written. */
+export function renewed({ identity, seeds }: Membership, invite: ParsedInvite): Membership {
+  return { ...admit(identity, invite), seeds: seeds.slice(0, SEEDS_MOST) }
+}
+
+/** The same of certificates that were made elsewhere for this host. */
+export function renewedBy({ identity, mesh }: Pick<Membership, 'identity' | 'mesh'>, chain: Bytes, seeds: readonly string[]): Membership {
+  const admitted = verifyChain({ mesh, verifier: envelopeVerifier }, chain)
+  if (!admitted.ok) throw invalid('join', admitted.reason)
+  if (admitted.value.peer !== identity.peer) throw invalid('join', 'certificates of another host')
+  return { identity, mesh, admission: admitted.value, seeds: seedsAmong(seeds) }
+}
+
+/** Writes down what makes a host a member, whole or not at all. */
+export function saveMembership(directory: string, { mesh, admission, seeds }: Membership): void {
+  const chain = Buffer.from(admission.chain).toString('base64')
+  writing('--state-dir', directory, () =>
+    replaceFile(join(directory, CERTIFICATE_FILE), `${JSON.stringify({ version: 1, mesh, chain, seeds })}\n`),
+  )
 }
 
 /** Signs a member certificate with the invite's key. */

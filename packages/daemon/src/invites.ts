@@ -13,6 +13,7 @@ import {
 import { ADDRESSES_MOST, certifyInvite, renderInvite } from '@vxmesh/gossip'
 import { makeIdentity, parseSeed, privateKeyBytes } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
+import type { StatusReport } from './answers.ts'
 import { readOptional, replaceFile, trouble } from './files.ts'
 import { keyFileText, readMeshKey, type KeyPlace } from './meshkey.ts'
 
@@ -106,8 +107,12 @@ function readIssued(dir: string): readonly Issued[] {
   }
 }
 
-/** One line for each invite that was made there, the one of `init` not among them. */
-export function listInvites(dir: string, now: number): readonly string[] {
+/**
+ * One line for each invite that was made there, the one of `init` not among them.
+ * @param report what a daemon knows of who came by which; undefined: none answers
+ */
+export function listInvites(dir: string, now: number, report?: Pick<StatusReport, 'members'>): readonly string[] {
+  const came = report === undefined ? undefined : Map.groupBy(report.members, ({ invite }) => invite)
   keyFileText(dir)
   return readIssued(dir).map((entry) => {
     const expires =
@@ -118,6 +123,7 @@ export function listInvites(dir: string, now: number): readonly string[] {
       entry.members === 0 ? 'any number of members' : `for ${String(entry.members)} member${entry.members === 1 ? '' : 's'}`,
       expires,
       ...(entry.valid_until === null ? [] : [`memberships end ${new Date(entry.valid_until).toISOString()}`]),
+      ...(came === undefined ? [] : [`${String(came.get(entry.id)?.length ?? 0)} came by it`]),
       ...(entry.for === null ? [] : [`for ${entry.for} only`]),
       ...(entry.name === null ? [] : [`name ${entry.name}`]),
       ...(entry.addresses.length === 0 ? [] : [`addresses ${entry.addresses.join(' ')}`]),

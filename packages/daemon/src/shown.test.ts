@@ -87,6 +87,7 @@ test('the answers of the control socket, complaints among them', async () => {
     plan: async () => ({ version: 1, device: said, devices: [said], commands: [{ command: said, held: false }], hold: said }),
     evictions: () => ({ version: 1, evictions: 0, living: 0, enforcing: 0, waiting: [{ name: said, peer: said, state: said }] }),
     evict: () => ({ version: 1, evictions: 0, living: 0, enforcing: 0, waiting: [] }),
+    renew: () => ({ version: 1, invite: said, expires: said }),
   }))
   await fc.assert(
     fc.asyncProperty(hostile, async (text) => {

@@ -116,7 +116,7 @@ function health(input: StatusInput): readonly string[] {
   return [...new Set(sentences)]
 }
 
-const EVICTED =
+export const EVICTED =
   'the mesh key says that this host is a member no more: its entries are removed and nobody speaks to it; to come back, with a new invite: stop it, delete identity.key and member.json in its state directory, start it with --invite'
 
 /** What to do about another machine that runs with our key. */

@@ -5,6 +5,7 @@ import {
   withAccusation,
   withRecord,
   type Accusation,
+  type Admission,
   type Belief,
   type Bytes,
   type PeerId,
@@ -108,9 +109,14 @@ export function accuse(turn: Turn, subject: PeerId, testimony: Testimony): void 
   if (heed(turn, accusation)) forward(turn, undefined, subject, (items) => items.accusations.push(accusation.bytes))
 }
 
+/** What admits us now: what our record says, once we have made one. */
+export function ownAdmission({ env, state }: Turn): Admission {
+  return state.view.get(env.signer.peer)?.signed.admission ?? env.admission
+}
+
 /** Signs and announces what we are now, above every incarnation of ours that was ever seen. */
-export function publish(turn: Turn): void {
-  const { trust, signer, admission, bootId } = turn.env
+export function publish(turn: Turn, admission = ownAdmission(turn)): void {
+  const { trust, signer, bootId } = turn.env
   if (isOut(turn, signer.peer)) return
   const { content, leaving, clone } = turn.state
   const incarnation = incarnationAbove(turn.state.incarnation)

@@ -4,7 +4,7 @@
  */
 import { after, seconds, type Bounds, type Bytes, type PeerId } from '@vxmesh/core'
 import { Set } from 'immutable'
-import { receiveAccusation, receiveRecord } from './beliefs.ts'
+import { ownAdmission, receiveAccusation, receiveRecord } from './beliefs.ts'
 import { verifyChain } from './certificate.ts'
 import { isPassive } from './clone.ts'
 import { receiveAnswer, receiveQuestion, refused, touch, unanswered } from './detector.ts'
@@ -52,7 +52,7 @@ export function linked(turn: Turn, id: LinkId, peer: PeerId, target: Target | un
   if (isOut(turn, peer)) return turnAway(turn, link)
   if (turn.state.shunned.has(peer)) return unlink(turn, id, 'broke the protocol of late')
   if (target === undefined && waiting >= GREETINGS_MOST) return unlink(turn, id, 'too many at the door')
-  if (target !== undefined) draft(turn, id).hello = turn.env.admission.chain
+  if (target !== undefined) draft(turn, id).hello = ownAdmission(turn).chain
 }
 
 /** Of an evicted peer nothing is asked: it is told that it is evicted, and shown out. */
@@ -177,7 +177,7 @@ function open(turn: Turn, link: Link): void {
     change(turn, { seeds: turn.state.seeds.set(link.dialled, { peer: link.peer, trouble: undefined }) })
   }
   touch(turn, link.peer)
-  if (link.dialled === undefined) draft(turn, link.id).hello = turn.env.admission.chain
+  if (link.dialled === undefined) draft(turn, link.id).hello = ownAdmission(turn).chain
   offer(turn, link.id, turn.env.signer.peer)
   draftRoot(turn, link.id)
   if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')

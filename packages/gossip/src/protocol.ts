@@ -167,6 +167,8 @@ function take(turn: Turn, input: Input): void {
     case 'announce':
       change(turn, { content: input.content })
       return publish(turn)
+    case 'renew':
+      return publish(turn, input.admission)
     case 'leave':
       return leave(turn)
     case 'evict':

@@ -168,7 +168,7 @@ export type State = Judgement & {
 export type Environment = {
   readonly trust: Trust
   readonly signer: Signer
-  /** What admits us. */
+  /** What admits us when we begin: it may be renewed, see `ownAdmission`. */
   readonly admission: Admission
   readonly bootId: string
   readonly random: Random
@@ -187,6 +187,8 @@ export type Input =
   | { readonly kind: 'approach'; readonly place: Seed }
   /** What we say about ourselves has changed. */
   | { readonly kind: 'announce'; readonly content: Content }
+  /** We were admitted anew, by another invite. */
+  | { readonly kind: 'renew'; readonly admission: Admission }
   | { readonly kind: 'leave' }
   /** The mesh key says that somebody is a member no more: verified. */
   | { readonly kind: 'evict'; readonly eviction: Eviction }

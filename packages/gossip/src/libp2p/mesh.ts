@@ -69,6 +69,8 @@ export type Mesh = {
   move(addresses: readonly IpAddress[]): Promise<void>
   /** The mesh key says that somebody is a member no more. */
   evict(eviction: Eviction): void
+  /** From now on we are a member by this, and say so. */
+  renew(admission: Admission): void
   /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
   leave(): Promise<void>
   /** Ends every link and tells nobody anything: the others see a member that restarts. */
@@ -132,6 +134,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
     approach: (place) => feed({ kind: 'approach', place }),
     evict: (eviction) => feed({ kind: 'evict', eviction }),
+    renew: (renewed) => feed({ kind: 'renew', admission: renewed }),
     leave: async () => {
       feed({ kind: 'leave' })
       await departure.promise
