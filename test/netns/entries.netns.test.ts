@@ -180,6 +180,16 @@ test('a device that is taken down and up, whose underlay is, or that gets anothe
   }
   await bastion.host.run(['ip', 'address', 'delete', '192.168.234.1/23', 'dev', DEVICE])
   await until('it has its address again', async () => bastion.pings('192.168.234.2'), { within: seconds(30) })
+  for (const each of [first, second])
+    await has(
+      'has what leads to it',
+      each,
+      await wanted(
+        [bastion, first, second].filter((other) => other !== each),
+        overlayOf,
+      ),
+    )
+  await has('has all entries', bastion, lines)
   expect((await bastion.status()).tunnels[0]).toMatchObject({ addresses: ['192.168.234.1/23'], entries: { wanted: 6, present: 6 } })
 })
 

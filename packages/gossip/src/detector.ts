@@ -45,7 +45,8 @@ export function touch(turn: Turn, peer: PeerId): void {
 function stillness(watch: Watch | undefined, now: Instant): Watch['stood'] {
   const known = watch?.stood !== undefined && elapsed(watch.stood.until, now) < STILL_COUNTS ? watch.stood : undefined
   const still = watch?.heard === true ? elapsed(watch.spoke, now) : 0
-  return still > Math.max(STILL, known?.still ?? 0) && still < 2 * SILENCE ? { still: milliseconds(still), until: now } : known
+  if (still <= STILL || still >= 2 * SILENCE) return known
+  return { still: milliseconds(Math.max(still, known?.still ?? 0)), until: now }
 }
 
 /** A member's host refused a connection: it lives, its daemon does not. */

@@ -86,7 +86,7 @@ export type Watch = {
   readonly rebuffs: number
   /** Whether its daemon was ever heard by this watch. */
   readonly heard: boolean
-  /** The longest that it stood still and went on of late, and when that ended. */
+  /** The longest that it stood still of late and went on, and when it last did. */
   readonly stood: { readonly still: Duration; readonly until: Instant } | undefined
   /** The question to other members whether they hear it, while one is out. */
   readonly inquiry: { readonly nonce: number; readonly asked: Instant } | undefined
