@@ -47,15 +47,15 @@ const tests = (project: string): Suite & { readonly project: string } => ({
 })
 const inLab = (part: string, name: string, lab: Lab, project = part): Suite => ({ ...tests(project), part, name, lab })
 
-/** What runs together, on two cores. The namespace tests mostly wait, and keep real time: the busy ones are over by then. */
+/**
+ * What runs together, on two cores. The namespace tests mostly wait, and keep real time, so the busy ones are over by then;
+ * a guest, which has one processor, has what they leave. The storm wants the whole machine.
+ */
 const stages: readonly (readonly Suite[])[] = [
   [{ part: 'check', name: 'check', argv: (report) => ['node', 'scripts/check.ts', '--report', report] }, tests('unit'), tests('sim')],
   [
     ...(process.getuid?.() === 0 ? [inLab('netns', 'netns as root', namespaces())] : []),
     inLab('netns', 'netns rootless', namespaces('--rootless')),
-  ],
-  // A guest has one processor: two of them share the work.
-  [
     inLab('guest', 'guest', guest),
     { ...inLab('guest', 'guest contract', guest, 'guest-contract'), long: true },
     inLab('ovs', 'ovs', openVswitch),

@@ -86,7 +86,7 @@ test('a second daemon is refused: on the same control socket, state directory or
     code: 75,
     line: expect.stringContaining('device provider0'),
   })
-  expect(await refused(bastion)).toMatchObject({ code: 75, line: expect.stringContaining('state directory') })
+  expect(await refused(bastion)).toMatchObject({ code: 75, line: expect.stringContaining('control socket') })
   expect((await bastion.status()).version).toBe(1)
 })
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { history, swarms } from './swarm.ts'
 
-const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 25)
+const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 20)
 
 swarms([
   { members: 2, histories: 4 * SEEDS },

@@ -17,7 +17,7 @@ const LOOK_EVERY = 20
 /** Why a daemon did not do what it was asked: the shape that fastify gives to errors. */
 const complaintAnswer = z.object({ message: z.string() })
 
-/** Asks the daemon. Throws `NO_DAEMON` when none answers, or none that speaks this version. */
+/** Asks the daemon. Throws `NO_DAEMON` when none answers, or none that speaks this version, and `UNFINISHED` when it refuses. */
 export async function ask<Answer>(
   control: string,
   method: 'GET' | 'POST',
@@ -30,6 +30,8 @@ export async function ask<Answer>(
     const parsed = status === 200 ? answer.safeParse(JSON.parse(body)) : undefined
     if (parsed?.success === true) return parsed.data
     const complaint = status === 200 ? undefined : complaintAnswer.safeParse(JSON.parse(body)).data
+    // One that starts, or that knows no such question, is as good as none; one that refuses says why.
+    if (complaint !== undefined && ![404, 503].includes(status)) throw new MeshError({ code: 'UNFINISHED', reason: complaint.message })
     throw noDaemon(control, complaint?.message ?? 'what answers there is of another version')
   } catch (error) {
     if (error instanceof MeshError) throw error

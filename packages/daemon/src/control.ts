@@ -41,8 +41,10 @@ const STARTING = { statusCode: 503, error: 'Service Unavailable', message: 'the 
 /** How many may be connected to a socket at once, how many bytes each may ask with, and how long it may take to, in milliseconds. */
 const CLIENTS_MOST = 16
 const REQUEST_MOST = 4096
-const BODY_MOST = 16_384
 const REQUEST_WITHIN = 5000
+
+/** Certificates with many addresses take more. */
+const CERTIFICATES_MOST = 16_384
 
 /** Takes both sockets, or throws `ALREADY_RUNNING`. */
 export async function openControl(path: string): Promise<Control> {
@@ -76,7 +78,7 @@ export function controlServer(handlers: () => ControlHandlers | undefined): Fast
 
 function bounded(): FastifyInstance {
   const http = { headersTimeout: REQUEST_WITHIN, connectionsCheckingInterval: 1000, maxHeaderSize: REQUEST_MOST }
-  const server = fastify({ logger: false, bodyLimit: BODY_MOST, requestTimeout: REQUEST_WITHIN, forceCloseConnections: true, http })
+  const server = fastify({ logger: false, bodyLimit: REQUEST_MOST, requestTimeout: REQUEST_WITHIN, forceCloseConnections: true, http })
   server.server.maxConnections = CLIENTS_MOST
   server.setReplySerializer((payload) => printableJson(payload))
   // As fastify has it, but by the same serializer.
@@ -98,7 +100,7 @@ function tell(server: FastifyInstance, handlers: () => ControlHandlers | undefin
 
 function act(server: FastifyInstance, handlers: () => ControlHandlers | undefined): void {
   server.post('/v1/leave', async (_request, reply) => handlers()?.leave() ?? reply.code(503).send(STARTING))
-  server.post('/v1/renew', async ({ body }, reply) => {
+  server.post('/v1/renew', { bodyLimit: CERTIFICATES_MOST }, async ({ body }, reply) => {
     const request = renewRequest.safeParse(body)
     if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not certificates' })
     const { chain, seeds } = request.data

@@ -161,10 +161,10 @@ export class MemoryHost {
     if (device !== undefined) this.#put(name, { ...device, tables: forgotten(device.tables) })
   }
 
-  /** Somebody's `ip link set … address`, which costs the device its neighbours; the same one again costs nothing. */
+  /** Somebody's `ip link set … address`, which costs the device its neighbours, even the same one again. */
   readdress(name: DeviceName, mac: MacAddress): void {
     const device = this.#devices.get(name)
-    if (device?.link.kind !== 'vxlan' || device.link.mac === mac) return
+    if (device?.link.kind !== 'vxlan') return
     this.#put(name, { ...device, link: { ...device.link, mac }, tables: forgotten(device.tables) })
   }
 
