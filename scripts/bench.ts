@@ -99,7 +99,7 @@ async function complete(peers: readonly Peer[]): Promise<void> {
       // and all at once would be the load that is measured.
       for (let peer = peers[seen]; peer !== undefined; peer = peers[++seen]) {
         const entries = (await peer.at.status()).tunnels[0]?.entries
-        if (entries?.present !== wanted) return { host: peer.at.host.name, entries }
+        if (entries?.kinds?.flood.present !== wanted) return { host: peer.at.host.name, entries }
       }
       return true
     },

@@ -211,3 +211,15 @@ test('a daemon that knows nobody, its state lost and its seed down, keeps the en
   cluster.settle()
   expect(cluster.removed('c')).toEqual([])
 })
+
+test('in a mesh of sixteen, where not all observe all, one leaves and one falls silent, and no kernel keeps either', () => {
+  const names = Array.from({ length: 16 }, (_, index) => `m${String(index)}`)
+  const cluster = new Cluster(names, { seed: 21 })
+  cluster.run(seconds(25))
+  cluster.leave('m3')
+  cluster.run(seconds(1))
+  for (const name of names.filter((each) => each !== 'm3')) expect(cluster.reaches(name)).toHaveLength(14)
+  cluster.powerOff('m4')
+  cluster.run(seconds(3))
+  for (const name of names.filter((each) => !['m3', 'm4'].includes(each))) expect(cluster.reaches(name)).toHaveLength(13)
+})

@@ -99,9 +99,11 @@ export function hearsNobody({ watches, standings }: State, self: PeerId, now: In
  * daemon but ours is gone and hosts answer, as after an upgrade that went wrong everywhere, their kernels still work.
  */
 export function surroundings(state: State, self: PeerId, now: Instant): Surroundings {
-  const { aloneUntil, exchanged, view, watches, standings } = state
+  const { aloneUntil, exchanged, view, watches, standings, circle } = state
+  // Only who is observed says something every beat.
   const silent = [...watches].filter(
-    ([peer, watch]) => watch.heard && now - lastSign(watch) > 2 * BEAT && standings.get(peer)?.state !== 'dead',
+    ([peer, watch]) =>
+      circle.observed.has(peer) && watch.heard && now - lastSign(watch) > 2 * BEAT && standings.get(peer)?.state !== 'dead',
   )
   const deaths = [...state.deaths, ...silent.map(() => now)]
   return {
