@@ -321,7 +321,8 @@ export class Laws {
       if (state === undefined || first?.state === undefined) continue
       if (digest(state) !== digest(first.state))
         yield { host, what: `does not see what ${first.name} sees\n${contrast(state, first.state)}` }
-      for (const { operations, desired, claim } of host.turns()) {
+      for (const { operations, desired, claim, hold } of host.turns()) {
+        if (hold !== undefined && running.length > 1) yield { host, what: `still removes nothing: ${hold.reason}` }
         if (operations.length > 0) yield { host, what: `still has ${String(operations.length)} operations to do` }
         const expected = running.filter((other) => other !== host && other.carries(claim)).map((other) => other.address)
         const held = new Set([...desired.table.values()].flatMap((entry) => (entry.kind === 'flood' ? [entry.underlay] : [])))
