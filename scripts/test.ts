@@ -82,6 +82,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const results: { readonly name: string; readonly totals: Totals; readonly took: number }[] = []
+/** What failed, as one would look for it. */
+const failures: string[] = []
 for (const stage of stages) {
   const suites = stage.filter(({ part, long }) => (wanted.length === 0 ? long !== true : wanted.includes(part)))
   const print = inOrder(suites.length)
@@ -98,6 +100,7 @@ for (const stage of stages) {
 }
 
 console.log()
+for (const failure of failures) console.log(`failed: ${failure}`)
 for (const { name, totals, took } of results) console.log(`${name.padEnd(16)}${sentence(totals)} (${(took / 1000).toFixed(1)} s)`)
 const total = results.map(({ totals }) => totals).reduce(add, { passed: 0, failed: 0, skipped: 0 })
 console.log(sentence(total))
@@ -113,7 +116,8 @@ async function run(suite: Suite, print: (text: string) => void): Promise<Totals>
   }
   const report = join(reports, suite.name)
   const code = await ended([...(suite.lab?.argv ?? []), ...suite.argv(report)], print)
-  const totals = read(report)
+  const { totals, failed } = read(report)
+  failures.push(...failed.map((test) => `${suite.name}: ${test}`))
   // A suite that could not even say what failed has failed.
   return code !== 0 && totals.failed === 0 ? add(totals, { passed: 0, failed: 1, skipped: 0 }) : totals
 }
@@ -149,19 +153,25 @@ async function ended([command = '', ...args]: readonly string[], print: (text: s
   return code
 }
 
-/** The totals of a report, in vitest's words or in check's own. A file that did not load counts as one failure. */
-function read(path: string): Totals {
+/** The totals of a report, in vitest's words or in check's own, and what failed. A file that did not load counts as one failure. */
+function read(path: string): { readonly totals: Totals; readonly failed: readonly string[] } {
   const report = fields(parsed(path))
   const number = (key: string): number => Number(report.get(key) ?? 0)
-  const files = report.get('testResults')
-  const unloaded = Array.isArray(files)
-    ? files.map(fields).filter((file) => file.get('status') === 'failed' && fields(file.get('assertionResults')).size === 0)
-    : []
+  const files = rows(report.get('testResults')).map((file) => ({ file, tests: rows(file.get('assertionResults')) }))
+  const unloaded = files.filter(({ file, tests }) => file.get('status') === 'failed' && tests.length === 0)
+  const failed = files.flatMap(({ tests }) => tests).filter((test) => test.get('status') === 'failed')
   return {
-    passed: number('passed') + number('numPassedTests'),
-    failed: number('failed') + number('numFailedTests') + unloaded.length,
-    skipped: number('numPendingTests') + number('numTodoTests'),
+    totals: {
+      passed: number('passed') + number('numPassedTests'),
+      failed: number('failed') + number('numFailedTests') + unloaded.length,
+      skipped: number('numPendingTests') + number('numTodoTests'),
+    },
+    failed: [...failed.map((test) => String(test.get('fullName'))), ...unloaded.map(({ file }) => String(file.get('name')))],
   }
+}
+
+function rows(value: unknown): readonly ReadonlyMap<string, unknown>[] {
+  return Array.isArray(value) ? value.map(fields) : []
 }
 
 function parsed(path: string): unknown {

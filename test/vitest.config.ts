@@ -24,6 +24,8 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: [simulation, namespaces, guest, openVswitch],
+          // One process for all files, which loads libp2p once: half the time. No test here changes what another sees.
+          isolate: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -151,7 +151,8 @@ async function hearsNeighbours(pid: number): Promise<true | string> {
   return (subscribed && /^State:\s+S/m.test(status)) || `${sockets}${status}`
 }
 
-const POLL_INTERVAL = milliseconds(20)
+/** Looking starts programs, which take from two cores what the daemons need that are waited for. */
+const POLL_INTERVAL = milliseconds(100)
 
 /**
  * Polls until `condition` answers true; anything else is what it saw instead, and the last one is part of the failure.

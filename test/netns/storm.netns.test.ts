@@ -5,7 +5,7 @@ import { openSwitch, until, type Switch } from './harness.ts'
 import { initMesh, member, messages, type Member, type Mesh } from './member.ts'
 
 /** What two cores can start in the time that all tests have; with more time, `VXMESH_STORM=64`. */
-const HOSTS = Number(process.env['VXMESH_STORM'] ?? 32)
+const HOSTS = Number(process.env['VXMESH_STORM'] ?? 24)
 
 async function rack(net: Switch, mesh: Mesh): Promise<readonly Member[]> {
   const hosts: Member[] = []

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { openSwitch, until } from './harness.ts'
 import { converged, DEVICE, initMesh, member, messages, modeOf } from './member.ts'
 import type { Process } from './process.ts'
-import { seesState, started, trio, type Trio } from './trio.ts'
+import { healthy, seesState, started, trio, type Trio } from './trio.ts'
 
 /** Whether the first host is in no other's kernel; if it is, how things stand. */
 async function withoutFirst({ bastion, second }: Trio): Promise<unknown> {
@@ -38,11 +38,11 @@ test('three hosts that know one address find each other, and every pair can ping
   expect(own).toMatch(/^bastion +192\.168\.234\.1 +192\.168\.226\.4 +self/)
   expect(rest[0]).toMatch(/^host-00 +192\.168\.234\.2 +192\.168\.226\.5 +alive +[0-9]+s +present$/)
   expect(stdout).toContain('provider0 (vxlan id 16, port 4789, mtu 1450): 6 of 6 entries present')
+  await healthy(second)
   const report = await second.status()
   expect(report).toMatchObject({
     version: 1,
     tunnels: [{ device: DEVICE, id: 16, entries: { wanted: 6, present: 6, foreign: 0 } }],
-    health: [],
   })
   expect(await modeOf(bastion.control)).toBe('600')
   const { code, stdout: json } = await first.vxmesh('status', '--json')

@@ -34,6 +34,15 @@ export async function started(hosts: Trio): Promise<readonly [Process, Process, 
   return processes
 }
 
+/** Waits until a member has nothing to say of its health: who has just met the others may still wait for all that they know. */
+export async function healthy(...members: readonly Member[]): Promise<void> {
+  const said = async (): Promise<unknown> => {
+    const reports = await Promise.all(members.map(async (each) => (await each.status()).health))
+    return reports.every(({ length }) => length === 0) || reports
+  }
+  await until('all are in health', said, { within: seconds(60) })
+}
+
 export async function seesState(at: Member, other: Member, state: string, within = seconds(60)): Promise<void> {
   const seen = async (): Promise<unknown> => (await at.sees(other))?.state === state || at.status()
   await until(`${at.host.name} sees ${other.host.name} ${state}`, seen, { within })

@@ -3,7 +3,7 @@ import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { until } from './harness.ts'
 import type { Member } from './member.ts'
-import { seesState, trio } from './trio.ts'
+import { healthy, seesState, trio } from './trio.ts'
 
 const FOUR = 'provider0'
 const SIX = 'provider1'
@@ -58,7 +58,7 @@ test('two tunnels of one daemon, over IPv4 and over IPv6, live by themselves, ea
   await pings([bastion, first], '192.168.234.1', '192.168.234.2')
   await pings(hosts.all, '192.168.240.1', '192.168.240.2', '192.168.240.3', 'fd00:240::1', 'fd00:240::3')
   expect(await bastion.sees(second)).toMatchObject({ tunnels: [{ device: SIX, underlay: 'fd00:226::6', mtu: 1430, entry: 'present' }] })
-  for (const each of hosts.all) expect((await each.status()).health).toEqual([])
+  await healthy(...hosts.all)
   expect(await first.vxmesh('plan')).toMatchObject({ code: 0, stdout: `# nothing to do: ${FOUR}, ${SIX} have what they should\n` })
 
   // What is done to one tunnel is put right in that one.

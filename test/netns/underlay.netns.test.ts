@@ -3,7 +3,7 @@ import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { until } from './harness.ts'
 import { DEVICE, type Member } from './member.ts'
-import { seesState, started, trio } from './trio.ts'
+import { healthy, seesState, started, trio } from './trio.ts'
 
 async function floodsTo(member: Member, ...underlays: readonly string[]): Promise<void> {
   const wanted = underlays.toSorted().join()
@@ -31,7 +31,7 @@ test('a host that is renumbered is followed: its device sends from the new addre
   expect(await first.host.run(['ip', '-details', 'link', 'show', 'dev', DEVICE])).toContain('local 192.168.226.77 ')
   expect(await bastion.sees(first)).toMatchObject({ underlay: '192.168.226.77' })
   await until('it is pinged', async () => bastion.pings('192.168.234.2'), { within: seconds(30) })
-  expect((await first.status()).health).toEqual([])
+  await healthy(first)
 
   // A daemon that starts anew finds it there, and may be told its interface, so that it need not know its own address.
   expect((await second.vxmesh('leave')).code).toBe(0)
