@@ -23,7 +23,7 @@ const others = [
   ...[3, 5, 8].map((members): Histories => ['swarm', members, 2]),
 ]
 
-/** A mutant may make the simulator run for ever: that is caught as well. */
+/** A mutant may make the simulator, or a file of tests, run for ever: that is caught as well. */
 const PATIENCE_SECONDS = 90
 
 const wanted = process.argv.slice(2).join(' ')
@@ -117,19 +117,22 @@ async function brokenLaw(copy: string, histories: readonly Histories[]): Promise
 async function failedTest(copy: string, files: readonly string[]): Promise<string | undefined> {
   if (files.length === 0) return undefined
   const config = ['--config', 'test/vitest.config.ts', '--configLoader', 'native', '--project', 'unit', '--project', 'sim']
-  const { code, said } = await ended(copy, ['vitest', 'run', ...config, '--bail', '1', '--maxWorkers', '1', ...files])
+  const { code, said } = await ended(copy, ['vitest', 'run', ...config, '--bail', '1', '--maxWorkers', '1', ...files], files.length)
   const [, what = 'a test run that failed'] = / FAIL .*? ([^ ]*\.test\.ts.*)/.exec(said) ?? []
   return code === 0 ? undefined : what.replace(/^.*\//, '')
 }
 
-async function ended(cwd: string, [command = '', ...args]: readonly string[]): Promise<Outcome> {
+async function ended(cwd: string, [command = '', ...args]: readonly string[], times = 1): Promise<Outcome> {
   const child = spawn(command, args, { cwd, env: { ...process.env, NO_COLOR: '1' }, stdio: ['ignore', 'pipe', 'pipe'] })
   const said: string[] = []
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => said.push(text))
-  const impatience = setTimeout(() => {
-    said.unshift(`no end within ${String(PATIENCE_SECONDS)} s\n`)
-    child.kill('SIGKILL')
-  }, 1000 * PATIENCE_SECONDS)
+  const impatience = setTimeout(
+    () => {
+      said.unshift(`no end within ${String(times * PATIENCE_SECONDS)} s\n`)
+      child.kill('SIGKILL')
+    },
+    1000 * times * PATIENCE_SECONDS,
+  )
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (exit) => {

@@ -4,6 +4,8 @@ import { z } from 'zod'
 /** How many places an invite, and those before it, may name. */
 export const SEEDS_MOST = 16
 
+export const MEMBER_STATES = ['alive', 'suspect', 'restarting', 'dead', 'left', 'evicted'] as const
+
 /** What a member has of one of our tunnels. */
 const carried = z.object({
   /** Ours. */
@@ -23,7 +25,7 @@ const member = z.object({
   name: z.string(),
   peer: z.string(),
   self: z.boolean(),
-  state: z.enum(['alive', 'suspect', 'restarting', 'dead', 'left', 'evicted']),
+  state: z.enum(MEMBER_STATES),
   /** This and what follows up to `mtu`: in the first of our tunnels that it carries. */
   overlay: z.array(z.string()).readonly(),
   underlay: z.string().nullable(),

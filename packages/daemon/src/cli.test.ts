@@ -96,7 +96,7 @@ describe('a wrong command line exits 2, says why in one line, and does nothing',
 describe('without a daemon', () => {
   const NONE =
     'vxmesh: no daemon answers at control.sock: there is no such socket; start one with "vxmesh up", or name its socket with --control\n'
-  test.each([[[]], [['--json']], [['status']], [['status', '--json']], [['leave']], [['revoke', 'a']]])(
+  test.each([[[]], [['--json']], [['status']], [['status', '--json']], [['status', '--metrics']], [['leave']], [['revoke', 'a']]])(
     '%j exits 3, and says so in one line',
     async (args) => {
       expect(await vxmesh(...args)).toEqual({ code: 3, out: '', err: NONE })

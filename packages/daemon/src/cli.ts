@@ -164,9 +164,14 @@ function addStatus(vxmesh: Command): void {
     .command('status')
     .description('show the members and the entries in the kernel (the default command)')
     .addOption(controlOption())
-    .option('-j, --json', 'print one versioned JSON object')
-    .action(async ({ control, json }: { readonly control: string; readonly json?: true }) => {
+    .addOption(new Option('-j, --json', 'print one versioned JSON object').conflicts('metrics'))
+    .option('--metrics', 'print the numbers in it in the text format of Prometheus')
+    .action(async ({ control, json, metrics }: { readonly control: string; readonly json?: true; readonly metrics?: true }) => {
       const report = await ask(control, 'GET', '/v1/status', statusAnswer)
+      if (metrics === true) {
+        const { renderMetrics } = await import('./metrics.ts')
+        return print((await renderMetrics(report)).trimEnd())
+      }
       print(json === true ? printableJson(report, 2) : renderStatus(report))
     })
 }

@@ -123,6 +123,7 @@ describe('a daemon that serves', () => {
     const status = join(directory, 'status.sock')
     expect(await curl('GET', '/v1/status', '', status)).toMatch(/^200 /)
     expect(await curl('GET', '/v1/plan', '', status)).toMatch(/^200 /)
+    expect(await curl('GET', '/metrics', '', status)).toMatch(/^200 # HELP vxmesh_members [^\n]*\n# TYPE vxmesh_members gauge\n/)
     expect(await curl('POST', '/v1/leave', '', status)).toMatch(/^404 /)
     expect(await curl('POST', '/v1/evict', '{"eviction":"AAAA"}', status)).toMatch(/^404 /)
   })

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import type { StatusReport } from './answers.ts'
+import { renderMetrics } from './metrics.ts'
+
+const MEMBER: StatusReport['members'][number] = {
+  name: 'a',
+  peer: 'A',
+  self: true,
+  state: 'alive',
+  overlay: [],
+  underlay: null,
+  port: null,
+  mac: null,
+  mtu: null,
+  mtu_limit: null,
+  incarnation: 7,
+  invite: null,
+  expires: null,
+  seen_ms: null,
+  entry: 'none',
+  note: null,
+}
+
+const REPORT: StatusReport = {
+  version: 1,
+  mesh: 'M',
+  self: { peer: 'A', name: 'a', incarnation: 7 },
+  members: [MEMBER, { ...MEMBER, self: false, name: 'b', peer: 'B', expires: '2027-01-31T12:00:00.000Z' }, { ...MEMBER, state: 'dead' }],
+  tunnels: [
+    {
+      device: 'provider0',
+      mode: 'vxlan',
+      id: 16,
+      port: 4789,
+      mtu: null,
+      mtu_room: null,
+      mtu_smallest: null,
+      master: null,
+      local: null,
+      addresses: [],
+      origin: null,
+      entries: { wanted: 3, present: 2, foreign: 1 },
+      guard: null,
+      repairs: 4,
+      writes: 9,
+    },
+  ],
+  health: ['isolated'],
+  dropped: { 'a\n"reason"\u202E': 2 },
+  discovery: { interfaces: [], candidates: 5, dials: 6 },
+  anti_entropy: { comparisons: 3, bytes: 277 },
+}
+
+test('says in numbers what status says, each with its unit and its help', async () => {
+  const lines = (await renderMetrics(REPORT)).split('\n')
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      '# HELP vxmesh_members Members that this host knows of, itself included, by state.',
+      '# TYPE vxmesh_members gauge',
+      'vxmesh_members{state="alive"} 2',
+      'vxmesh_members{state="dead"} 1',
+      'vxmesh_members{state="left"} 0',
+      'vxmesh_membership_expires_timestamp_seconds{name="b",peer="B"} 1801396800',
+      'vxmesh_incarnation 7',
+      'vxmesh_health_warnings 1',
+      'vxmesh_entries_wanted{device="provider0"} 3',
+      'vxmesh_entries_present{device="provider0"} 2',
+      'vxmesh_entries_foreign{device="provider0"} 1',
+      '# TYPE vxmesh_repairs_total counter',
+      'vxmesh_repairs_total{device="provider0"} 4',
+      'vxmesh_writes_total{device="provider0"} 9',
+      'vxmesh_discovery_candidates 5',
+      'vxmesh_discovery_dials_total 6',
+      'vxmesh_anti_entropy_comparisons_total 3',
+      'vxmesh_anti_entropy_sent_bytes_total 277',
+    ]),
+  )
+})
+
+test('what is not known has no number, and what is not printable is not printed', async () => {
+  const text = await renderMetrics(REPORT)
+  expect(text).not.toMatch(/^vxmesh_(mtu_bytes|guard_standing)[ {]/m)
+  expect(text.split('\n')).toContain(String.raw`vxmesh_dropped_total{reason="a\\u{a}\"reason\"\\u{202e}"} 2`)
+})
