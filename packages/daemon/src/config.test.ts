@@ -204,6 +204,11 @@ describe('one line says where a file is wrong', () => {
       'vxmesh.yaml:3: tunnels.b: carries gre, as a does: a member carries a tunnel once',
     ],
     [
+      'networks that overlap',
+      'tunnels:\n  a: { id: 16, addresses: [10.0.0.1/23] }\n  b: { id: 17, addresses: [10.0.2.1/24, 10.0.1.1/24] }',
+      'vxmesh.yaml:3: tunnels.b.addresses 10.0.1.1/24: its network overlaps that of a, 10.0.0.1/23',
+    ],
+    [
       'more tunnels than a record can tell',
       ['tunnels:', ...Array.from({ length: 17 }, (_, index) => `  vx${String(index)}: { id: ${String(index + 1)} }`)].join('\n'),
       'vxmesh.yaml:18: tunnels.vx16: is one too many: a member may have 16 tunnels',

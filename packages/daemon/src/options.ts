@@ -1,6 +1,17 @@
 /** What `vxmesh up` was asked for: every part parsed, or refused with one line that names it. */
 import { hostname } from 'node:os'
-import { parseDeviceName, parseMemberName, parsePort, tunnelWords, type DeviceName, type MemberName, type Port } from '@vxmesh/core'
+import {
+  contains,
+  hostOf,
+  parseDeviceName,
+  parseMemberName,
+  parsePort,
+  tunnelWords,
+  type DeviceName,
+  type InterfaceAddress,
+  type MemberName,
+  type Port,
+} from '@vxmesh/core'
 import { TUNNELS_MOST, type Seed } from '@vxmesh/gossip'
 import { parseSeed } from '@vxmesh/gossip/libp2p'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
@@ -123,8 +134,20 @@ function distinct(tunnels: readonly TunnelOptions[], source: Source): readonly T
     if (other !== undefined) throw fault(place, undefined, `carries ${words}, as ${other} does: a member carries a tunnel once`)
     if (index >= TUNNELS_MOST) throw fault(place, undefined, `is one too many: a member may have ${String(TUNNELS_MOST)} tunnels`)
     carriers.set(words, tunnel.device)
+    apart(tunnel, tunnels.slice(0, index), tunnelPlace(source, tunnel.device, 'addresses'))
   }
   return tunnels
+}
+
+/** The kernel would send into one tunnel what is meant for the other. */
+function apart({ addresses }: TunnelOptions, others: readonly TunnelOptions[], place: Place): void {
+  const met = (a: InterfaceAddress, b: InterfaceAddress): boolean => contains(a, hostOf(b)) || contains(b, hostOf(a))
+  for (const address of addresses) {
+    for (const other of others) {
+      const there = other.addresses.find((each) => met(address, each))
+      if (there !== undefined) throw fault(place, address, `its network overlaps that of ${other.device}, ${there}`)
+    }
+  }
 }
 
 export function parsePath(place: Place, text: string): string {
