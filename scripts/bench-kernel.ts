@@ -118,7 +118,7 @@ async function openBench(): Promise<Bench> {
     notice: () => undefined,
     enforced: () => undefined,
     decide: () => ({
-      desired: { table: wanted, evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() },
+      desired: { table: wanted, standing: new Map(), evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() },
       hold: undefined,
       mtus: [],
       enforces: '',

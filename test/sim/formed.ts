@@ -33,7 +33,8 @@ export function form(hosts: readonly Host[], seals: Seals): Formed {
   const above = trusted(parseIncarnation(WALL_START - 1))
   const content = introduced[0]?.content ?? { name: memberName(first.name), enforces: '', control: [], tunnels: [] }
   const { state } = begin({ content, above, seeds: [], saved: { records: others, accusations: [], evictions: [] } }, instant(0), env)
-  return { state, rings: ringsOfAll(hosts.map((host) => host.peer)) }
+  const reached = state.view.map(({ signed }) => new Set(signed.record.tunnels.map(({ underlay }) => underlay)))
+  return { state: { ...state, reached }, rings: ringsOfAll(hosts.map((host) => host.peer)) }
 }
 
 /** That, as one of its members knows it. */
@@ -49,6 +50,7 @@ export function asSeenBy({ state, rings }: Formed, self: PeerId, content: Conten
     due: now,
     dials: state.dials.clear(),
     exchanged: true,
+    reached: state.reached.delete(self),
   }
 }
 

@@ -364,6 +364,8 @@ export class Host implements Station {
         return network.send(this, effect.link, this.censor?.(effect.bytes) ?? effect.bytes, after(schedule.now, spent))
       case 'dial':
         return network.dial(this, effect.target, effect.addresses)
+      case 'try':
+        return network.seek(this, effect.peer, effect.place)
       case 'unlink':
         return network.unlink(this, effect.link)
       case 'changed':

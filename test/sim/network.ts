@@ -62,6 +62,8 @@ export interface Station {
   readonly site: string
   /** Changes whenever its daemon starts or stops: what was meant for an earlier life does not reach a later one. */
   readonly life: number
+  /** Where its links come from. */
+  readonly address: IpAddress
   readonly condition: 'off' | 'idle' | 'listening' | 'paused'
   has(address: IpAddress | Target): boolean
   nextLink(): LinkId
@@ -186,6 +188,16 @@ export class Network {
     }
   }
 
+  /** Finds out whether a peer is at an address. */
+  seek(from: Station, peer: PeerId, { address }: ControlAddress): void {
+    const { life } = from
+    this.#schedule.in(this.#handshake(from, this.#at(address) ?? from), () => {
+      const to = this.#at(address)
+      const found = to?.peer === peer && to.condition === 'listening' && this.passesBothWays(from, to)
+      if (from.life === life) from.take({ kind: 'tried', peer, address, found })
+    })
+  }
+
   /** Where an address leads: the same host as last time, if it still has it. */
   #at(address: IpAddress | Target): Station | undefined {
     const known = this.#places.get(address)
@@ -240,7 +252,7 @@ export class Network {
     this.#pairs.get(from)?.set(caller.link, [caller, callee])
     this.#pairs.get(to)?.set(callee.link, [callee, caller])
     this.#transmit([caller, callee], { kind: 'linked' }, now)
-    from.take({ kind: 'linked', link: caller.link, peer: to.peer, dialled: target })
+    from.take({ kind: 'linked', link: caller.link, peer: to.peer, dialled: target, at: to.address })
   }
 
   /** How long a packet takes from one host to another. */
@@ -329,7 +341,7 @@ export class Network {
     if (to.state === 'closed' || to.station.life !== to.life) return this.#answerReset(pair)
     if (item.kind === 'linked') {
       to.state = 'open'
-      to.station.take({ kind: 'linked', link: to.link, peer: from.station.peer, dialled: undefined })
+      to.station.take({ kind: 'linked', link: to.link, peer: from.station.peer, dialled: undefined, at: from.station.address })
     } else if (item.kind === 'closed') {
       this.#end(to)
     } else if (to.state === 'open') {

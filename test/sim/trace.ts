@@ -75,6 +75,8 @@ export function describe(input: Input): string {
       return `${input.kind} ${String(input.link)}`
     case 'undialled':
       return `undialled ${short(input.target)}: ${input.failure}`
+    case 'tried':
+      return `${short(input.peer)} is ${input.found ? '' : 'not '}at ${input.address}`
     case 'approach':
       return `approach ${input.place}`
     case 'evict':
@@ -98,6 +100,8 @@ export function describeEffect(effect: Exclude<Effect, { kind: 'send' | 'changed
       return `remember that ${short(effect.eviction.key)} is evicted`
     case 'dial':
       return `dial ${short(effect.target)}`
+    case 'try':
+      return `look for ${short(effect.peer)} at ${effect.place.address}`
     case 'unlink':
       return `unlink ${String(effect.link)}: ${effect.reason}`
     case 'member':

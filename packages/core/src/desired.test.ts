@@ -72,7 +72,7 @@ test('a member whose membership ended long enough ago has no entry, and takes no
     signed('c', 1, { tunnels: [claim('c', { mac: claim('b').mac })] }),
   ])
   const standings = new Map<PeerId, Standing>(['a', 'b', 'c'].map((of) => [peer(of), alive]))
-  const { verdicts, conflicts, table: wanted } = desired(view, standings, peer('a'), own, new Set([peer('b')]))
+  const { verdicts, conflicts, table: wanted } = desired(view, standings, peer('a'), own, { lapsed: new Set([peer('b')]) })
   expect(verdicts.get(peer('b'))).toEqual({ kind: 'refused', reason: 'its membership has ended' })
   expect([conflicts.size, wanted.has('flood 10.0.0.98'), wanted.has('flood 10.0.0.99')]).toEqual([0, false, true])
 })

@@ -2,8 +2,18 @@ import { conflicts, trespass, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
 import type { SignedRecord, TunnelClaim } from './record.ts'
 import { sameTunnel, unreachableOf } from './tunnel.ts'
-import { slot, table, type Entry, type Slot, type Table } from './table.ts'
-import { addressRange, contains, family, hostless, hostOf, isUnicast, type InterfaceAddress, type PeerId } from './values.ts'
+import { holds, slot, table, type Entry, type Slot, type Table } from './table.ts'
+import {
+  addressRange,
+  contains,
+  family,
+  hostless,
+  hostOf,
+  isUnicast,
+  type InterfaceAddress,
+  type IpAddress,
+  type PeerId,
+} from './values.ts'
 import type { View } from './view.ts'
 
 /** Whether a member has entries, and if not, why not. */
@@ -14,6 +24,8 @@ export type Verdict =
 
 export type Desired = {
   readonly table: Table
+  /** Entries that are not put there, and that stay where they are there: of members that nobody has been heard of to have reached yet. */
+  readonly standing: Table
   /** What the evicted claim: it goes, or goes to another, even while other removals wait. */
   readonly evicted: ReadonlySet<Slot>
   /** For every member but ourselves, what became of it. */
@@ -22,25 +34,45 @@ export type Desired = {
   readonly conflicts: ReadonlyMap<PeerId, Conflict>
 }
 
-const NOBODY: ReadonlySet<PeerId> = new Set()
+/**
+ * What is known of a claimed underlay address. `reached`: that member was found there. `unheard`: that is not known yet.
+ * `elsewhere`: it is linked to us, and was not found there though there was time for it.
+ */
+export type Whereabouts = 'reached' | 'unheard' | 'elsewhere'
+
+/** What stands against what members say of themselves. */
+export type Caution = {
+  /** Those whose membership ended long enough ago. */
+  readonly lapsed: { has(peer: PeerId): boolean }
+  /** Whether an underlay address is one that this host may send to at all. */
+  readonly within: (underlay: IpAddress) => boolean
+  readonly whereabouts: (peer: PeerId, underlay: IpAddress) => Whereabouts
+  /** Where a member was reached last in this tunnel: packets go there until it is known to be where it says that it moved to. */
+  readonly before: { get(peer: PeerId): Pick<TunnelClaim, 'underlay' | 'port'> | undefined }
+}
+
+const UNCAUTIOUS: Caution = { lapsed: new Set(), within: () => true, whereabouts: () => 'reached', before: new Map() }
 
 /**
  * The table that a view calls for on one tunnel: entries for every member that carries the tunnel, is alive,
  * suspect or restarting, and whose destination may be programmed. `own` is what we claim on that tunnel ourselves.
  * A member that lost the claim on its own overlay address programs nothing: its broadcasts would take the winner's place.
- * Nor does one that was evicted, or is among `lapsed`: those whose membership ended long enough ago.
+ * Nor does one that was evicted, or that `caution` is called for against: packets go to nobody who did not ask for them.
  */
 export function desired(
   view: View,
   standings: { get(peer: PeerId): Standing | undefined },
   self: PeerId,
   own: TunnelClaim,
-  lapsed: { has(peer: PeerId): boolean } = NOBODY,
+  caution: Partial<Caution> = {},
 ): Desired {
+  const cautious = { ...UNCAUTIOUS, ...caution }
+  const { lapsed } = cautious
   const lost = conflicts(view, { get: (peer) => (lapsed.has(peer) ? undefined : standings.get(peer)) }, own)
   const verdicts = new Map<PeerId, Verdict>()
   const out = standings.get(self)?.state === 'evicted'
   const condemned = new Set<Slot>()
+  const kept: Entry[] = []
   for (const [peer, belief] of view) {
     const standing = standings.get(peer)
     if (peer === self || standing === undefined) continue
@@ -49,15 +81,22 @@ export function desired(
       continue
     }
     const claim = belief.signed.record.tunnels.find((tunnel) => sameTunnel(tunnel, own))
+    if (belief.evicted && claim !== undefined) for (const entry of [...entriesFor(claim, own), admission(claim)]) condemned.add(slot(entry))
     verdicts.set(
       peer,
       out ? { kind: 'unwanted', why: 'gone' } : verdict(standing, belief.signed, claim, own, lost.get(peer) ?? lost.get(self)),
     )
-    if (belief.evicted && claim !== undefined) for (const entry of [...entriesFor(claim, own), admission(claim)]) condemned.add(slot(entry))
+    const meant = verdicts.get(peer)
+    if (claim === undefined || meant?.kind !== 'wanted') continue
+    const found = located(peer, claim, own, cautious)
+    if (found === undefined) continue
+    verdicts.set(peer, found)
+    if (found.kind === 'refused' && cautious.whereabouts(peer, claim.underlay) === 'unheard')
+      for (const entry of [...meant.entries, admission(claim)]) kept.push(entry)
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
   const wanted = table(own.mode === 'gre' && !out ? [...entries, ...unreachableOf(own.overlay)] : entries)
-  return { table: wanted, evicted: condemned, verdicts, conflicts: lost }
+  return { table: wanted, standing: table(kept), evicted: condemned, verdicts, conflicts: lost }
 }
 
 function verdict(
@@ -73,6 +112,26 @@ function verdict(
   if (trespassed !== undefined) return { kind: 'refused', reason: trespassed }
   if (conflict !== undefined) return { kind: 'refused', reason: `${conflict.what} is claimed by another member` }
   return judged(claim, own)
+}
+
+/**
+ * What becomes of a member whose claim is good but whose address is not known to be its own; undefined where it is. The
+ * kernel would send the traffic of the tunnel to anybody whose address is claimed.
+ */
+function located(peer: PeerId, claim: TunnelClaim, own: TunnelClaim, { within, whereabouts, before }: Caution): Verdict | undefined {
+  const { underlay } = claim
+  if (!within(underlay)) return { kind: 'refused', reason: `${underlay} lies outside of the underlay that was given (--underlay)` }
+  const where = whereabouts(peer, underlay)
+  if (where === 'reached') return undefined
+  const last = before.get(peer)
+  const there = where === 'unheard' && last !== undefined && within(last.underlay) ? judged({ ...claim, ...last }, own) : undefined
+  return there?.kind === 'wanted' ? there : { kind: 'refused', reason: `nobody has reached this member at ${underlay}` }
+}
+
+/** What is wanted, and of what only may stay that which is there. */
+export function withStanding({ table: wanted, standing }: Pick<Desired, 'table' | 'standing'>, actual: Table): Table {
+  const staying = [...standing].filter(([place, entry]) => !wanted.has(place) && holds(actual, entry))
+  return staying.length === 0 ? wanted : new Map([...staying, ...wanted])
 }
 
 /** What a guard has of a member, where there is one. */

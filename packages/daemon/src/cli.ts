@@ -106,7 +106,7 @@ Members on one LAN find each other without --seed, by multicast DNS.
 
 Several tunnels are asked for in a file, YAML in the words of netplan; none is read that is not named by --config:
   invite: mesh.invite             # paths are from the directory of the file
-  seeds: [192.168.226.4]          # and discover, name, state-dir, control, port, log-level, guard: as the flags, which go before it
+  seeds: [192.168.226.4]          # and discover, name, state-dir, control, port, log-level, guard, underlay: as the flags, which go before it
   tunnels:
     provider0: { mode: vxlan, id: 16, local: 192.168.226.5, addresses: [192.168.234.2/23], port: 4789 }
     provider1: { mode: gre, key: 1234, local: eth1, addresses: [192.168.240.2/24] }`
@@ -136,6 +136,12 @@ function addUp(vxmesh: Command, outcome: Outcome): void {
     .option('--mtu <mtu>', 'mesh: the smallest of all members; or bytes (default: what the underlay has room for)')
     .option('--master <bridge>', 'put the device into this bridge, which must exist: of Linux, or of Open vSwitch')
     .option('--guard <guard>', 'on: take in only what members send, by nftables; or off', DEFAULTS.guard)
+    .option(
+      '--underlay <cidr>',
+      'a network that underlay addresses of members are in; others are never sent to; may be repeated (default: any)',
+      collect,
+      [],
+    )
     .option('--state-dir <directory>', 'where identity and memory are kept', DEFAULTS.stateDir)
     .addOption(controlOption())
     .option('--log-level <level>', 'error, warn, info or debug', DEFAULTS.logLevel)

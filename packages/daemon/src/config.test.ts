@@ -59,6 +59,7 @@ tunnels:
       - 192.168.240.1/24
       - fd00:2::1/64
 guard: on
+underlay: [10.0.0.0/8]
 `
 
 const LEAST = 'tunnels: { provider0: { id: 16 } }'
@@ -76,6 +77,7 @@ describe('a file', () => {
       port: 5000,
       logLevel: 'debug',
       guard: true,
+      underlay: ['10.0.0.0/8'],
       kernel: 'iproute2',
       tunnels: [
         {

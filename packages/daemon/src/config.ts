@@ -38,6 +38,7 @@ const member = z.strictObject({
   port: text.default(DEFAULTS.port),
   'log-level': text.default(DEFAULTS.logLevel),
   guard: text.default(DEFAULTS.guard),
+  underlay: list.default([]),
   tunnels: z.record(text, tunnel),
 })
 
@@ -64,6 +65,7 @@ export function readConfig(file: string, flags: Partial<RawUpOptions>, text = re
     port: content.port,
     logLevel: content['log-level'],
     guard: content.guard,
+    underlay: content.underlay,
     kernel: DEFAULTS.kernel,
     ...typed,
   }
@@ -83,6 +85,7 @@ const FLAGGED = [
   ['port', 'port'],
   ['log-level', 'logLevel'],
   ['guard', 'guard'],
+  ['underlay', 'underlay'],
 ] as const
 
 type Lines = Map<string, number>

@@ -11,7 +11,7 @@ import { loadMembership, readInvite, renewedBy, saveMembership, type Membership 
 import { expiryOf, warnOfExpiry } from './lifetimes.ts'
 import { followTunnels, listeningPlaces } from './listening.ts'
 import { makeLog, type Log } from './log.ts'
-import { askedOf, type UpOptions } from './options.ts'
+import { askedOf, withinUnderlay, type UpOptions } from './options.ts'
 import { checkListening, keepWithin, LOOPBACK, lockDevice, lockState, makeKernels, withLocals, type Kernels } from './prelude.ts'
 import { evictionReport } from './progress.ts'
 import { carrierWords, entryCount } from './report.ts'
@@ -136,6 +136,9 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     log,
     warn,
     state: () => mesh.state(),
+    within: withinUnderlay(options),
+    // In memory all daemons listen on loopback, wherever their tunnels play to be.
+    seeks: options.kernel !== 'memory',
     remembers: () => (remembered ||= store.saveEvictions(mesh.state().evictions)),
     noticed: () => void follow(),
     changed,

@@ -1,7 +1,32 @@
 /** What became of operations, and what somebody else did to the entries, seen from what the last turn left behind. */
-import { holds, slot, unreachable, type DeviceName, type Operation, type Rejection, type Slot, type Table } from '@vxmesh/core'
+import {
+  holds,
+  ownEntries,
+  passable,
+  slot,
+  unreachable,
+  withStanding,
+  type Actual,
+  type Desired,
+  type DeviceName,
+  type Operation,
+  type Reading,
+  type Rejection,
+  type Slot,
+  type Table,
+} from '@vxmesh/core'
 import { describe, describeTarget } from '@vxmesh/kernel-adapter'
 import type { Log } from './log.ts'
+
+/** What is there, of it what is ours, and what should be there, given that. */
+export function beside(
+  reading: Reading,
+  desired: Desired,
+  written: ReadonlySet<Slot>,
+): { readonly actual: Reading & Actual; readonly wanted: Table } {
+  const actual = { ...reading, ours: ownEntries(reading, written) }
+  return { actual, wanted: passable(withStanding(desired, reading.entries), actual) }
+}
 
 /** What a turn left behind: what it wanted, and the slots that it could not, or might not, bring there yet. */
 export type Outcome = { readonly desired: Table; readonly undone: ReadonlySet<Slot> }

@@ -61,6 +61,7 @@ describe('a dry run', () => {
     port: '4788',
     logLevel: 'error',
     guard: 'off',
+    underlay: [],
     kernel: 'memory',
     ...parts,
   })

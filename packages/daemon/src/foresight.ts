@@ -9,6 +9,7 @@ import {
   plan,
   removalHold,
   wallTime,
+  withStanding,
   ZERO_MAC,
   type Actual,
   type Desired,
@@ -29,7 +30,7 @@ import { claimOf, specOf, withFormer } from './establish.ts'
 import { DEFAULTS } from './defaults.ts'
 import { withGuard } from './guard.ts'
 import { isMember, loadMembership, readInvite, type Membership } from './identity.ts'
-import { parseMember, type UpOptions } from './options.ts'
+import { parseMember, withinUnderlay, type UpOptions } from './options.ts'
 import { inItsWords, kernelsFor, withLocals } from './prelude.ts'
 import { BY_FLAGS, inWordsOf } from './source.ts'
 import { openStore, wallClock, type Store } from './store.ts'
@@ -65,8 +66,10 @@ export function together(reports: readonly PlanReport[]): PlanReport {
 export async function foreseeFrom(stateDir: string): Promise<PlanReport | undefined> {
   const asked = openQuietly(stateDir).asked()
   if (asked === undefined) return undefined
-  const { name, port, tunnels, guard = DEFAULTS.guard } = asked
-  return foresee(parseMember({ ...DEFAULTS, name, port, guard, seed: [], discover: [], stateDir, control: 'none' }, tunnels, BY_FLAGS))
+  const { name, port, tunnels, guard = DEFAULTS.guard, underlay = [] } = asked
+  return foresee(
+    parseMember({ ...DEFAULTS, name, port, guard, underlay, seed: [], discover: [], stateDir, control: 'none' }, tunnels, BY_FLAGS),
+  )
 }
 
 /** What a daemon started with these options would do first, going by what it knew last. Throws as its start would. */
@@ -108,8 +111,13 @@ async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
   )
   const hold = removalHold(surroundings(state, membership.identity.peer, clock.now()))
   const reports = found.map(({ spec, steps, claim, guarded, actual }) => {
-    const wanted = desired(state.view, state.standings, membership.identity.peer, claim)
-    return foreseen(spec.device, steps, plan(passable(guarded(wanted.table), actual), actual), { desired: wanted, hold })
+    const wanted = desired(state.view, state.standings, membership.identity.peer, claim, { within: withinUnderlay(options) })
+    return foreseen(
+      spec.device,
+      steps,
+      plan(passable(withStanding({ ...wanted, table: guarded(wanted.table) }, actual.entries), actual), actual),
+      { desired: wanted, hold },
+    )
   })
   return together(reports)
 }

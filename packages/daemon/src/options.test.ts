@@ -6,7 +6,7 @@ import { askedOf, parseUpOptions, type RawUpOptions } from './options.ts'
 import { BY_FLAGS } from './source.ts'
 
 /** The flags that must be given, and the defaults of the others. */
-const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [], discover: [] }
+const LEAST: RawUpOptions = { ...DEFAULTS, device: 'provider0', id: '16', address: [], seed: [], discover: [], underlay: [] }
 
 function refusal(parts: Partial<RawUpOptions>, least = LEAST): string {
   try {
@@ -42,6 +42,7 @@ test('with no more than must be given, everything suits root on a real host', ()
     port: 4788,
     logLevel: 'info',
     guard: false,
+    underlay: [],
     kernel: 'iproute2',
     source: BY_FLAGS,
   })
@@ -70,6 +71,7 @@ test('every flag is taken', () => {
     mtu: '1400',
     master: 'br-ex',
     guard: 'on',
+    underlay: ['10.0.0.0/8', 'FD00::/8'],
     logLevel: 'debug',
     kernel: 'memory',
   }
@@ -96,6 +98,7 @@ test('every flag is taken', () => {
     port: 5000,
     logLevel: 'debug',
     guard: true,
+    underlay: ['10.0.0.0/8', 'fd00::/8'],
     kernel: 'memory',
     source: BY_FLAGS,
   })

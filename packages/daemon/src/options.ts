@@ -3,12 +3,15 @@ import { hostname } from 'node:os'
 import {
   contains,
   hostOf,
+  inside,
   parseDeviceName,
+  parseInterfaceAddress,
   parseMemberName,
   parsePort,
   tunnelWords,
   type DeviceName,
   type InterfaceAddress,
+  type IpAddress,
   type MemberName,
   type Port,
 } from '@vxmesh/core'
@@ -29,6 +32,7 @@ export type RawMember = {
   readonly port: string
   readonly logLevel: string
   readonly guard: string
+  readonly underlay: readonly string[]
   readonly kernel: string
 }
 
@@ -58,6 +62,8 @@ export type UpOptions = {
   readonly logLevel: LogLevel
   /** Whether the tunnels take in only what members send. */
   readonly guard: boolean
+  /** The networks that members' underlay addresses may be in; none: any. */
+  readonly underlay: readonly InterfaceAddress[]
   readonly kernel: KernelChoice
   readonly source: Source
 }
@@ -67,11 +73,13 @@ export type Asked = {
   readonly name: string
   readonly port: string
   readonly guard?: string | undefined
+  readonly underlay?: readonly string[] | undefined
   readonly tunnels: readonly RawTunnel[]
 }
 
-export function askedOf({ name, port, guard, tunnels }: UpOptions): Asked {
-  return { name, port: String(port), ...(guard ? { guard: 'on' } : {}), tunnels: tunnels.map(typed) }
+export function askedOf({ name, port, guard, underlay, tunnels }: UpOptions): Asked {
+  const rest = { ...(guard ? { guard: 'on' } : {}), ...(underlay.length > 0 ? { underlay } : {}) }
+  return { name, port: String(port), ...rest, tunnels: tunnels.map(typed) }
 }
 
 export function parseUpOptions({
@@ -111,9 +119,16 @@ export function parseMember(raw: RawMember, tunnels: readonly RawTunnel[], sourc
     port: parsedAt(place('port'), raw.port, parsePort),
     logLevel,
     guard: raw.guard === 'on',
+    underlay: raw.underlay.map((network) => parsedAt(place('underlay'), network, parseInterfaceAddress)),
     kernel,
     source,
   }
+}
+
+/** Tells whether an underlay address is one that members may have. */
+export function withinUnderlay({ underlay }: Pick<UpOptions, 'underlay'>): (address: IpAddress) => boolean {
+  const networks = underlay.map(inside)
+  return (address) => networks.length === 0 || networks.some((isIn) => isIn(address))
 }
 
 /** The kernel in memory has no interface to be found on. */

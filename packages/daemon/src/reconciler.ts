@@ -18,12 +18,12 @@ import {
   obstacles,
   orphans,
   ownEntries,
-  passable,
   pauseAfter,
   plan,
   reclaimed,
   slot,
   unmarked,
+  withStanding,
   type Desired,
   type Device,
   type Duration,
@@ -39,7 +39,7 @@ import {
   type TunnelSpec,
 } from '@vxmesh/core'
 import { monotonicClock as clock } from './clock.ts'
-import { isDrift, say, sentenceOf, type Outcome } from './drift.ts'
+import { beside, isDrift, say, sentenceOf, type Outcome } from './drift.ts'
 import { establish } from './establish.ts'
 import { fittings } from './fitting.ts'
 import { homing, wordsOf } from './home.ts'
@@ -113,7 +113,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let last: Outcome | undefined
   let orphaned: Table | undefined
   /** What was wanted when we ended: who leaves while the kernel is read is ours as well. */
-  const remembered = options.decide().desired.table
+  const remembered = options.decide().desired
   const home = homing(kernel)
   const fitting = fittings(kernel)
   let missing = false
@@ -147,11 +147,10 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
     const { desired, hold } = decision
     if (orphaned === undefined) {
       orphaned = orphans(reading, store.hasNotes(spec.device))
-      store.noteWritten(spec.device, reclaimed(orphaned, reading, remembered))
+      store.noteWritten(spec.device, reclaimed(orphaned, reading, withStanding(remembered, reading.entries)))
     }
     store.noteWritten(spec.device, reclaimed(orphaned, reading, desired.table))
-    const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
-    const wanted = passable(desired.table, actual)
+    const { actual, wanted } = beside(reading, desired, store.written(spec.device))
     const all = plan(wanted, actual)
     const before = last
     const drifted = (operation: Operation) => isDrift(operation, before, reading.entries)
@@ -281,9 +280,8 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       const decision = options.decide()
       const rest = { homeless: home.lost, room: home.room, decision, rejections, repairs, writes }
       if (reading === undefined) return { ...rest, reading, foreign: 0, obstacles: [], differs: [] }
-      const actual = { ...reading, ours: ownEntries(reading, store.written(spec.device)) }
+      const { actual, wanted } = beside(reading, decision.desired, store.written(spec.device))
       const foreign = [...reading.entries.keys()].filter((place) => !actual.ours.has(place)).length
-      const wanted = passable(decision.desired.table, actual)
       return { ...rest, reading, foreign, obstacles: obstacles(wanted, actual), differs: plan(wanted, actual) }
     },
     withdraw: async () => settle(takeAway),
@@ -291,7 +289,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   }
 }
 
-/** A reading, when it was, and how many signs had been seen by then. */
+/** When a reading was, and after how many signs. */
 type Kept = { readonly reading: Reading; readonly at: Instant; readonly signs: number }
 
 function message(error: unknown): string {

@@ -12,6 +12,7 @@ const MEMBER_FLAGS = {
   port: '--port',
   'log-level': '--log-level',
   guard: '--guard',
+  underlay: '--underlay',
   kernel: '--kernel',
 } as const
 

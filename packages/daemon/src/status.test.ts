@@ -82,7 +82,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
   const verdicts = new Map(all.filter(([peer]) => peer !== 'A').map(([peer, { verdict }]) => [peer as PeerId, verdict ?? wanted(peer)]))
   const entries = [...verdicts.values()].flatMap((verdict) => (verdict.kind === 'wanted' ? verdict.entries : []))
   const conflicts = new Map((around.conflicts ?? []).map((conflict) => [conflict.loser, conflict]))
-  const desired: Desired = { table: table(entries), evicted: new Set(), verdicts, conflicts }
+  const desired: Desired = { table: table(entries), standing: new Map(), evicted: new Set(), verdicts, conflicts }
   const held = around.present ?? all.map(([peer]) => underlay(peer))
   const reading =
     around.device === null

@@ -42,6 +42,7 @@ const asked = z.object({
   port: z.string(),
   /** Older files do not have it. */
   guard: z.string().optional(),
+  underlay: z.array(z.string()).readonly().optional(),
   tunnels: z.array(z.object({ ...tunnelParts, addresses: z.array(z.string()).readonly(), port: z.string().optional() })).readonly(),
 })
 

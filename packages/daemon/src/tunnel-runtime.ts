@@ -3,14 +3,18 @@ import {
   desired,
   memberMtus,
   removalHold,
+  sameTunnel,
   type Device,
+  type IpAddress,
   type Kernel,
   type MeshId,
   type PeerId,
   type TunnelClaim,
   type TunnelSpec,
+  type Verdict,
+  type Whereabouts,
 } from '@vxmesh/core'
-import { evictionsDigest, surroundings, type State } from '@vxmesh/gossip'
+import { evictionsDigest, surroundings, whereabouts, type State } from '@vxmesh/gossip'
 import { monotonicClock as clock } from './clock.ts'
 import { claimOf, establish, sameClaim, specOf } from './establish.ts'
 import { raiseGuard, withGuard } from './guard.ts'
@@ -37,6 +41,10 @@ export type Carrier = {
   /** Warns of something once, by its key. */
   warn(key: string, text: string): void
   state(): State
+  /** Whether an underlay address may be sent to at all. */
+  readonly within: (underlay: IpAddress) => boolean
+  /** Whether members have to be found where they say that they are. */
+  readonly seeks: boolean
   /** Whether all evictions are written down. */
   remembers(): boolean
   /** Hears, every turn, that the device is there. */
@@ -100,11 +108,30 @@ export function startTunnel({ kernel, spec, device, claim: first }: Established,
     carrier.changed()
   }
 
+  /** Where members were found last: packets go there until they are found where they have moved to. */
+  const before = new Map<PeerId, Pick<TunnelClaim, 'underlay' | 'port'>>()
+
+  function found(peer: PeerId, underlay: IpAddress): Whereabouts {
+    return carrier.seeks ? whereabouts(carrier.state(), peer, underlay, clock.now()) : 'reached'
+  }
+
+  function noteWhere({ view }: State, peer: PeerId, verdict: Verdict): void {
+    const record = view.get(peer)?.signed.record
+    const theirs = record?.tunnels.find((each) => sameTunnel(each, claim))
+    if (record === undefined || theirs === undefined) return
+    const where = found(peer, theirs.underlay)
+    if (verdict.kind === 'unwanted') before.delete(peer)
+    else if (verdict.kind === 'wanted' && where === 'reached') before.set(peer, theirs)
+    const reason = verdict.kind !== 'refused' || where === 'unheard' ? undefined : verdict.reason
+    if (reason !== undefined) carrier.warn(`${peer} ${reason}`, `${record.name} is not programmed on ${spec.device}: ${reason}`)
+  }
+
   /** What follows for the kernel from the view as it is now. */
   function decide(): Decision {
     const state = carrier.state()
     const { view, standings, lapsed } = state
-    const wanted = desired(view, standings, self, claim, lapsed)
+    const wanted = desired(view, standings, self, claim, { lapsed, within: carrier.within, whereabouts: found, before })
+    for (const [peer, verdict] of wanted.verdicts) noteWhere(state, peer, verdict)
     for (const { loser, winner, what } of wanted.conflicts.values()) {
       const named = (peer: PeerId): string => view.get(peer)?.signed.record.name ?? peer
       carrier.warn(

@@ -43,7 +43,7 @@ function pictureOf(
   { device = {}, mtus = [] }: { readonly device?: Partial<Device>; readonly mtus?: readonly MemberMtu[] } = {},
 ): Picture {
   const reading = present && { device: { ...DEVICE, ...device }, entries: table(present), marked: new Set<string>() }
-  const desired = { table: table(wanted), evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() }
+  const desired = { table: table(wanted), standing: new Map(), evicted: new Set<string>(), verdicts: new Map(), conflicts: new Map() }
   return {
     reading,
     decision: { desired, hold: undefined, mtus, enforces: '' },

@@ -130,7 +130,7 @@ export class Workbench {
       decide: () => {
         const wanted = withGuard(spec, claimOf(spec, device, undefined, this.store), device, table(this.wanted.map(entry)))
         return {
-          desired: { table: wanted, evicted: new Set(), verdicts: new Map(), conflicts: new Map() },
+          desired: { table: wanted, standing: new Map(), evicted: new Set(), verdicts: new Map(), conflicts: new Map() },
           hold: this.hold,
           mtus: this.mtus,
           enforces: '',

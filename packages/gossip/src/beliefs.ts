@@ -17,9 +17,10 @@ import { isSpared, noteMembership } from './expiry.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
 import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
 import { meetOurselves, resume } from './clone.ts'
+import { keepReached, tryAddresses } from './reach.ts'
 import { refuted } from './rebuff.ts'
 import { strain } from './strain.ts'
-import { change, changeBelief, draft, drop, forward, offer } from './turn.ts'
+import { change, changeBelief, draft, drop, forward, offer, reachedAt } from './turn.ts'
 
 /** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
 export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
@@ -30,7 +31,12 @@ export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Byt
   const { record } = signed
   if (record.peer === turn.env.signer.peer) return meetOurselves(turn, link, signed.record, publish)
   if (believe(turn, signed)) {
-    forward(turn, link, record.peer, (items) => (items.record = bytes))
+    const found = reachedAt(turn.state, record.peer)
+    forward(turn, link, record.peer, (items) => {
+      items.record = bytes
+      items.reached = found
+    })
+    tryAddresses(turn, record.peer)
     if (record.leaving && record.peer === from) draft(turn, link).farewell = record.incarnation
   } else if (isEvicted(turn.state.evictions, signed) && record.peer === from) showOut(turn, link, from)
   else {
@@ -49,6 +55,7 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
   if (next === view) return false
   changeBelief(turn, next, peer)
   noteMembership(turn, next.get(peer)!)
+  keepReached(turn, peer)
   if (held !== undefined && next.get(peer)?.accusations.isEmpty() === true) refuted(turn, held)
   change(turn, {
     seen: seen.withMutations((set) => {

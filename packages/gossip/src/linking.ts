@@ -17,6 +17,7 @@ import {
   isSeed,
   SHUN,
   type DialFailure,
+  type Input,
   type Link,
   type LinkId,
   type Seed,
@@ -25,6 +26,7 @@ import {
   type Turn,
 } from './state.ts'
 import { strain } from './strain.ts'
+import { forgetReached, noteLink, receiveReached } from './reach.ts'
 import { receiveBuckets, receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
 import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkTo, unlink } from './turn.ts'
 
@@ -32,13 +34,14 @@ import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkT
 const GREETINGS_MOST = 64
 
 /** A stream to a peer whose key the Noise handshake has proven. */
-export function linked(turn: Turn, id: LinkId, peer: PeerId, target: Target | undefined): void {
+export function linked(turn: Turn, { link: id, peer, dialled: target, at }: Extract<Input, { kind: 'linked' }>): void {
   if (target !== undefined) dialled(turn, target)
   const waiting = turn.state.links.count((link) => link.phase === 'greeting' && link.dialled === undefined)
   const link: Link = {
     id,
     peer,
     dialled: target,
+    at,
     phase: 'greeting',
     since: turn.now,
     differsSince: undefined,
@@ -68,6 +71,7 @@ export function unlinked(turn: Turn, id: LinkId): void {
   if (link === undefined) return
   change(turn, { links: turn.state.links.delete(id) })
   turn.drafts.delete(id)
+  forgetReached(turn, link.peer)
   if (openLinkTo(turn.state, link.peer) !== undefined) return
   // It closed before it admitted us: it is of another mesh, or does not accept our certificate.
   if (link.phase === 'greeting' && link.dialled !== undefined && isSeed(link.dialled)) trouble(turn, link.dialled, 'unwelcome')
@@ -181,6 +185,7 @@ function open(turn: Turn, link: Link): void {
   offer(turn, link.id, turn.env.signer.peer)
   draftRoot(turn, link.id)
   if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')
+  noteLink(turn, link.peer)
 }
 
 /**
@@ -205,6 +210,7 @@ function receiveFrame(turn: Turn, link: Link, frame: Frame): void {
   for (const bytes of frame.evictions ?? []) receiveEviction(turn, id, peer, bytes)
   if (!turn.state.links.has(id)) return
   for (const bytes of frame.records ?? []) receiveRecord(turn, id, peer, bytes)
+  for (const reached of frame.reached ?? []) receiveReached(turn, id, peer, reached)
   for (const bytes of frame.accusations ?? []) receiveAccusation(turn, id, peer, bytes)
   if (frame.buckets !== undefined) receiveBuckets(turn, id, frame.buckets)
   if (frame.summaries !== undefined) receiveSummaries(turn, id, frame.summaries)

@@ -7,6 +7,7 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import {
   accept,
   parseIncarnation,
+  parseIp,
   parseMemberName,
   parsePeerId,
   refuse,
@@ -14,6 +15,7 @@ import {
   type Admission,
   type Bytes,
   type Incarnation,
+  type IpAddress,
   type MemberRecord,
   type MeshId,
   type PeerId,
@@ -46,7 +48,17 @@ export const TUNNELS_MOST = 16
 export const OVERLAY_MOST = 8
 
 const RECORD_LIMITS = { control: CONTROL_MOST, tunnels: TUNNELS_MOST, tunnels$: { overlay: OVERLAY_MOST } }
-const FRAME_LIMITS = { records: 256, accusations: 1024, evictions: 256, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
+const FRAME_LIMITS = {
+  records: 256,
+  accusations: 1024,
+  evictions: 256,
+  summaries: 4096,
+  wants: 4096,
+  questions: 64,
+  answers: 64,
+  reached: 256,
+  reached$: { addresses: TUNNELS_MOST },
+}
 
 /** How many records and accusations we put into one frame, and how long they may be together: well below what a receiver takes. */
 export const ITEMS_A_FRAME = 256
@@ -172,6 +184,9 @@ export const NEVER = 2 ** 32 - 1
 /** `age`: milliseconds since the answerer heard the subject; undefined when it cannot tell. */
 export type Answer = { readonly nonce: number; readonly age: number | undefined }
 
+/** Where a member was found, by the sender or by others who told it. */
+export type Reached = { readonly peer: PeerId; readonly addresses: readonly IpAddress[] }
+
 /** Everything a link carries. A frame may hold any of these at once. */
 export type Frame = {
   /** The sender's certificate chain: the first frame each way, and only that. */
@@ -179,6 +194,7 @@ export type Frame = {
   readonly records?: readonly Bytes[]
   readonly accusations?: readonly Bytes[]
   readonly evictions?: readonly Bytes[]
+  readonly reached?: readonly Reached[]
   /** The digest of the sender's view. Every frame of an open link is also a heartbeat. */
   readonly root?: Bytes
   /** The digests of the buckets of the sender's view. */
@@ -207,6 +223,7 @@ export function encodeFrame(frame: Frame): Bytes {
     questions: [...(frame.questions ?? [])],
     answers: (frame.answers ?? []).map(({ nonce, age }) => ({ nonce, linked: age !== undefined, age: age ?? 0 })),
     farewell: BigInt(frame.farewell ?? 0),
+    reached: (frame.reached ?? []).map(({ peer, addresses }) => ({ peer, addresses: [...addresses] })),
   })
 }
 
@@ -214,7 +231,8 @@ export function encodeFrame(frame: Frame): Bytes {
 export function parseFrame(bytes: Bytes): Result<Frame> {
   if (bytes.length > FRAME_MOST) return refuse('frame too long')
   const lone = loneRoot(bytes, FINGERPRINT_BYTES)
-  if (lone !== undefined) return accept({ root: lone, records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [] })
+  if (lone !== undefined)
+    return accept({ root: lone, records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [], reached: [] })
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
   const { hello, root, buckets, covered, farewell, records, accusations, evictions } = message.value
@@ -224,8 +242,9 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     const peer = parsePeerId(subject)
     return peer.ok ? accept({ nonce, subject: peer.value }) : peer
   })
+  const reached = all(message.value.reached, parseReached)
   const left = farewell === 0n ? accept(undefined) : parseIncarnation(farewell)
-  if (!summaries.ok || !wants.ok || !questions.ok || !left.ok) return refuse('malformed frame')
+  if (!summaries.ok || !wants.ok || !questions.ok || !reached.ok || !left.ok) return refuse('malformed frame')
   const wellFormed = fits(root, FINGERPRINT_BYTES) && fits(buckets, BUCKETS * BUCKET_BYTES) && fits(covered, BUCKETS / 8)
   if (!wellFormed) return refuse('malformed digest')
   return accept({
@@ -237,6 +256,7 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     records,
     accusations,
     evictions,
+    reached: reached.value,
     wants: wants.value,
     questions: questions.value,
     answers: message.value.answers.map(({ nonce, linked, age }) => ({ nonce, age: linked ? age : undefined })),
@@ -250,6 +270,12 @@ function fits(part: Bytes, length: number): boolean {
 
 /** Length of a fingerprint, and of a root, in bytes. */
 export const FINGERPRINT_BYTES = 16
+
+function parseReached(message: FrameMessage['reached'][number]): Result<Reached> {
+  const peer = parsePeerId(message.peer)
+  const addresses = all(message.addresses, parseIp)
+  return peer.ok && addresses.ok ? accept({ peer: peer.value, addresses: addresses.value }) : refuse('malformed address')
+}
 
 function parseSummary(message: FrameMessage['summaries'][number]): Result<Summary> {
   const peer = parsePeerId(message.peer)

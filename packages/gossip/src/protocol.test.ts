@@ -45,7 +45,7 @@ describe('at the door', () => {
   test('whoever dials shows its certificates, and nothing else', () => {
     const member = new Stepped(a, [SEED]).take({ kind: 'linked', link: 1, peer: b.peer, dialled: SEED })
     expect(member.sent().map(({ frame }) => frame)).toEqual([
-      { hello: chainOf(a.peer), records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [] },
+      { hello: chainOf(a.peer), records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [], reached: [] },
     ])
     expect(member.sent(member.wait(2000))).toEqual([])
   })

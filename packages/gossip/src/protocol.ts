@@ -35,6 +35,7 @@ import { EMPTY_ROOT } from './digest.ts'
 import { believeEviction, evict } from './evictions.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
 import { openAccusation, openRecord } from './message.ts'
+import { askWhere, tried, tryAll } from './reach.ts'
 import {
   ANTI_ENTROPY,
   BEAT,
@@ -121,6 +122,8 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     links: Map(),
     watches: Map(),
     dials: Map(),
+    reached: Map(),
+    tries: Map(),
     seeds: Map(seeds.map((seed) => [seed, { peer: undefined, trouble: undefined }])),
     seen: Set(),
     shunned: Map(),
@@ -151,7 +154,7 @@ function takeTurn(state: State, now: Instant, env: Environment): Turn {
 function take(turn: Turn, input: Input): void {
   switch (input.kind) {
     case 'linked':
-      return linked(turn, input.link, input.peer, input.dialled)
+      return linked(turn, input)
     case 'unlinked':
       return unlinked(turn, input.link)
     case 'frame':
@@ -162,6 +165,8 @@ function take(turn: Turn, input: Input): void {
       return changeLink(turn, input.link, { congested: false })
     case 'undialled':
       return undialled(turn, input.target, input.failure)
+    case 'tried':
+      return tried(turn, input.peer, input.address, input.found)
     case 'approach':
       return approach(turn, input.place)
     case 'announce':
@@ -226,6 +231,8 @@ function beat(turn: Turn): void {
   const { observed } = turn.state.circle
   const slow = Math.floor(turn.now / ANTI_ENTROPY) !== Math.floor((turn.state.nextBeat - BEAT) / ANTI_ENTROPY)
   if (slow) noteEnded(turn)
+  if (slow) askWhere(turn)
+  tryAll(turn)
   for (const link of openLinks(turn.state)) if (slow || observed.has(link.peer)) draftRoot(turn, link.id)
   change(turn, {
     nextBeat: after(turn.now, BEAT),

@@ -17,6 +17,7 @@ import {
   type Heard,
   type Incarnation,
   type Instant,
+  type IpAddress,
   type Judgement,
   type MemberRecord,
   type PeerId,
@@ -57,6 +58,8 @@ export type Link = {
   readonly peer: PeerId
   /** The target, where we dialled; undefined where the peer did. */
   readonly dialled: Target | undefined
+  /** The address of the other end. */
+  readonly at: IpAddress | undefined
   /** Certificates are exchanged first; an `open` link's peer is admitted. */
   readonly phase: 'greeting' | 'open'
   readonly since: Instant
@@ -145,6 +148,9 @@ export type State = Judgement & {
   readonly links: Map<LinkId, Link>
   readonly watches: Map<PeerId, Watch>
   readonly dials: Map<Target, Dialling>
+  /** Where members were found, and the tries to find them: see `reach.ts`. */
+  readonly reached: Map<PeerId, ReadonlySet<IpAddress>>
+  readonly tries: Map<PeerId, Dialling>
   readonly seeds: Map<Seed, SeedState>
   /** Hashes of the envelopes in the view, and of the evictions, so that what is known is not verified again. */
   readonly seen: Set<string>
@@ -177,12 +183,14 @@ export type Environment = {
 }
 
 export type Input =
-  | { readonly kind: 'linked'; readonly link: LinkId; readonly peer: PeerId; readonly dialled: Target | undefined }
+  | ({ readonly kind: 'linked'; readonly link: LinkId } & Pick<Link, 'peer' | 'dialled'> & Partial<Pick<Link, 'at'>>)
   | { readonly kind: 'unlinked'; readonly link: LinkId }
   | { readonly kind: 'frame'; readonly link: LinkId; readonly bytes: Bytes }
   | { readonly kind: 'congested'; readonly link: LinkId }
   | { readonly kind: 'drained'; readonly link: LinkId }
   | { readonly kind: 'undialled'; readonly target: Target; readonly failure: DialFailure }
+  /** Whether that very member was found at an address. */
+  | { readonly kind: 'tried'; readonly peer: PeerId; readonly address: IpAddress; readonly found: boolean }
   /** A member may be there: see `candidates.ts`. */
   | { readonly kind: 'approach'; readonly place: Seed }
   /** What we say about ourselves has changed. */
@@ -200,6 +208,8 @@ export type Effect =
   | { readonly kind: 'evict'; readonly evictions: Evictions; readonly eviction: Eviction }
   | { readonly kind: 'send'; readonly link: LinkId; readonly bytes: Bytes }
   | { readonly kind: 'dial'; readonly target: Target; readonly addresses: readonly ControlAddress[] | undefined }
+  /** Find out whether that member is there, and make no link. */
+  | { readonly kind: 'try'; readonly peer: PeerId; readonly place: ControlAddress }
   | { readonly kind: 'unlink'; readonly link: LinkId; readonly reason: string }
   /** A member's standing changed; `was` is undefined for a new member. */
   | { readonly kind: 'member'; readonly record: MemberRecord; readonly was: Standing | undefined; readonly is: Standing }
@@ -237,7 +247,7 @@ export type Draft = {
 }
 
 /** What of one member goes into a frame: a record before the accusations against it. */
-export type PeerItems = { eviction?: Bytes; record?: Bytes; readonly accusations: Bytes[] }
+export type PeerItems = { eviction?: Bytes; record?: Bytes; reached?: readonly IpAddress[]; readonly accusations: Bytes[] }
 
 /** How often a link between observers carries a frame. */
 export const BEAT = milliseconds(250)

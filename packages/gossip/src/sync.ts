@@ -7,6 +7,7 @@ import { elapsed, seconds, type Bytes, type PeerId } from '@vxmesh/core'
 import { bucketsOf, difference, differingBuckets, sameDigest, summarise } from './digest.ts'
 import { BUCKETS } from './buckets.ts'
 import type { Summaries } from './message.ts'
+import { askWhere } from './reach.ts'
 import { COMPARE_AFTER, COMPARE_EVERY, type Link, type LinkId, type Turn } from './state.ts'
 import { change, changeLink, draft, draftRoot, owe } from './turn.ts'
 
@@ -19,7 +20,7 @@ const EVERYTHING: ReadonlySet<number> = new Set(Array.from({ length: BUCKETS }, 
 export function receiveRoot(turn: Turn, link: Link, root: Bytes): void {
   if (sameDigest(root, turn.state.root)) {
     if (link.differsSince !== undefined) changeLink(turn, link.id, { differsSince: undefined })
-    if (!turn.state.exchanged && isFresh(turn, link)) change(turn, { exchanged: true })
+    if (!turn.state.exchanged && isFresh(turn, link)) begun(turn)
     return
   }
   const differsSince = link.differsSince ?? turn.now
@@ -29,6 +30,12 @@ export function receiveRoot(turn: Turn, link: Link, root: Bytes): void {
   const patience = turn.env.signer.peer < link.peer ? COMPARE_AFTER : 3 * COMPARE_AFTER
   const due = turn.now - differsSince >= patience && turn.now - (link.summarisedAt ?? -Infinity) >= COMPARE_EVERY
   if (opening || due) compare(turn, link.id)
+}
+
+/** From now on we know what the others know, but where those are whom we remember. */
+function begun(turn: Turn): void {
+  change(turn, { exchanged: true })
+  askWhere(turn)
 }
 
 /** Whether another link is at it: a newcomer that opens ten links at once needs to be told of everybody once. */

@@ -32,7 +32,7 @@ export function bury(turn: Turn): void {
 
 /** What the standings of the others are without it is judged after. */
 function forget(turn: Turn, peer: PeerId): void {
-  const { view, seen, circle, flaps, watches, dials } = turn.state
+  const { view, seen, circle, flaps, watches, dials, reached, tries } = turn.state
   changeBelief(turn, view.delete(peer), peer)
   change(turn, {
     seen: seen.subtract(hashesOf(view.get(peer))),
@@ -40,5 +40,7 @@ function forget(turn: Turn, peer: PeerId): void {
     flaps: flaps.delete(peer),
     watches: watches.delete(peer),
     dials: dials.delete(peer),
+    reached: reached.delete(peer),
+    tries: tries.delete(peer),
   })
 }

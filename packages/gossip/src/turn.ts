@@ -1,7 +1,16 @@
-import type { Bytes, Eviction, PeerId, View } from '@vxmesh/core'
+import type { Bytes, Eviction, IpAddress, MemberRecord, PeerId, View } from '@vxmesh/core'
 import { bucketOf, rootAfter } from './digest.ts'
 import type { Rings } from './graph.ts'
-import { encodeFrame, ITEM_BYTES_A_FRAME, ITEMS_A_FRAME, SUMMARIES_A_FRAME, type Frame, type Summaries, type Summary } from './message.ts'
+import {
+  encodeFrame,
+  ITEM_BYTES_A_FRAME,
+  ITEMS_A_FRAME,
+  SUMMARIES_A_FRAME,
+  type Frame,
+  type Reached,
+  type Summaries,
+  type Summary,
+} from './message.ts'
 import type { Draft, Link, LinkId, PeerItems, State, Turn } from './state.ts'
 
 /** Replaces parts of the state of a turn. */
@@ -37,6 +46,17 @@ function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
   const made: PeerItems = { accusations: [] }
   items.set(peer, made)
   return made
+}
+
+/** The addresses that a member claims for its tunnels. */
+export function underlaysOf({ tunnels }: MemberRecord): ReadonlySet<IpAddress> {
+  return new Set(tunnels.map(({ underlay }) => underlay))
+}
+
+/** Those of them at which it is known to have been found. */
+export function reachedAt({ view, reached }: State, peer: PeerId): readonly IpAddress[] {
+  const record = view.get(peer)?.signed.record
+  return record === undefined ? [] : [...underlaysOf(record)].filter((address) => reached.get(peer)?.has(address) === true)
 }
 
 export function draftRoot(turn: Turn, link: LinkId): void {
@@ -137,6 +157,7 @@ export function offer(turn: Turn, link: LinkId, key: PeerId): void {
   if (belief === undefined || eviction !== undefined) return
   const items = draftItems(turn, link, key)
   items.record = belief.signed.bytes
+  items.reached = reachedAt(turn.state, key)
   items.accusations.length = 0
   items.accusations.push(...[...belief.accusations.values()].map((accusation) => accusation.bytes))
 }
@@ -170,24 +191,35 @@ export function owe(turn: Turn, id: LinkId, peers: Iterable<PeerId>): void {
   if (owed !== undefined && owed !== link?.owed) changeLink(turn, id, { owed })
 }
 
-type Chunk = { readonly evictions: Bytes[]; readonly records: Bytes[]; readonly accusations: Bytes[]; bytes: number; count: number }
+type Chunk = {
+  readonly evictions: Bytes[]
+  readonly records: Bytes[]
+  readonly accusations: Bytes[]
+  readonly reached: Reached[]
+  bytes: number
+  count: number
+}
+
+/** About as long as one address of a member is in a frame, its peer id included. */
+const REACHED_BYTES = 80
 
 /** Items in the order they were drafted, spread over as many frames as they need: a record never comes after what accuses its owner. */
-function chunksOf(items: Iterable<PeerItems>): readonly Chunk[] {
+function chunksOf(all: ReadonlyMap<PeerId, PeerItems>): readonly Chunk[] {
   const chunks: Chunk[] = []
-  const put = (kind: 'evictions' | 'records' | 'accusations', item: Bytes): void => {
+  const room = (bytes: number): Chunk => {
     const last = chunks.at(-1)
-    const full = last === undefined || last.count === ITEMS_A_FRAME || last.bytes + item.length > ITEM_BYTES_A_FRAME
-    const chunk = full ? { evictions: [], records: [], accusations: [], bytes: 0, count: 0 } : last
+    const full = last === undefined || last.count === ITEMS_A_FRAME || last.bytes + bytes > ITEM_BYTES_A_FRAME
+    const chunk: Chunk = full ? { evictions: [], records: [], accusations: [], reached: [], bytes: 0, count: 0 } : last
     if (full) chunks.push(chunk)
-    chunk[kind].push(item)
     chunk.count++
-    chunk.bytes += item.length
+    chunk.bytes += bytes
+    return chunk
   }
-  for (const { eviction, record, accusations } of items) {
-    if (eviction !== undefined) put('evictions', eviction)
-    if (record !== undefined) put('records', record)
-    for (const accusation of accusations) put('accusations', accusation)
+  for (const [peer, { eviction, record, accusations, reached = [] }] of all) {
+    if (eviction !== undefined) room(eviction.length).evictions.push(eviction)
+    if (record !== undefined) room(record.length).records.push(record)
+    if (reached.length > 0) room(reached.length * REACHED_BYTES).reached.push({ peer, addresses: reached })
+    for (const accusation of accusations) room(accusation.length).accusations.push(accusation)
   }
   return chunks
 }
@@ -232,7 +264,7 @@ export function frames(made: Draft): readonly Bytes[] {
   const greeting = hello === undefined ? [] : [encodeFrame({ hello })]
   if (quiet && root === undefined) return greeting
   const parts: readonly Frame[] = [
-    ...chunksOf(items.values()).map(({ evictions, records, accusations }) => ({ evictions, records, accusations })),
+    ...chunksOf(items).map(({ evictions, records, accusations, reached }) => ({ evictions, records, accusations, reached })),
     ...(summaries === undefined ? [] : portionsOf(summaries).map((portion) => ({ summaries: portion }))),
   ]
   // What the sender's view comes to is said after all that makes it so.

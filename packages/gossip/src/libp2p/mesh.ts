@@ -92,7 +92,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     if (state !== undefined && !busy) drain()
   }
   const transport = await startTransport(identity, options.listen, options.seedPort, {
-    linked: (link, peer, dialled) => feed({ kind: 'linked', link, peer, dialled }),
+    linked: (link, peer, dialled, at) => feed({ kind: 'linked', link, peer, dialled, at }),
     unlinked: (link) => feed({ kind: 'unlinked', link }),
     frame: (link, bytes) => feed({ kind: 'frame', link, bytes }),
     congested: (link) => feed({ kind: 'congested', link }),
@@ -111,7 +111,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   }
   function advance(next: Step): void {
     state = next.state
-    for (const effect of next.effects) perform(effect, transport, listener, () => departure.resolve(undefined))
+    for (const effect of next.effects) perform(effect, { transport, listener, left: () => departure.resolve(undefined), look })
+  }
+  function look(peer: PeerId, place: ControlAddress): void {
+    void transport.finds(peer, place).then((found) => feed({ kind: 'tried', peer, address: place.address, found }))
   }
   function arm(): void {
     clearTimeout(timer)
@@ -147,7 +150,14 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   }
 }
 
-function perform(effect: Effect, transport: Transport, listener: MeshListener, left: () => void): void {
+type Means = {
+  readonly transport: Transport
+  readonly listener: MeshListener
+  readonly left: () => void
+  readonly look: (peer: PeerId, place: ControlAddress) => void
+}
+
+function perform(effect: Effect, { transport, listener, left, look }: Means): void {
   switch (effect.kind) {
     case 'persist':
       return listener.persist(effect.incarnation)
@@ -157,6 +167,8 @@ function perform(effect: Effect, transport: Transport, listener: MeshListener, l
       return transport.send(effect.link, effect.bytes)
     case 'dial':
       return transport.dial(effect.target, effect.addresses)
+    case 'try':
+      return look(effect.peer, effect.place)
     case 'unlink':
       return transport.unlink(effect.link, effect.reason)
     case 'member':

@@ -4,7 +4,7 @@
  */
 import { TimeoutError, type Connection, type Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { MeshError, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
+import { MeshError, parseIp, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
 import { deframer, frame } from './framing.ts'
@@ -23,7 +23,7 @@ const TIMEOUTS: ReadonlyMap<string, number> = new Map([
 
 /** What a transport tells its owner. */
 export type TransportEvents = {
-  linked(link: LinkId, peer: PeerId, dialled: Target | undefined): void
+  linked(link: LinkId, peer: PeerId, dialled: Target | undefined, at: IpAddress | undefined): void
   unlinked(link: LinkId): void
   frame(link: LinkId, bytes: Bytes): void
   congested(link: LinkId): void
@@ -43,6 +43,8 @@ export type Transport = {
   send(link: LinkId, bytes: Bytes): void
   /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
   dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
+  /** Whether that very peer answers there. Makes no link. */
+  finds(peer: PeerId, place: ControlAddress): Promise<boolean>
   unlink(link: LinkId, reason: string): void
   /** What libp2p holds for us. */
   held(): Promise<Held>
@@ -93,7 +95,7 @@ export async function startTransport(
     })
     stream.addEventListener('close', ended)
     stream.addEventListener('remoteCloseWrite', ended)
-    events.linked(link, peer.value, dialled)
+    events.linked(link, peer.value, dialled, addressOf(connection.remoteAddr))
     return true
   }
 
@@ -118,14 +120,17 @@ export async function startTransport(
   async function dialAll(target: Target, addresses: readonly Multiaddr[]): Promise<void> {
     const failures: DialFailure[] = []
     for (const address of addresses) {
-      const reached = await dialOne(address)
+      const reached = await dialOne(address, openLink)
       if (typeof reached !== 'string' && adopt(reached, target)) return
       failures.push(typeof reached === 'string' ? reached : 'unusable')
     }
     if (!stopping.signal.aborted) events.undialled(target, addresses.length === 0 ? 'unresolved' : worst(failures))
   }
 
-  async function dialOne(address: Multiaddr): Promise<OpenLink | DialFailure> {
+  async function dialOne<Made>(
+    address: Multiaddr,
+    make: (connection: Connection, signal: AbortSignal) => Promise<Made>,
+  ): Promise<Made | DialFailure> {
     const late = new AbortController()
     const signal = AbortSignal.any([late.signal, stopping.signal])
     let timer: NodeJS.Timeout | undefined
@@ -138,7 +143,7 @@ export async function startTransport(
           if (TIMEOUTS.has(type)) timer = setTimeout(() => late.abort(new TimeoutError('no answer in time')), TIMEOUTS.get(type))
         },
       })
-      return { connection, stream: await openStream(connection, signal) }
+      return await make(connection, signal)
     } catch (error) {
       return failureOf(error)
     } finally {
@@ -173,6 +178,12 @@ export async function startTransport(
     dial(target, addresses) {
       const places = isSeed(target) ? seedAddresses(target, defaultPort) : memberAddresses(target, addresses ?? [])
       void places.then(async (found) => dialAll(target, found))
+    },
+    async finds(peer, place) {
+      const found = await dialOne(multiaddr(`${toMultiaddr(place)}/p2p/${peer}`), async (connection) => connection)
+      if (typeof found === 'string') return false
+      abort(found, 'found')
+      return true
     },
     unlink(link, reason) {
       const open = links.get(link)
@@ -214,13 +225,20 @@ function abortWithoutStream(connection: Connection): void {
   connection.addEventListener('close', () => clearTimeout(timer))
 }
 
-async function openStream(connection: Connection, signal: AbortSignal): Promise<Stream> {
+async function openLink(connection: Connection, signal: AbortSignal): Promise<OpenLink> {
   try {
-    return await connection.newStream(PROTOCOL, { signal })
+    return { connection, stream: await connection.newStream(PROTOCOL, { signal }) }
   } catch (error) {
     abort(connection, 'it does not speak our protocol')
     throw error
   }
+}
+
+/** The address that a connection is from or to. */
+function addressOf(place: Multiaddr): IpAddress | undefined {
+  const host = place.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')
+  const parsed = parseIp((host?.value ?? '').replace(/^::ffff:(?=[0-9.]+$)/, ''))
+  return parsed.ok ? parsed.value : undefined
 }
 
 async function memberAddresses(peer: PeerId, addresses: readonly ControlAddress[]): Promise<readonly Multiaddr[]> {
