@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { desired } from './desired.ts'
+import { desired, withStanding, type Caution, type Desired } from './desired.ts'
 import { claim, ip, letter, peer, signed, sure, viewOf } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
@@ -75,6 +75,46 @@ test('a member whose membership ended long enough ago has no entry, and takes no
   const { verdicts, conflicts, table: wanted } = desired(view, standings, peer('a'), own, { lapsed: new Set([peer('b')]) })
   expect(verdicts.get(peer('b'))).toEqual({ kind: 'refused', reason: 'its membership has ended' })
   expect([conflicts.size, wanted.has('flood 10.0.0.98'), wanted.has('flood 10.0.0.99')]).toEqual([0, false, true])
+})
+
+describe('an underlay address', () => {
+  const own = claim('a')
+  const places = ['flood 10.0.0.98', 'fdb 02:00:00:00:00:62', 'neighbour 192.168.234.98']
+  const given = (caution: Partial<Caution>): Desired => {
+    const view = viewOf([signed('a', 1, { tunnels: [own] }), signed('b', 1)])
+    return desired(view, new Map(['a', 'b'].map((of) => [peer(of), alive])), peer('a'), own, caution)
+  }
+  const unreached = { kind: 'refused', reason: 'nobody has reached this member at 10.0.0.98' }
+
+  test('at which its member was reached is one', () => {
+    expect([...given({ whereabouts: () => 'reached' }).table.keys()]).toEqual(places)
+  })
+
+  test('at which nobody has reached it gets nothing, and what is there stays for now, as it is', () => {
+    const wanted = given({ whereabouts: () => 'unheard' })
+    expect([wanted.verdicts.get(peer('b')), wanted.table.size]).toEqual([unreached, 0])
+    const there = table([
+      { kind: 'flood', underlay: ip('10.0.0.98') },
+      { kind: 'fdb', mac: sure(parseMac('02:00:00:00:00:62')), underlay: ip('10.0.0.7') },
+      { kind: 'admitted', underlay: ip('10.0.0.98') },
+    ])
+    expect([...withStanding(wanted, there).keys()]).toEqual(['flood 10.0.0.98', 'admitted 10.0.0.98'])
+    expect(withStanding(wanted, new Map())).toBe(wanted.table)
+  })
+
+  test('of a member that has moved counts once it was reached there: until then packets go where it was', () => {
+    const before = new Map([[peer('b'), { underlay: ip('10.0.0.7'), port: sure(parsePort(4789)) }]])
+    const places = [...given({ whereabouts: () => 'unheard', before }).table.values()]
+    expect(places.map((entry) => ('underlay' in entry ? entry.underlay : undefined))).toEqual(['10.0.0.7', '10.0.0.7', undefined])
+    const never = given({ whereabouts: () => 'elsewhere', before })
+    expect([never.verdicts.get(peer('b')), never.table.size, never.standing.size]).toEqual([unreached, 0, 0])
+  })
+
+  test('outside of those that were given is none, whoever was reached there', () => {
+    const { verdicts, standing } = given({ within: (address) => address !== '10.0.0.98' })
+    const reason = '10.0.0.98 lies outside of the underlay that was given (--underlay)'
+    expect([verdicts.get(peer('b')), standing.size]).toEqual([{ kind: 'refused', reason }, 0])
+  })
 })
 
 test('a member without this tunnel has no entry', () => {

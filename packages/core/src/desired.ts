@@ -91,7 +91,7 @@ export function desired(
     const found = located(peer, claim, own, cautious)
     if (found === undefined) continue
     verdicts.set(peer, found)
-    if (found.kind === 'refused' && cautious.whereabouts(peer, claim.underlay) === 'unheard')
+    if (found.kind === 'refused' && cautious.within(claim.underlay) && cautious.whereabouts(peer, claim.underlay) === 'unheard')
       for (const entry of [...meant.entries, admission(claim)]) kept.push(entry)
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
