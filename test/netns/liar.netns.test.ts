@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { openSwitch, until, type Host } from './harness.ts'
 import { converged, initMesh, member, messages, type Member } from './member.ts'
 
-const COUNT = 'table ip count { chain all { type filter hook prerouting priority raw; counter comment "came" } }'
+const COUNT = 'table ip count { chain came { type filter hook prerouting priority raw; counter } }'
 
 /** How many packets of IP have come to a host. */
 async function came(host: Host): Promise<number> {
