@@ -122,7 +122,9 @@ export function startTunnel({ kernel, spec, device, claim: first }: Established,
     const where = found(peer, theirs.underlay)
     if (verdict.kind === 'unwanted') before.delete(peer)
     else if (verdict.kind === 'wanted' && where === 'reached') before.set(peer, theirs)
-    const reason = verdict.kind !== 'refused' || where === 'unheard' ? undefined : verdict.reason
+    // Whoever has just come may be found yet.
+    const early = where === 'unheard' && carrier.within(theirs.underlay)
+    const reason = verdict.kind !== 'refused' || early ? undefined : verdict.reason
     if (reason !== undefined) carrier.warn(`${peer} ${reason}`, `${record.name} is not programmed on ${spec.device}: ${reason}`)
   }
 

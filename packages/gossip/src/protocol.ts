@@ -35,7 +35,7 @@ import { EMPTY_ROOT } from './digest.ts'
 import { believeEviction, evict } from './evictions.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
 import { openAccusation, openRecord } from './message.ts'
-import { askWhere, tried, tryAll } from './reach.ts'
+import { askWhere, seekLinked, tried } from './reach.ts'
 import {
   ANTI_ENTROPY,
   BEAT,
@@ -232,7 +232,7 @@ function beat(turn: Turn): void {
   const slow = Math.floor(turn.now / ANTI_ENTROPY) !== Math.floor((turn.state.nextBeat - BEAT) / ANTI_ENTROPY)
   if (slow) noteEnded(turn)
   if (slow) askWhere(turn)
-  tryAll(turn)
+  seekLinked(turn)
   for (const link of openLinks(turn.state)) if (slow || observed.has(link.peer)) draftRoot(turn, link.id)
   change(turn, {
     nextBeat: after(turn.now, BEAT),

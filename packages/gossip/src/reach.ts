@@ -7,7 +7,7 @@
  */
 import { after, isForwarded, milliseconds, seconds, type IpAddress, type MemberRecord, type PeerId, type Whereabouts } from '@vxmesh/core'
 import type { Reached } from './message.ts'
-import type { LinkId, State, Turn } from './state.ts'
+import { BEAT, type LinkId, type State, type Turn } from './state.ts'
 import { change, draft, forward, openLinks, openLinkTo, reachedAt, underlaysOf } from './turn.ts'
 
 /** How long a member that is linked to us has to be found where it says that it is: longer than its daemon takes to follow an address that changed. */
@@ -105,9 +105,15 @@ export function tried(turn: Turn, peer: PeerId, address: IpAddress, found: boole
   forgetReached(turn, peer)
 }
 
-/** With the beat: whoever is linked to us and still has an address that was not tried. */
-export function tryAll(turn: Turn): void {
-  for (const link of openLinks(turn.state)) tryAddresses(turn, link.peer)
+/** With the beat: whoever is linked to us and has an address at which it was not found yet. */
+export function seekLinked(turn: Turn): void {
+  for (const { peer, since } of openLinks(turn.state)) {
+    const record = turn.state.view.get(peer)?.signed.record
+    if (record === undefined || unreached(turn.state, record).length === 0) continue
+    tryAddresses(turn, peer)
+    const late = turn.now - since - FOUND_AFTER
+    if (late >= 0 && late < 2 * BEAT) turn.effects.push({ kind: 'changed' })
+  }
 }
 
 /** Asks another member where those are of whom we have heard only by hearsay of old, as after a restart. */
