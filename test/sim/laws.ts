@@ -40,7 +40,7 @@ export class LawBroken extends Error {
 
 /** Members left alone at the door, or with one dial each, and what else a member may have to remember of one other. */
 const LINKS_A_PEER = 4
-const LINKS_AT_THE_DOOR = 64
+const LINKS_AT_THE_DOOR = 256
 const REASONS_MOST = 40
 
 /** What a member remembers, but for its watches, of which there is a new one with every frame. */

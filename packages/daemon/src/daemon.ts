@@ -1,5 +1,14 @@
 /** The composition root: builds the real things, joins them, and ends them in order. */
-import { MeshError, milliseconds, type IpAddress, type Kernel, type MemberRecord, type Standing, type TunnelClaim } from '@vxmesh/core'
+import {
+  MeshError,
+  milliseconds,
+  type IpAddress,
+  type Kernel,
+  type MemberRecord,
+  type PeerId,
+  type Standing,
+  type TunnelClaim,
+} from '@vxmesh/core'
 import { openEviction, type Content } from '@vxmesh/gossip'
 import { envelopeVerifier, startMesh, type Mesh, type MeshListener } from '@vxmesh/gossip/libp2p'
 import { leaveReport } from './answers.ts'
@@ -93,7 +102,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     random: Math.random,
     wall: wallClock,
     listener: {
-      ...listener(log, warn, store),
+      ...listener(log, warn, store, (peer) => parts.mesh?.state().view.has(peer) === true),
       evict: (evictions, { key }) => {
         remembered = store.saveEvictions(evictions)
         log.warn(
@@ -207,11 +216,12 @@ function listeningWords({ listening }: Mesh): string {
   return listening.map(({ address, port }) => `${address} port ${String(port)}`).join(', ')
 }
 
-function listener(log: Log, warn: Once, store: Store): Omit<MeshListener, 'changed' | 'evict'> {
+function listener(log: Log, warn: Once, store: Store, isMember: (peer: PeerId) => boolean): Omit<MeshListener, 'changed' | 'evict'> {
   return {
     persist: (incarnation) => store.setIncarnation(incarnation),
     member: (record, was, is) => logMember(log, record, was, is),
-    dropped: (peer, reason) => warn(`dropped ${peer} ${reason}`, `something from ${peer} was dropped: ${reason}`),
+    // Anybody can be any number of strangers: all of them together are told of once for each reason.
+    dropped: (peer, reason) => warn(`dropped ${isMember(peer) ? peer : ''} ${reason}`, `something from ${peer} was dropped: ${reason}`),
     cloned: (clone) => {
       if (clone === undefined) log.info({ event: 'clone' }, 'no other machine runs with our key any more')
       else log.error({ event: 'clone', bootId: clone.bootId, role: clone.role }, cloneTrouble(clone))

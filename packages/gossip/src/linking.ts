@@ -30,8 +30,8 @@ import { forgetReached, noteLink, receiveReached } from './reach.ts'
 import { receiveBuckets, receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
 import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkTo, unlink } from './turn.ts'
 
-/** How many peers may be at the door at once. */
-const GREETINGS_MOST = 64
+/** How many peers may be at the door at once, all together: from how many places, and how many from each, see `libp2p/door.ts`. */
+const GREETINGS_MOST = 256
 
 /** A stream to a peer whose key the Noise handshake has proven. */
 export function linked(turn: Turn, { link: id, peer, dialled: target, at }: Extract<Input, { kind: 'linked' }>): void {

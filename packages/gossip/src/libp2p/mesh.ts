@@ -14,6 +14,7 @@ import {
   type PeerId,
   type Random,
   type Standing,
+  type View,
   type WallTime,
 } from '@vxmesh/core'
 import type { Clone } from '../clone.ts'
@@ -98,6 +99,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     congested: (link) => feed({ kind: 'congested', link }),
     drained: (link) => feed({ kind: 'drained', link }),
     undialled: (target, failure) => feed({ kind: 'undialled', target, failure }),
+    knows: (address) => state !== undefined && membersAt(state.view).has(address),
     garbled: (peer, reason) => listener.dropped(peer, reason),
   })
 
@@ -148,6 +150,18 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       await transport.stop()
     },
   }
+}
+
+const places = new WeakMap<View, ReadonlySet<IpAddress>>()
+
+/** Where members are, by their own word. */
+function membersAt(view: View): ReadonlySet<IpAddress> {
+  const known = places.get(view)
+  if (known !== undefined) return known
+  const records = [...view.values()].flatMap(({ signed, evicted }) => (evicted ? [] : [signed.record]))
+  const made = new Set(records.flatMap(({ control }) => control.map(({ address }) => address)))
+  places.set(view, made)
+  return made
 }
 
 type Means = {

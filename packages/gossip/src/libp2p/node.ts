@@ -7,7 +7,7 @@
  * run (identify, ping, DHT and relay are surface that a closed mesh does not need).
  */
 import { noise } from '@chainsafe/libp2p-noise'
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, MultiaddrConnection } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { family, parsePort, type ControlAddress } from '@vxmesh/core'
@@ -31,7 +31,12 @@ export const WELCOME_TIMEOUT = 15_000
 /** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
 const WRITE_BUFFER_MOST = 4 * 1024 * 1024
 
-export async function makeNode(identity: Identity, listen: readonly ControlAddress[]): Promise<Libp2p> {
+/** @param refuses whether a connection that has just come is ended before anything is read from it */
+export async function makeNode(
+  identity: Identity,
+  listen: readonly ControlAddress[],
+  refuses: (connection: MultiaddrConnection) => boolean,
+): Promise<Libp2p> {
   return createLibp2p({
     start: false,
     privateKey: identity.privateKey,
@@ -50,11 +55,12 @@ export async function makeNode(identity: Identity, listen: readonly ControlAddre
       }),
     ],
     connectionMonitor: { enabled: false },
+    connectionGater: { denyInboundConnection: refuses },
     connectionManager: {
       maxConnections: 1200,
       maxIncomingPendingConnections: 256,
       inboundUpgradeTimeout: WELCOME_TIMEOUT,
-      // Within that timeout no address alone can fill what may be pending. A cold start of a rack behind one address is a burst; what is not admitted is closed within seconds anyway.
+      // The door is narrower for all but members and this host itself; a rack of them behind one address is a burst.
       inboundConnectionThreshold: 50,
       maxParallelDials: 16,
       maxDialQueueLength: 1024,

@@ -30,6 +30,7 @@ export async function openStation(listen: ControlAddress): Promise<Station> {
     congested: () => heard.push('congested'),
     drained: () => heard.push('drained'),
     undialled: (_target, failure) => heard.push(failure),
+    knows: () => false,
     garbled: (_peer, reason) => heard.push(`garbled: ${reason}`),
   })
   const [at = listen] = transport.listening

@@ -2,11 +2,22 @@
  * Links over libp2p: TCP, Noise, yamux, and one stream of one protocol a connection. Numbers links, turns bytes into
  * frames and back, and reports what happens; it decides nothing about members.
  */
-import { TimeoutError, type Connection, type Stream } from '@libp2p/interface'
+import { TimeoutError, type Connection, type MultiaddrConnection, type Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { MeshError, parseIp, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
+import {
+  addressRange,
+  instant,
+  MeshError,
+  parseIp,
+  parsePeerId,
+  type Bytes,
+  type ControlAddress,
+  type IpAddress,
+  type PeerId,
+} from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
+import { makeDoor } from './door.ts'
 import { deframer, frame } from './framing.ts'
 import { ANSWER_TIMEOUT, GREETING_TIMEOUT, listeningAddresses, makeNode, toMultiaddr, WELCOME_TIMEOUT } from './node.ts'
 import { seedAddresses } from './seed.ts'
@@ -29,6 +40,8 @@ export type TransportEvents = {
   congested(link: LinkId): void
   drained(link: LinkId): void
   undialled(target: Target, failure: DialFailure): void
+  /** Whether a member is there, as far as is known: it need not wait at the door. */
+  knows(address: IpAddress): boolean
   /** Bytes that were no frames: the peer's link is closed. */
   garbled(peer: PeerId, reason: string): void
 }
@@ -60,7 +73,18 @@ export async function startTransport(
   defaultPort: number,
   events: TransportEvents,
 ): Promise<Transport> {
-  let node = await makeNode(identity, listen)
+  const door = makeDoor()
+
+  function refuses(connection: MultiaddrConnection): boolean {
+    const address = addressOf(connection.remoteAddr)
+    if (address === undefined || addressRange(address) === 'loopback' || events.knows(address)) return false
+    const leave = door.enter(address, instant(performance.now()))
+    if (leave === undefined) return true
+    connection.addEventListener('close', leave)
+    return false
+  }
+
+  let node = await makeNode(identity, listen, refuses)
   const links = new Map<LinkId, OpenLink>()
   const stopping = new AbortController()
   let lastLink: LinkId = 0
@@ -159,7 +183,7 @@ export async function startTransport(
       const former = node
       const [first] = listening
       const at = first === undefined ? [] : addresses.map((address) => ({ address, port: first.port }))
-      node = await makeNode(identity, at)
+      node = await makeNode(identity, at, refuses)
       // What hangs on the address that is gone could say goodbye to nobody, so nobody is waited for.
       for (const { connection } of links.values()) abort(connection, 'our addresses have changed')
       void former.stop()
