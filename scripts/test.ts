@@ -60,6 +60,7 @@ const stages: readonly (readonly Suite[])[] = [
     { ...inLab('guest', 'guest contract', guest, 'guest-contract'), long: true },
     inLab('ovs', 'ovs', openVswitch),
   ],
+  [{ ...inLab('hostile', 'hostile', namespaces('--rootless')), long: true }],
   [inLab('storm', 'storm', namespaces('--rootless'))],
 ]
 

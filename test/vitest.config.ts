@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 const simulation = 'test/sim/**/*.test.ts'
 const namespaces = 'test/**/*.netns.test.ts'
 const storm = 'test/netns/storm.netns.test.ts'
+const hostile = 'test/netns/**/*.hostile.test.ts'
 const guest = 'test/guest/**/*.guest.test.ts'
 const guestContract = 'test/guest/contract.guest.test.ts'
 /** A machine that a process imitates: all takes ten times as long. */
@@ -23,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [simulation, namespaces, guest, openVswitch],
+          exclude: [simulation, namespaces, hostile, guest, openVswitch],
           // One process for all files, which loads libp2p once: half the time. No test here changes what another sees.
           isolate: false,
           testTimeout: 60_000,
@@ -43,6 +44,7 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      { extends: true, test: { name: 'hostile', include: [hostile], fileParallelism: false, testTimeout: 120_000 } },
       { extends: true, test: { name: 'storm', include: [storm] } },
       { extends: true, test: { name: 'ovs', include: [openVswitch], testTimeout: 240_000 } },
       { extends: true, test: { name: 'guest', include: [guest], exclude: [guestContract], ...imitated } },

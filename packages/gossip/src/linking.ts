@@ -33,6 +33,13 @@ import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkT
 /** How many peers may be at the door at once, all together: from how many places, and how many from each, see `libp2p/door.ts`. */
 const GREETINGS_MOST = 256
 
+/**
+ * So much that a peer says in so long may not be believed: somebody's word that is about to be overruled may come over
+ * anybody's link. Whoever says more does not tell what it heard, since who relays has verified it.
+ */
+const STRIKES_MOST = 64
+const STRIKES_COUNT = seconds(10)
+
 /** A stream to a peer whose key the Noise handshake has proven. */
 export function linked(turn: Turn, { link: id, peer, dialled: target, at }: Extract<Input, { kind: 'linked' }>): void {
   if (target !== undefined) dialled(turn, target)
@@ -106,6 +113,8 @@ export function tidyLinks(turn: Turn): void {
     redial(turn, link)
   }
   shed(turn)
+  const strikes = turn.state.strikes.filter(({ since }) => turn.now - since < STRIKES_COUNT)
+  if (strikes.size !== turn.state.strikes.size) change(turn, { strikes })
   const shunned = turn.state.shunned.filter((until) => turn.now < until)
   if (shunned.size !== turn.state.shunned.size) change(turn, { shunned })
 }
@@ -137,6 +146,7 @@ export function receive(turn: Turn, id: LinkId, bytes: Bytes): void {
   if (!frame.ok) return shun(turn, link, frame.reason)
   touch(turn, link.peer)
   receiveFrame(turn, link, frame.value)
+  if ((turn.state.strikes.get(link.peer)?.count ?? 0) > STRIKES_MOST) shun(turn, link, 'said too much that is not believed')
 }
 
 function greet(turn: Turn, link: Link, bytes: Bytes): void {

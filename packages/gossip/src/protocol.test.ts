@@ -73,6 +73,17 @@ describe('at the door', () => {
     member.wait(SHUN + 500)
     expect(member.take({ kind: 'linked', link: 3, peer: b.peer, dialled: undefined }).kinds()).toEqual([])
   })
+
+  test('so is one that says much that is not believed, and none that says little of it now and then', () => {
+    const rubbish = { records: [Uint8Array.of(1)] }
+    const member = new Stepped(a).meet(1, b)
+    for (let count = 0; count < 64; count++) member.frame(1, rubbish)
+    expect(member.state.links.has(1)).toBe(true)
+    expect(member.frame(1, rubbish).kinds()).toContain('unlink')
+    const patient = new Stepped(a).meet(1, b)
+    for (let count = 0; count < 200; count++) patient.take({ kind: 'tick' }, 250).frame(1, rubbish)
+    expect(patient.state.links.has(1)).toBe(true)
+  })
 })
 
 describe('of two links to one peer', () => {

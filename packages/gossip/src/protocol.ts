@@ -127,6 +127,7 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     seeds: Map(seeds.map((seed) => [seed, { peer: undefined, trouble: undefined }])),
     seen: Set(),
     shunned: Map(),
+    strikes: Map(),
     exchanged: false,
     deaths: [],
     nextBeat: now,

@@ -156,6 +156,8 @@ export type State = Judgement & {
   readonly seen: Set<string>
   /** Peers that broke the protocol, and until when they are left alone. */
   readonly shunned: Map<PeerId, Instant>
+  /** How much of what peers said was not believed, since when: see `linking.ts`. */
+  readonly strikes: Map<PeerId, { readonly count: number; readonly since: Instant }>
   /** Whether a view has been found equal to some member's since then. */
   readonly exchanged: boolean
   /** When members died, of late. */

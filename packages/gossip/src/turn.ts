@@ -96,7 +96,10 @@ export function unlink(turn: Turn, link: LinkId, reason: string): void {
 
 /** Something received is not believed: counted, and told to the shell, which logs it once. */
 export function drop(turn: Turn, peer: PeerId, reason: string): void {
-  change(turn, { dropped: turn.state.dropped.update(reason, 0, (count) => count + 1) })
+  const { dropped, strikes } = turn.state
+  change(turn, { dropped: dropped.update(reason, 0, (count) => count + 1) })
+  const { count, since } = strikes.get(peer) ?? { count: 0, since: turn.now }
+  if (openLinkTo(turn.state, peer) !== undefined) change(turn, { strikes: strikes.set(peer, { count: count + 1, since }) })
   turn.effects.push({ kind: 'dropped', peer, reason })
 }
 

@@ -1,16 +1,10 @@
 /** Strangers in numbers at the port of a daemon: its members notice nothing, and whoever belongs there gets in. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { openSwitch, until } from './harness.ts'
 import { converged, initMesh, member, messages } from './member.ts'
-
-/** What a process has used: seconds of a processor, and megabytes it has in memory. */
-async function used(pid: number): Promise<{ readonly cpu: number; readonly megabytes: number }> {
-  const fields = (await readFile(`/proc/${String(pid)}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ')
-  return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, megabytes: Number(fields[21]) / 256 }
-}
+import { used } from './used.ts'
 
 const SOURCES = 26
 
@@ -35,8 +29,11 @@ test('a thousand strangers a second from 26 addresses keep nobody out, and cost 
   await until('they have for a while', () => attack.lines.length >= 11 || attack.lines, { within: seconds(30) })
   const end = await used(daemon.pid)
   const share = (end.cpu - start.cpu) / ((performance.now() - began) / 1000)
-  second.up('--seed', bastion.underlay)
-  const joined = await converged([bastion, first, second], seconds(60))
+  const newcomer = second.up('--seed', bastion.underlay)
+  await until('the newcomer is up', () => messages(newcomer).some((line) => line.includes(' is up: ')) || messages(newcomer), {
+    within: seconds(30),
+  })
+  const joined = await converged([bastion, first, second], seconds(6))
   const after = await used(daemon.pid)
   const lines = messages(daemon).slice(said)
   const strange = lines.filter((line) => line.includes('was dropped'))

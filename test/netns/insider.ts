@@ -1,0 +1,84 @@
+/**
+ * An attacker's program, run in the namespace of a host: a member by a real invite that says what no honest daemon says.
+ *
+ *     node insider.ts INVITE TARGET WAY RATE
+ *
+ * RATE frames a second, while it is let in: `malformed`, ones that cannot be read; `rubbish`, ones with records that nobody
+ * should believe: names that reach for a terminal or a shell, an incarnation beyond the last, and a bad signature; `useless`,
+ * ones that are well-formed and say nothing new: questions, wishes, and what it has heard.
+ */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { parseIncarnation, parseIp, parseMemberName, parsePort, type Bytes, type Result } from '@vxmesh/core'
+import { certifyMember, encodeFrame, parseFrame, parseInvite, sealRecord, verifyChain } from '@vxmesh/gossip'
+import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed } from '@vxmesh/gossip/libp2p'
+import { startTransport, type Transport } from '../../packages/gossip/src/libp2p/transport.ts'
+import { Record as RecordMessage } from '../../packages/gossip/src/wire.js'
+
+function sure<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
+const [file = '', target = '', way = '', rate = '1000'] = process.argv.slice(2)
+const { mesh, certificate, privateKey } = sure(parseInvite(envelopeVerifier, readFileSync(file, 'utf8')))
+const identity = await makeIdentity()
+const chain = certifyMember(mesh, sure(parseIdentity(privateKey)), certificate, identity.peer)
+const admission = sure(verifyChain({ mesh, verifier: envelopeVerifier }, chain))
+const content = { name: sure(parseMemberName('insider')), enforces: '', control: [], tunnels: [], bootId: '1', leaving: false }
+const own = sealRecord(mesh, identity, admission, { ...content, incarnation: sure(parseIncarnation(Date.now())) })
+
+const NAMES = ['\u001b[31mred', 'two\nlines', '\u202egnp', '-rf', '', 'x'.repeat(9000)]
+
+function forged(name: string, incarnation: bigint): Bytes {
+  const rest = { bootId: '1', overrides: '', leaving: false, control: [], chain, enforces: new Uint8Array(), tunnels: [] }
+  return identity.seal(`vxmesh-record/1/${mesh}`, RecordMessage.encode({ ...rest, incarnation, name }))
+}
+
+const rubbish = NAMES.map((name) => forged(name, 1n))
+  .concat([forged('late', 2n ** 64n - 1n), own.bytes.with(200, 0)])
+  .map((bytes) => encodeFrame({ records: [Uint8Array.from(bytes)] }))
+const heard: Bytes[] = []
+const frames: Readonly<Record<string, (count: number) => Bytes>> = {
+  malformed: () => Uint8Array.from(randomBytes(400)),
+  rubbish: (count) => rubbish[count % rubbish.length] ?? own.bytes,
+  useless: (count) => {
+    const questions = Array.from({ length: 64 }, (_, nonce) => ({ nonce, subject: identity.peer }))
+    if (count % 3 === 0) return encodeFrame({ questions })
+    return count % 3 === 1
+      ? encodeFrame({ wants: [identity.peer] })
+      : (heard[count % Math.max(1, heard.length)] ?? encodeFrame({ questions }))
+  },
+}
+
+let admitted: number | undefined
+let since = 0
+const ignore = (): undefined => undefined
+const transport: Transport = await startTransport(identity, [{ address: sure(parseIp('127.0.0.1')), port: sure(parsePort(4788)) }], 4788, {
+  linked: (link) => transport.send(link, encodeFrame({ hello: chain })),
+  frame: (link, bytes) => {
+    const frame = parseFrame(bytes)
+    if (frame.ok && (frame.value.records ?? []).length > 0 && heard.length < 100) heard.push(bytes)
+    if (admitted === link) return
+    admitted = link
+    since = performance.now()
+    transport.send(link, encodeFrame({ records: [own.bytes] }))
+    console.log('let in')
+  },
+  unlinked: (link) => {
+    if (link === admitted) console.log(`cut off after ${String(Math.round(performance.now() - since))} ms`)
+    admitted = undefined
+  },
+  ...{ congested: ignore, drained: ignore, garbled: ignore, knows: () => true },
+  undialled: () => console.log('turned away'),
+})
+
+let count = 0
+setInterval(() => {
+  for (let each = 0; admitted !== undefined && each < Number(rate) / 100; each++)
+    transport.send(admitted, frames[way]?.(count++) ?? own.bytes)
+}, 10)
+setInterval(() => {
+  if (admitted === undefined) transport.dial(sure(parseSeed(target)), undefined)
+}, 500)
+setInterval(() => console.log(`said ${String(count)}`), 1000)
