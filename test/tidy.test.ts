@@ -40,7 +40,7 @@ const doors: readonly (readonly [library: RegExp, place: string, why: string])[]
 const assertions: Readonly<Record<string, string>> = { 'packages/core/src/values.ts': 'its parsers are where brands are made' }
 
 /** Where waiting is done for the tests: `until` polls a condition with a deadline; and an attacker's program shouts at its pace. */
-const polls = ['test/netns/harness.ts', 'test/netns/flood.ts']
+const polls = ['harness', 'flood', 'insider', 'strangers'].map((name) => `test/netns/${name}.ts`)
 
 const topLevel =
   /^(\..*|package\.json|tsconfig\.json|pnpm-workspace\.yaml|pnpm-lock\.yaml|packages|test|scripts|node_modules|README\.md|SECURITY\.md|LICENSE|CHANGELOG\.md|bench-.*\.json|.*\.log)$/

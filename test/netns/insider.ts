@@ -74,9 +74,11 @@ const transport: Transport = await startTransport(identity, [{ address: sure(par
 })
 
 let count = 0
+function say(link: number): void {
+  for (let each = 0; each < Number(rate) / 100; each++) transport.send(link, frames[way]?.(count++) ?? own.bytes)
+}
 setInterval(() => {
-  for (let each = 0; admitted !== undefined && each < Number(rate) / 100; each++)
-    transport.send(admitted, frames[way]?.(count++) ?? own.bytes)
+  if (admitted !== undefined) say(admitted)
 }, 10)
 setInterval(() => {
   if (admitted === undefined) transport.dial(sure(parseSeed(target)), undefined)

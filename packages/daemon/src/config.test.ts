@@ -127,7 +127,7 @@ describe('a file', () => {
 })
 
 describe('one line says where a file is wrong', () => {
-  const KEYS = 'invite, seeds, discover, name, state-dir, control, port, log-level, guard, tunnels'
+  const KEYS = 'invite, seeds, discover, name, state-dir, control, port, log-level, guard, underlay, tunnels'
   const PARTS = 'mode, id, key, local, addresses, port, mtu, master'
   const one = (...lines: readonly string[]): string => ['tunnels:', '  provider0:', ...lines.map((line) => `    ${line}`)].join('\n')
 

@@ -78,7 +78,7 @@ describe('an evicted member', () => {
   test('that comes to the door is told that it is evicted, and nothing else', () => {
     const member = without().take({ kind: 'linked', link: 9, peer: b.peer, dialled: undefined })
     expect(member.sent().map(({ frame }) => frame)).toEqual([
-      { records: [], accusations: [], evictions: [evictionOf(b)], wants: [], questions: [], answers: [] },
+      { records: [], accusations: [], evictions: [evictionOf(b)], wants: [], questions: [], answers: [], reached: [] },
     ])
     expect(member.kinds()).toEqual(['send', 'unlink'])
     expect(member.frame(9, { hello: chainOf(b.peer) }).effects).toEqual([])
