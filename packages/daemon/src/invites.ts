@@ -50,7 +50,7 @@ const MILLISECONDS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as cons
 export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ readonly id: PeerId; readonly line: string }> {
   const bounds = parseBounds(raw, now)
   const seeds = raw.seed.map((seed) => flag('--seed', seed, parseSeed))
-  const meshKey = await readMeshKey(raw)
+  const { identity: meshKey, mesh, lineage } = await readMeshKey(raw)
   const key = await makeIdentity()
   const { peer, name, addresses, members, notAfter, until } = bounds
   const entry: Issued = {
@@ -69,7 +69,7 @@ export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ 
   } catch (error) {
     throw new MeshError({ code: 'CONFIG_INVALID', where: path, reason: `cannot be written: ${trouble(error)}` }, { cause: error })
   }
-  return { id: key.peer, line: renderInvite(certifyInvite(meshKey, key.peer, bounds), privateKeyBytes(key), seeds) }
+  return { id: key.peer, line: renderInvite(certifyInvite(meshKey, key.peer, bounds, mesh), privateKeyBytes(key), seeds, lineage) }
 }
 
 function parseBounds(raw: RawInviteOptions, now: number): Bounds {
@@ -86,7 +86,7 @@ function parseBounds(raw: RawInviteOptions, now: number): Bounds {
 }
 
 /** A time as people write it, in milliseconds. */
-function timeIn(name: string, text: string): number {
+export function timeIn(name: string, text: string): number {
   const [, count, unit = 's'] = /^([0-9]{1,6})([smhd])?$/.exec(text) ?? []
   if (count === undefined) throw usage(`${name} ${text}`, 'a time as 90s, 30m, 24h or 7d; 0 for no end')
   return Number(count) * (isUnit(unit) ? MILLISECONDS[unit] : 0)

@@ -11,6 +11,7 @@ import {
   type Entry,
   type IpAddress,
   type MacAddress,
+  type MeshId,
   type MemberName,
   type MemberRecord,
   type PeerId,
@@ -28,7 +29,12 @@ import { statusReport, type StatusInput } from './status.ts'
 
 const HELD = { reason: 'isolated', replacements: true, brief: false } as const
 const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
-const [SELF, VNI, NOW, BY_INVITE] = ['A' as PeerId, 16 as Vni, 100_000, { admission: { invite: 'I', bounds: { members: 0 } } }] as const
+const [SELF, VNI, NOW, BY_INVITE] = [
+  'A' as PeerId,
+  16 as Vni,
+  100_000,
+  { admission: { invite: 'I', issuer: { key: 'M' }, bounds: { members: 0 } } },
+] as const
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
   readonly name?: string
@@ -76,6 +82,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     content: { name: 'bastion' },
     seeds: maps.concat((around.seeds ?? []).map(([seed, trouble]) => [seed as PeerId, { peer: undefined, trouble }])),
     incarnation: 7,
+    lineage: [],
     dropped: maps.concat([['malformed frame' as PeerId, 2]]),
     comparisons: { begun: 3, bytes: 277 },
   } as unknown as State
@@ -99,7 +106,15 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     ...{ repairs: 0, writes: 0, room: 1450 },
     ...around.picture,
   }
-  return statusReport({ mesh: 'M', self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], discovery: LAN, now: NOW, wall: WALL })
+  return statusReport({
+    mesh: 'M' as MeshId,
+    self: SELF,
+    state,
+    tunnels: [{ tunnel: TUNNEL, picture }],
+    discovery: LAN,
+    now: NOW,
+    wall: WALL,
+  })
 }
 
 const carriedBy = (peer: string, entry: string) => {

@@ -10,6 +10,7 @@ import {
   parseMemberName,
   parsePeerId,
   refuse,
+  SUCCESSIONS_MOST,
   type Accusation,
   type Admission,
   type Bytes,
@@ -35,8 +36,8 @@ export const ENVELOPE_MOST = 10 * 1024
 /** Longest frame of an admitted peer, in bytes. */
 export const FRAME_MOST = 256 * 1024
 
-/** Longest frame before admission: a certificate chain and no more. */
-export const HELLO_MOST = 4096
+/** Longest frame before admission: a certificate chain, the successions up to the key that it begins with, and no more. */
+export const HELLO_MOST = 12 * 1024
 
 const BOOT_ID = /^[0-9a-f]{1,32}$/
 
@@ -46,7 +47,17 @@ export const TUNNELS_MOST = 16
 export const OVERLAY_MOST = 8
 
 const RECORD_LIMITS = { control: CONTROL_MOST, tunnels: TUNNELS_MOST, tunnels$: { overlay: OVERLAY_MOST } }
-const FRAME_LIMITS = { records: 256, accusations: 1024, evictions: 256, summaries: 4096, wants: 4096, questions: 64, answers: 64 }
+const FRAME_LIMITS = {
+  records: 256,
+  accusations: 1024,
+  evictions: 256,
+  successions: SUCCESSIONS_MOST,
+  reissues: 256,
+  summaries: 4096,
+  wants: 4096,
+  questions: 64,
+  answers: 64,
+}
 
 /** How many records and accusations we put into one frame, and how long they may be together: well below what a receiver takes. */
 export const ITEMS_A_FRAME = 256
@@ -179,6 +190,10 @@ export type Frame = {
   readonly records?: readonly Bytes[]
   readonly accusations?: readonly Bytes[]
   readonly evictions?: readonly Bytes[]
+  /** All successions of keys of the mesh that the sender knows of: with the first frame each way as well. */
+  readonly successions?: readonly Bytes[]
+  /** Certificates of members' invites that a later key of the mesh made anew. */
+  readonly reissues?: readonly Bytes[]
   /** The digest of the sender's view. Every frame of an open link is also a heartbeat. */
   readonly root?: Bytes
   /** The digests of the buckets of the sender's view. */
@@ -200,6 +215,8 @@ export function encodeFrame(frame: Frame): Bytes {
     records: [...(frame.records ?? [])],
     accusations: [...(frame.accusations ?? [])],
     evictions: [...(frame.evictions ?? [])],
+    successions: [...(frame.successions ?? [])],
+    reissues: [...(frame.reissues ?? [])],
     ...(frame.buckets === undefined ? {} : { buckets: frame.buckets }),
     summaries: (frame.summaries?.summaries ?? []).map((summary) => ({ ...summary, incarnation: BigInt(summary.incarnation) })),
     ...(frame.summaries === undefined ? {} : { covered: bitmap(frame.summaries.covered) }),
@@ -217,7 +234,7 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
   if (lone !== undefined) return accept({ root: lone, records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [] })
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
-  const { hello, root, buckets, covered, farewell, records, accusations, evictions } = message.value
+  const { hello, root, buckets, covered, farewell, records, accusations, evictions, successions, reissues } = message.value
   const summaries = all(message.value.summaries, parseSummary)
   const wants = all(message.value.wants, parsePeerId)
   const questions = all(message.value.questions, ({ nonce, subject }) => {
@@ -234,6 +251,8 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     ...(buckets.length === 0 ? {} : { buckets }),
     ...(covered.length === 0 ? {} : { summaries: { covered: bitsOf(covered), summaries: summaries.value } }),
     ...(left.value === undefined ? {} : { farewell: left.value }),
+    ...(successions.length === 0 ? {} : { successions }),
+    ...(reissues.length === 0 ? {} : { reissues }),
     records,
     accusations,
     evictions,

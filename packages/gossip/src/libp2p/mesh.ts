@@ -9,10 +9,12 @@ import {
   type Evictions,
   type Incarnation,
   type IpAddress,
+  type Lineage,
   type MeshId,
   type MemberRecord,
   type PeerId,
   type Random,
+  type Reissue,
   type Standing,
   type WallTime,
 } from '@vxmesh/core'
@@ -28,6 +30,12 @@ export type MeshListener = {
   persist(incarnation: Incarnation): void
   /** Must have written all evictions down, and synced them, when it returns. `eviction` is the one that came. */
   evict(evictions: Evictions, eviction: Eviction): void
+  /** Other keys speak for the mesh: must have been written down when it returns. */
+  succeed(lineage: Lineage): void
+  /** We were certified anew: must have been written down when it returns. */
+  admitted(admission: Admission): void
+  /** Two keys were each to be the next of the mesh: this one lost its place, or never got it. */
+  contested(key: PeerId): void
   /** The view or a standing changed. */
   changed(): void
   member(record: MemberRecord, was: Standing | undefined, is: Standing): void
@@ -51,6 +59,8 @@ export type MeshOptions = {
   /** The port that a seed without one is dialled at. */
   readonly seedPort: number
   readonly saved: Saved
+  /** The keys of the mesh after the first, as far as they are known. */
+  readonly lineage: Lineage
   readonly clock: Clock
   readonly random: Random
   /** The wall clock. */
@@ -69,6 +79,10 @@ export type Mesh = {
   move(addresses: readonly IpAddress[]): Promise<void>
   /** The mesh key says that somebody is a member no more. */
   evict(eviction: Eviction): void
+  /** Another key speaks for the mesh. */
+  succeed(lineage: Lineage): void
+  /** That key certified a member anew. */
+  reissue(reissue: Reissue): void
   /** From now on we are a member by this, and say so. */
   renew(admission: Admission): void
   /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
@@ -121,8 +135,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
   const control = (content: Omit<Content, 'control'>): Content => ({ ...content, control: transport.listening })
   busy = true
-  const { above, seeds, saved } = options
-  advance(begin({ content: control(options.content), above, seeds, saved }, clock.now(), env))
+  const { above, seeds, saved, lineage } = options
+  advance(begin({ content: control(options.content), above, seeds, saved, lineage }, clock.now(), env))
   drain()
 
   return {
@@ -134,6 +148,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
     approach: (place) => feed({ kind: 'approach', place }),
     evict: (eviction) => feed({ kind: 'evict', eviction }),
+    succeed: (later) => feed({ kind: 'succeed', lineage: later }),
+    reissue: (reissue) => feed({ kind: 'reissue', reissue }),
     renew: (renewed) => feed({ kind: 'renew', admission: renewed }),
     leave: async () => {
       feed({ kind: 'leave' })
@@ -153,6 +169,12 @@ function perform(effect: Effect, transport: Transport, listener: MeshListener, l
       return listener.persist(effect.incarnation)
     case 'evict':
       return listener.evict(effect.evictions, effect.eviction)
+    case 'succeed':
+      return listener.succeed(effect.lineage)
+    case 'admitted':
+      return listener.admitted(effect.admission)
+    case 'contested':
+      return listener.contested(effect.key)
     case 'send':
       return transport.send(effect.link, effect.bytes)
     case 'dial':
