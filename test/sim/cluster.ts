@@ -278,6 +278,7 @@ export class Cluster {
 
   /** The operator rotates the key of the mesh, as it is known there, at one daemon. */
   rotate(by: string): void {
+    this.laws.rotated = true
     this.#striking(by, `rotate at ${by}`, () => {
       const { state } = this.host(by)
       if (state !== undefined && state.lineage.length < SUCCESSIONS_MOST)

@@ -79,7 +79,7 @@ test('the table of status', () => {
       const shown = renderStatus(report(text))
       expect(shown).not.toMatch(FORBIDDEN)
       // No line is begun by what is in a cell.
-      expect(shown.split('\n')).toHaveLength(5)
+      expect(shown.split('\n')).toHaveLength(6)
     }),
   )
 })
