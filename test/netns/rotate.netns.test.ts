@@ -7,7 +7,7 @@ import { until } from './harness.ts'
 import { converged, MAIN, member, messages, type Member } from './member.ts'
 import { seesState, started, trio } from './trio.ts'
 
-const OVERLAP = 12
+const OVERLAP = 10
 
 /** Which key of the mesh its invite was certified by, as another sees it. */
 const issuerOf = async (at: Member, of: Member): Promise<string | null | undefined> => (await at.sees(of))?.issuer
@@ -22,7 +22,7 @@ test('the mesh key is rotated while members forward, are away and come: no ping 
   await away.exit
   await seesState(bastion, second, 'restarting')
 
-  const rotate = async () => bastion.vxmesh('key', 'rotate', '--dir', mesh.directory, '--overlap', `${String(OVERLAP)}s`, '--wait', '5')
+  const rotate = async () => bastion.vxmesh('key', 'rotate', '--dir', mesh.directory, '--overlap', `${String(OVERLAP)}s`, '--wait', '1')
   const begun = Date.now()
   const outcome = await rotate()
   const { rotation, mesh: id } = await bastion.status()

@@ -191,7 +191,7 @@ export class Laws {
   /** Law 2: what a member says of itself is on its disk before anybody hears it, and what it says of others it verified. */
   #words(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
     const said = state.view.get(host.peer)?.signed
-    if (said !== undefined && said !== before?.view.get(host.peer)?.signed) {
+    if (said !== undefined && said.bytes !== before?.view.get(host.peer)?.signed.bytes) {
       const written = effects.findIndex((effect) => effect.kind === 'persist' && effect.incarnation === said.record.incarnation)
       const heard = effects.findIndex((effect) => effect.kind === 'send' && Buffer.from(effect.bytes).includes(said.bytes))
       if (written === -1 || (heard !== -1 && heard < written)) this.broken(host, 'law 2', 'announced what was not written down')

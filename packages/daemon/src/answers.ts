@@ -154,7 +154,7 @@ export const rotationAnswer = z.object({
   until: z.string().nullable(),
   /** Members that packets are sent to, this one included. */
   living: z.number(),
-  /** How many of them are certified by that key, and have written it down. */
+  /** How many of them are certified by that key, and say so. */
   under: z.number(),
   /** The others, or some of them. */
   waiting: z.array(z.object({ name: z.string(), peer: z.string(), state: z.string() }).readonly()).readonly(),

@@ -1,7 +1,7 @@
 /** The key of the mesh, which admits and revokes: made by `init`, kept where that was, plain or under a passphrase. No host needs it. */
 import { chmodSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { accept, keyOf, parseMeshId, type Lineage, type MeshId } from '@vxmesh/core'
+import { accept, FIRST_KEY, keyOf, parseMeshId, type Lineage, type MeshId } from '@vxmesh/core'
 import { certifyInvite, meshNamed, renderInvite } from '@vxmesh/gossip'
 import { makeIdentity, parseIdentity, privateKeyBytes, type Identity } from '@vxmesh/gossip/libp2p'
 import { createFile, makeDirectory, replaceFile } from './files.ts'
@@ -72,13 +72,27 @@ const SUCCESSION = 'succession'
 
 /** Which mesh a key is of, by the lines after it: one for each rotation, and what they say is no secret. */
 function descent(path: string, { peer }: Identity, lines: readonly string[]): Pick<MeshKey, 'mesh' | 'lineage'> {
+  const lineage = lineageOf(path, lines)
+  const mesh = lineage[0]?.mesh ?? meshNamed(peer)
+  if (keyOf(mesh, lineage) !== peer) throw invalid(path, ASTRAY)
+  return { mesh, lineage }
+}
+
+const ASTRAY = 'the lines after the key do not lead to it; restore it from a backup, all of it'
+
+function lineageOf(path: string, lines: readonly string[]): Lineage {
   const words = lines.map((line) => line.trim().split(' '))
-  const mesh = parseMeshId(words[0]?.[1] ?? peer)
+  const mesh = parseMeshId(words[0]?.[1] ?? '')
   const texts = words.flatMap(([what, , text = '']) => (what === SUCCESSION ? [text] : []))
-  const lineage = mesh.ok ? lineageFrom(mesh.value, texts) : undefined
-  if (!mesh.ok || lineage?.ok !== true || texts.length < lines.length || keyOf(mesh.value, lineage.value) !== peer)
-    throw invalid(path, 'the lines after the key do not lead to it; restore it from a backup, all of it')
-  return { mesh: mesh.value, lineage: lineage.value }
+  if (words.length === 0) return FIRST_KEY
+  const lineage = mesh.ok ? lineageFrom(mesh.value, texts) : mesh
+  if (!lineage.ok || texts.length < lines.length) throw invalid(path, ASTRAY)
+  return lineage.value
+}
+
+/** The keys of the mesh up to the one that is there, which is not opened for that. */
+export function lineageIn(directory: string): Lineage {
+  return lineageOf(join(directory, MESH_KEY_FILE), keyFileText(directory).trim().split('\n').slice(1))
 }
 
 /** The key with the lines that say which mesh it is of, as it stands in a file. */

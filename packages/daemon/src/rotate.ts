@@ -33,12 +33,10 @@ export async function rotateKey(options: RotateOptions, print: (line: string) =>
   const held = await readMeshKey(options)
   checkMesh(held, before.mesh, options)
   checkUpToDate(held, before, options)
-  const { certificates, key } = {
-    certificates: await ask(control, 'GET', '/v1/certificates', certificatesAnswer),
-    key: await nextKey(held, options, { overlap, now }, print),
-  }
+  const { members } = await ask(control, 'GET', '/v1/certificates', certificatesAnswer)
+  const key = await nextKey(held, options, { overlap, now }, print)
   const successions = inBase64(key.lineage)
-  const former = certificates.members.flatMap(({ name, chain }) => reissuable(key, name, chain))
+  const former = members.flatMap(({ name, chain }) => reissuable(key, name, chain))
   await ask(control, 'POST', '/v1/rotate', rotationAnswer, { successions, reissues: [] })
   for (let at = 0; at < former.length; at += REISSUES_MOST) {
     const reissues = former.slice(at, at + REISSUES_MOST).map(({ bytes }) => Buffer.from(bytes).toString('base64'))

@@ -93,8 +93,12 @@ export function successionWords(lineage: Lineage): { readonly key: string; reado
 
 function endOf(lineage: Lineage): string | null {
   const last = lineage.at(-1)
-  // More than a date can say is as good as the last that one can.
-  return last === undefined ? null : new Date(Math.min(last.until, DATE_MOST)).toISOString()
+  return last === undefined ? null : dateOf(last.until)
+}
+
+/** More than a date can say is as good as the last that one can. */
+export function dateOf(time: number): string {
+  return new Date(Math.min(time, DATE_MOST)).toISOString()
 }
 
 const DATE_MOST = 8.64e15
