@@ -243,8 +243,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'whoever connects is greeted first',
     file: `${gossip}/linking.ts`,
-    text: 'if (target !== undefined) draft(turn, id).hello = ownAdmission(turn).chain',
-    becomes: 'draft(turn, id).hello = ownAdmission(turn).chain',
+    text: 'if (target !== undefined) greeted(turn, id)',
+    becomes: 'greeted(turn, id)',
     histories: ['join', 2, 1],
     expected: 'admission',
   },

@@ -124,7 +124,7 @@ export function checkMesh({ mesh }: MeshKey, theirs: string, { dir, control }: {
 }
 
 /** What is in the file: to be put back as it is. Refused where there is none. */
-export function keyFileText(directory: string): string {
+function keyFileText(directory: string): string {
   const path = join(directory, MESH_KEY_FILE)
   const text = readable(path, '--dir')
   if (text === undefined)
