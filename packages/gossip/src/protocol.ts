@@ -127,6 +127,7 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     evictions: NO_EVICTIONS,
     lineage: FIRST_KEY,
     contested: undefined,
+    fallback: undefined,
     ended: Map(),
     lapsed: Set(),
     heard: NOTHING_HEARD,

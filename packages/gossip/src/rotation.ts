@@ -56,6 +56,7 @@ export function succeed(turn: Turn, link: LinkId | undefined, lineage: Lineage):
   })
   turn.effects.push({ kind: 'succeed', lineage: known.lineage })
   noteEnded(turn)
+  fallBack(turn)
   forward(turn, link, turn.env.trust.mesh, (items) => (items.successions = lineage.map(({ bytes }) => bytes)))
   takeUp(turn)
   return true
@@ -89,6 +90,16 @@ export function believeReissue(turn: Turn, reissue: Reissue): boolean {
   return true
 }
 
+/** Who certified us has lost its place: until the key that holds does, we are a member by what we were before. */
+function fallBack(turn: Turn): void {
+  const { view, fallback } = turn.state
+  if (fallback === undefined || view.get(turn.env.signer.peer)?.signed.admission.issuer.generation !== -1) return
+  const admitted = verifyChain(trustOf(turn), fallback.chain)
+  if (!admitted.ok) return
+  turn.effects.push({ kind: 'admitted', admission: admitted.value })
+  publish(turn, admitted.value)
+}
+
 /** We are a member by the certificate that was made anew for us from now on, and say so. */
 export function takeUp(turn: Turn): void {
   const own = turn.state.view.get(turn.env.signer.peer)
@@ -96,6 +107,7 @@ export function takeUp(turn: Turn): void {
   if (own === undefined || reissue === undefined) return
   const admitted = verifyChain(trustOf(turn), rechain(own.signed.admission.chain, reissue.bytes))
   if (!admitted.ok) return
+  change(turn, { fallback: own.signed.admission })
   turn.effects.push({ kind: 'admitted', admission: admitted.value })
   publish(turn, admitted.value)
 }

@@ -133,6 +133,8 @@ export type State = Judgement & {
   readonly lineage: Lineage
   /** One that was to be the next as well, and lost its place to another, or never got one. */
   readonly contested: PeerId | undefined
+  /** What admitted us before a later key certified us anew: it does so again should that key lose its place. */
+  readonly fallback: Admission | undefined
   readonly heard: Heard
   /** Whose membership has ended, since when we know, and whose entries have stood long enough since. */
   readonly ended: Ended
