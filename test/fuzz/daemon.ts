@@ -1,7 +1,8 @@
 /** The parsers of what a daemon finds in its files, and of what it is asked on its socket. */
-import { MeshError, parsePeerId, wallTime, type DeviceName } from '@vxmesh/core'
-import { openEviction } from '@vxmesh/gossip'
+import { MeshError, parsePeerId, wallTime, type DeviceName, type Lineage } from '@vxmesh/core'
+import { openEviction, openReissue } from '@vxmesh/gossip'
 import { envelopeVerifier } from '@vxmesh/gossip/libp2p'
+import { lineageFrom } from '../../packages/daemon/src/succeeding.ts'
 import { leaveReport, type EvictionReport, type StatusReport } from '../../packages/daemon/src/answers.ts'
 import { readConfig } from '../../packages/daemon/src/config.ts'
 import { controlServer } from '../../packages/daemon/src/control.ts'
@@ -56,7 +57,14 @@ function deviceNamed(text: string): DeviceName {
   return text
 }
 
-const CERTIFICATE = { version: 1, mesh: sample.mesh, chain: Buffer.from(sample.chain).toString('base64'), seeds: ['192.168.226.4'] }
+const inText = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+const CERTIFICATE = {
+  version: 1,
+  mesh: sample.mesh,
+  chain: inText(sample.chain),
+  seeds: ['192.168.226.4'],
+  successions: sample.successions.map(inText),
+}
 
 async function isMembership(input: Input): Promise<boolean> {
   return answered(() => {
@@ -71,12 +79,30 @@ const STATUS: StatusReport = {
   self: { peer: sample.member.peer, name: 'a', incarnation: 1 },
   members: [],
   tunnels: [],
+  rotation: null,
   health: [],
   dropped: {},
   anti_entropy: { comparisons: 0, bytes: 0 },
   discovery: { interfaces: [], candidates: 0, dials: 0 },
 }
 const EVICTIONS: EvictionReport = { version: 1, evictions: 0, living: 1, enforcing: 1, waiting: [] }
+
+const ROTATION = {
+  version: 1,
+  mesh: sample.mesh,
+  key: sample.mesh,
+  successions: [],
+  until: null,
+  living: 1,
+  under: 1,
+  waiting: [],
+} as const
+
+function taken(successions: readonly string[]): Lineage {
+  const lineage = lineageFrom(sample.mesh, successions)
+  if (!lineage.ok) throw new MeshError({ code: 'USAGE', reason: `join: ${lineage.reason}` })
+  return lineage.value
+}
 
 const control = controlServer(() => ({
   status: async () => STATUS,
@@ -89,8 +115,15 @@ const control = controlServer(() => ({
     known(parsePeerId(opened.value.key))
     return EVICTIONS
   },
-  renew: (chain, seeds) => {
-    const { admission } = renewedBy({ identity: sample.member, mesh: sample.mesh }, chain, seeds)
+  rotation: () => ROTATION,
+  certificates: () => ({ version: 1, members: [] }),
+  rotate: (successions, reissues) => {
+    const trust = { mesh: sample.mesh, verifier: envelopeVerifier, lineage: taken(successions) }
+    for (const bytes of reissues) if (!openReissue(trust, bytes).ok) throw new MeshError({ code: 'USAGE', reason: 'join: not made anew' })
+    return ROTATION
+  },
+  renew: (chain, seeds, successions) => {
+    const { admission } = renewedBy({ identity: sample.member, mesh: sample.mesh, lineage: taken(successions) }, chain, seeds)
     if (admission.peer !== sample.member.peer) throw new Wrong('a membership of somebody else')
     return { version: 1, invite: admission.invite, expires: null }
   },

@@ -25,11 +25,14 @@ import {
   certifyInvite,
   certifyMember,
   openEviction,
+  openReissue,
   parseInvite,
   renderInvite,
+  reissue,
   sealEviction,
   verifyChain,
 } from '../../packages/gossip/src/certificate.ts'
+import { openLineage, sealSuccession } from '../../packages/gossip/src/succession.ts'
 import { deframer, frame } from '../../packages/gossip/src/libp2p/framing.ts'
 import { languageOf } from '../../packages/gossip/src/libp2p/announcement.ts'
 import {
@@ -57,7 +60,8 @@ function identity(byte: number): Identity {
   return known(parseIdentity(Uint8Array.from(Buffer.concat([Buffer.from('08011240', 'hex'), seed, half]))))
 }
 
-const [meshKey, invite, member, other] = [identity(1), identity(2), identity(3), identity(4)]
+const [meshKey, invite, member, other, second] = [identity(1), identity(2), identity(3), identity(4), identity(5)]
+const END = known(parseWallTime(1_900_000_000_000))
 const mesh = known(parseMeshId(meshKey.peer))
 const bounds = {
   ...UNBOUND,
@@ -76,10 +80,14 @@ const SIGNERS: readonly (readonly [domain: string, signer: PeerId])[] = [
   ['vxmesh-invite/', meshKey.peer],
   ['vxmesh-member/', invite.peer],
   ['vxmesh-eviction/', meshKey.peer],
+  ['vxmesh-succession/', meshKey.peer],
+  ['vxmesh-successor/', second.peer],
 ]
 const believing: Verifier = {
   open: (domain, payload) => accept({ signer: SIGNERS.find(([of]) => domain.startsWith(of))?.[1] ?? member.peer, payload }),
 }
+/** The same after a rotation: certificates are by the key that came later. */
+const succeeded: Verifier = { open: (_, payload) => accept({ signer: second.peer, payload }) }
 const open = (peer: PeerId): Signer => ({ peer, seal: (_, payload) => payload })
 const credulous = { mesh, verifier: believing }
 const trust = { mesh, verifier: envelopeVerifier }
@@ -129,14 +137,19 @@ function world(sign: (of: Identity) => Signer) {
   if (unbound === undefined || bound === undefined) throw new Error('no certificates')
   const chains = [unbound, bound].map((each) => certifyMember(mesh, sign(invite), each, member.peer))
   const records = chains.flatMap((chain) => {
-    const admission = { chain, peer: member.peer, invite: invite.peer, bounds: UNBOUND }
+    const issuer = { key: mesh, generation: 0 }
+    const admission = { chain, peer: member.peer, invite: invite.peer, issuer, certified: UNBOUND, bounds: UNBOUND }
     return [content, { ...content, leaving: true, enforces: '', control: [], tunnels: [], overrides: 'beef' }].map(
       (each) => sealRecord(mesh, sign(member), admission, each).bytes,
     )
   })
   const accusations = (['silent', 'gone'] as const).map((each) => sealAccusation(mesh, sign(member), other.peer, incarnation, each).bytes)
   const evictions = [other, invite].map(({ peer }) => sealEviction(sign(meshKey), peer))
-  return { invites: [unbound, bound], chains, records, accusations, evictions }
+  const successions = [[meshKey, second] as const, [second, other] as const].map(([from, to]) =>
+    sealSuccession(mesh, sign(from), sign(to), END),
+  )
+  const reissues = [reissue(sign(second), mesh, { peer: member.peer, invite: invite.peer, certified: bounds })]
+  return { invites: [unbound, bound], chains, records, accusations, evictions, successions, reissues }
 }
 
 const genuine = world((of) => of)
@@ -146,7 +159,14 @@ const fingerprint = Uint8Array.from({ length: 16 }, (_, index) => index)
 const FRAMES: readonly Frame[] = [
   { hello: genuine.chains[0]! },
   { root: fingerprint },
-  { records: genuine.records, accusations: genuine.accusations, evictions: genuine.evictions, root: fingerprint },
+  { hello: genuine.chains[0]!, successions: genuine.successions },
+  {
+    reissues: genuine.reissues,
+    records: genuine.records,
+    accusations: genuine.accusations,
+    evictions: genuine.evictions,
+    root: fingerprint,
+  },
   {
     buckets: Uint8Array.from({ length: 2048 }, (_, index) => index & 0xff),
     summaries: { covered: new Set([0, 7, 255]), summaries: [{ peer: member.peer, incarnation, fingerprint }] },
@@ -184,8 +204,17 @@ function isStream(input: Input): boolean {
   return frames !== undefined
 }
 
-const ENVELOPES = [...genuine.records, ...genuine.accusations, ...genuine.evictions, ...genuine.invites]
+const ENVELOPES = [
+  ...genuine.records,
+  ...genuine.accusations,
+  ...genuine.evictions,
+  ...genuine.invites,
+  ...genuine.successions,
+  ...genuine.reissues,
+]
 const GENUINE: ReadonlySet<string> = new Set(ENVELOPES.map((each) => Buffer.from(each).toString('hex')))
+
+const later = known(openLineage(trust, genuine.successions.slice(0, 1)))
 
 /** Nothing that was not signed is opened, whatever it looks like. */
 function isEnvelope(input: Input): boolean {
@@ -193,6 +222,8 @@ function isEnvelope(input: Input): boolean {
     openRecord(trust, input, nobody),
     openAccusation(trust, input),
     openEviction(trust, input),
+    openLineage(trust, [input]),
+    openReissue({ ...trust, lineage: later }, input),
     envelopeVerifier.open('vxmesh-invite/1', input),
   ]
   const opened = answers.some(({ ok }) => ok)
@@ -227,6 +258,26 @@ function isEviction(input: Input): boolean {
   if (!opened.ok) return false
   const again = openEviction(credulous, sealEviction(open(meshKey.peer), opened.value.key))
   same('an eviction sealed again', again.ok && again.value.key, opened.value.key)
+  return true
+}
+
+/** Both signatures are believed: the outer of the first key, the inner of the one that follows. */
+function isSuccession(input: Input): boolean {
+  const opened = openLineage(credulous, [input])
+  if (!opened.ok) return false
+  const [{ to, until } = { to: mesh, until: END }] = opened.value
+  const again = openLineage(credulous, [sealSuccession(mesh, open(meshKey.peer), open(to), until)])
+  same('a succession sealed again', again.ok && again.value.map((each) => [each.from, each.to, each.until]), [[mesh, to, until]])
+  return true
+}
+
+/** A certificate made anew, by the key that came later. */
+function isReissue(input: Input): boolean {
+  const made = openReissue({ ...credulous, verifier: succeeded, lineage: later }, input)
+  if (!made.ok) return false
+  const { subject, invite: key, issuer } = made.value
+  if (issuer.key !== second.peer || issuer.generation !== 1) throw new Wrong('made anew by another key')
+  if (!parsePeerId(subject).ok || !parsePeerId(key).ok) throw new Wrong('made anew for nobody')
   return true
 }
 
@@ -326,6 +377,14 @@ export const wireTargets: readonly Target[] = [
     check: isAccusation,
   },
   { name: 'evictions', says: 'what is in an eviction', form: 'protobuf', samples: unsigned.evictions, check: isEviction },
+  {
+    name: 'successions',
+    says: 'what is in a succession',
+    form: 'protobuf',
+    samples: unsigned.successions.slice(0, 1),
+    check: isSuccession,
+  },
+  { name: 'reissues', says: 'what is in a certificate made anew', form: 'protobuf', samples: unsigned.reissues, check: isReissue },
   { name: 'certificates', says: 'certificates and their chains', form: 'protobuf', samples: unsigned.chains, check: isChain },
   { name: 'invites', says: 'invites as text', form: 'text', samples: INVITES.map(bytesOf), check: isInvite },
   {
@@ -346,4 +405,11 @@ export const wireTargets: readonly Target[] = [
 ]
 
 /** A mesh, one member of it, and its chain: for files that a daemon would find. */
-export const sample = { mesh, member, chain: genuine.chains[0]!, records: genuine.records, accusations: genuine.accusations }
+export const sample = {
+  mesh,
+  member,
+  chain: genuine.chains[0]!,
+  records: genuine.records,
+  accusations: genuine.accusations,
+  successions: genuine.successions,
+}

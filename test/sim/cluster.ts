@@ -10,6 +10,7 @@
  */
 import {
   milliseconds,
+  SUCCESSIONS_MOST,
   seconds,
   type Duration,
   type Entry,
@@ -272,6 +273,25 @@ export class Cluster {
     this.#striking(by, `evict ${name} at ${by}`, () => {
       if (defiant) host.deafened = withoutEvictions
       this.host(by).take({ kind: 'evict', eviction: this.#world.seals.evict(host.peer) })
+    })
+  }
+
+  /** The operator rotates the key of the mesh, as it is known there, at one daemon. */
+  rotate(by: string): void {
+    this.laws.rotated = true
+    this.#striking(by, `rotate at ${by}`, () => {
+      const { state } = this.host(by)
+      if (state !== undefined && state.lineage.length < SUCCESSIONS_MOST)
+        this.host(by).take({ kind: 'succeed', lineage: this.#world.seals.rotate(state.lineage) })
+    })
+  }
+
+  /** And has those certified anew whom that daemon knows by a former key. */
+  certify(by: string): void {
+    this.#striking(by, `certify at ${by}`, () => {
+      const { state } = this.host(by)
+      const reissues = state === undefined ? [] : this.#world.seals.certify(state.lineage, state.view)
+      for (const reissue of reissues) this.host(by).take({ kind: 'reissue', reissue })
     })
   }
 

@@ -1,5 +1,5 @@
 /** The state files of a simulated host, and what its daemon knows of them: on a full disk that is more than they hold. */
-import { EMPTY_VIEW, NO_EVICTIONS, type Evictions, type Slot, type View } from '@vxmesh/core'
+import { EMPTY_VIEW, FIRST_KEY, NO_EVICTIONS, type Admission, type Evictions, type Lineage, type Slot, type View } from '@vxmesh/core'
 import type { Saved } from '@vxmesh/gossip'
 
 /** What survives a crash: the state, written at every change of it, and the view, in a file of its own. */
@@ -8,10 +8,21 @@ export type Files = {
   readonly written: ReadonlySet<Slot>
   readonly claimedAt: number | undefined
   readonly evictions: Evictions
+  readonly lineage: Lineage
+  /** What it was certified by anew; undefined: it comes by its first invite. */
+  readonly admission: Admission | undefined
   readonly view: View
 }
 
-const NO_FILES: Files = { incarnation: 0, written: new Set(), claimedAt: undefined, evictions: NO_EVICTIONS, view: EMPTY_VIEW }
+const NO_FILES: Files = {
+  incarnation: 0,
+  written: new Set(),
+  claimedAt: undefined,
+  evictions: NO_EVICTIONS,
+  lineage: FIRST_KEY,
+  admission: undefined,
+  view: EMPTY_VIEW,
+}
 
 export class Disk {
   /** Nothing can be written; who tries goes on without. */
@@ -55,6 +66,7 @@ export function envelopes({ view, evictions }: Files): Saved {
   return {
     evictions: [...evictions.values()].map(({ bytes }) => bytes),
     records: beliefs.map((belief) => belief.signed.bytes),
+    reissues: beliefs.flatMap(({ reissue }) => reissue?.bytes ?? []),
     accusations: beliefs.flatMap((belief) => [...belief.accusations.values()].map((accusation) => accusation.bytes)),
   }
 }

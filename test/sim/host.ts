@@ -214,14 +214,14 @@ export class Host implements Station {
     const env = {
       trust,
       signer: this.signer,
-      admission: seals.admit(this.peer),
+      admission: this.disk.known.admission ?? seals.admit(this.peer),
       bootId,
       random: () => dice.next(),
       wall: () => wallTime(this.clock.wall(schedule.now)),
     }
     const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
     const seeds = withoutSeeds ? [] : this.#seeds
-    const beginning = { content: this.#content(claims), above, seeds, saved: envelopes(this.disk.known) }
+    const beginning = { content: this.#content(claims), above, seeds, saved: envelopes(this.disk.known), lineage: this.disk.known.lineage }
     const attention = new Attention(schedule)
     const reconcilers = claims.map(
       (_, tunnel) =>
@@ -360,6 +360,10 @@ export class Host implements Station {
         return this.#keep({ incarnation: effect.incarnation })
       case 'evict':
         return this.#keep({ evictions: effect.evictions })
+      case 'succeed':
+        return this.#keep({ lineage: effect.lineage })
+      case 'admitted':
+        return this.#keep({ admission: effect.admission })
       case 'send':
         return network.send(this, effect.link, this.censor?.(effect.bytes) ?? effect.bytes, after(schedule.now, spent))
       case 'dial':
@@ -377,6 +381,7 @@ export class Host implements Station {
         this.#keep({ written: new Set() })
         this.disk.saveView(daemon.state.view)
         return this.stop('left')
+      case 'contested':
       case 'member':
       case 'dropped':
       case 'trouble':

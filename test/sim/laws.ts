@@ -3,6 +3,7 @@
  * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
  */
 import {
+  mergeLineages,
   elapsed,
   holds,
   isHeld,
@@ -66,6 +67,8 @@ export class Laws {
   /** Identities that two hosts have, and when each member saw one of them change its standing or its place. */
   readonly #clones = new Set<PeerId>()
   readonly #flaps = new Map<Host, readonly Instant[]>()
+  /** The mesh key was rotated, and who is a member was certified anew. */
+  rotated = false
   /** Whom the mesh key evicted. */
   readonly #evicted = new Set<PeerId>()
 
@@ -110,6 +113,8 @@ export class Laws {
     if (before === undefined || before.view !== state.view) this.#beliefs(host, before, state)
     if (before !== undefined && before.evictions !== state.evictions && before.evictions.some((_, key) => !state.evictions.has(key)))
       this.broken(host, 'law 1', 'forgot an eviction')
+    if (before !== undefined && mergeLineages(state.lineage, before.lineage) !== state.lineage)
+      this.broken(host, 'law 1', 'went back to an earlier key of the mesh')
     if (before === undefined || SIZED.some((part) => before[part] !== state[part]) || before.watches.size !== state.watches.size)
       this.#sizes(host, state)
     this.#greetings(host, before, state, effects)
@@ -138,7 +143,7 @@ export class Laws {
     state.view.forEach((belief, peer) => {
       const held = before?.view.get(peer)
       if (held !== undefined) kept++
-      hashes += 1 + belief.accusations.size
+      hashes += 1 + belief.accusations.size + Number(belief.reissue !== undefined)
       if (held === belief) return
       const { record, hash } = belief.signed
       if (record.peer !== peer || !seals.sealed(peer, hash)) this.broken(host, 'law 2', `believes what ${peer} never signed`)
@@ -186,7 +191,7 @@ export class Laws {
   /** Law 2: what a member says of itself is on its disk before anybody hears it, and what it says of others it verified. */
   #words(host: Host, before: State | undefined, state: State, effects: readonly Effect[]): void {
     const said = state.view.get(host.peer)?.signed
-    if (said !== undefined && said !== before?.view.get(host.peer)?.signed) {
+    if (said !== undefined && said.bytes !== before?.view.get(host.peer)?.signed.bytes) {
       const written = effects.findIndex((effect) => effect.kind === 'persist' && effect.incarnation === said.record.incarnation)
       const heard = effects.findIndex((effect) => effect.kind === 'send' && Buffer.from(effect.bytes).includes(said.bytes))
       if (written === -1 || (heard !== -1 && heard < written)) this.broken(host, 'law 2', 'announced what was not written down')
@@ -195,8 +200,8 @@ export class Laws {
     for (const effect of effects) {
       if (effect.kind !== 'send' || effect.bytes.length < HEARTBEAT_MOST) continue
       const frame = parseFrame(effect.bytes)
-      const { records = [], accusations = [], evictions = [] } = frame.ok ? frame.value : {}
-      if (![...records, ...accusations, ...evictions].every((envelope) => seals.genuine(envelope)))
+      const { records = [], accusations = [], evictions = [], successions = [], reissues = [] } = frame.ok ? frame.value : {}
+      if (![...records, ...accusations, ...evictions, ...successions, ...reissues].every((envelope) => seals.genuine(envelope)))
         this.broken(host, 'law 2', 'passes on what nobody signed')
     }
   }
@@ -331,6 +336,9 @@ export class Laws {
       }
       const unknown = [...this.#evicted].filter((peer) => !state.evictions.has(peer))
       if (unknown.length > 0) yield { host, what: `does not know that ${unknown.join(', ')} is evicted` }
+      const former = running.filter((other) => state.view.get(other.peer)?.signed.admission.issuer.generation !== state.lineage.length)
+      if (this.rotated && former.length > 0)
+        yield { host, what: `knows ${former.map(({ name }) => name).join(', ')} by a former key of the mesh` }
       const silent = running.filter((other) => state.view.get(other.peer)?.signed.record.enforces !== evictionsDigest(state))
       if (this.#every === 1 && silent.length > 0)
         yield { host, what: `does not know that ${silent.map(({ name }) => name).join(', ')} enforces all evictions` }

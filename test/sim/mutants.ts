@@ -79,6 +79,22 @@ export const mutants: readonly Mutant[] = [
     expected: 'law 1',
   },
   {
+    name: 'of two keys that were each to be the next the one that was heard of first holds',
+    file: `${core}/lineage.ts`,
+    text: 'return order(mine) <= order(theirs) ? a : b',
+    becomes: 'return a',
+    histories: ['rotate', 5, 10],
+    expected: 'law 5',
+  },
+  {
+    name: 'what a later key certified anew is not taken up',
+    file: `${gossip}/rotation.ts`,
+    text: 'if (own === undefined || reissue === undefined) return',
+    becomes: 'if (own !== undefined || reissue === undefined) return',
+    histories: ['rotate', 4, 3],
+    expected: 'law 5',
+  },
+  {
     name: 'the plan removes what is foreign',
     file: `${core}/plan.ts`,
     text: 'actual.ours.has(place) && !desired.has(place)',
@@ -226,8 +242,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'whoever connects is greeted first',
     file: `${gossip}/linking.ts`,
-    text: 'if (target !== undefined) draft(turn, id).hello = ownAdmission(turn).chain',
-    becomes: 'draft(turn, id).hello = ownAdmission(turn).chain',
+    text: 'if (target !== undefined) greeted(turn, id)',
+    becomes: 'greeted(turn, id)',
     histories: ['join', 2, 1],
     expected: 'admission',
   },

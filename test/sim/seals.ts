@@ -6,19 +6,38 @@
 import { createHash } from 'node:crypto'
 import {
   accept,
+  keyOf,
   parseMeshId,
   parsePeerId,
   refuse,
+  wallTime,
   type Admission,
   type Bytes,
   type Eviction,
+  type Lineage,
   type MeshId,
   type PeerId,
+  type Reissue,
   type Result,
   type Signer,
   type Verifier,
+  type View,
 } from '@vxmesh/core'
-import { certifyInvite, certifyMember, openEviction, sealEviction, verifyChain, type Trust } from '@vxmesh/gossip'
+import {
+  certifyInvite,
+  certifyMember,
+  openEviction,
+  openLineage,
+  openReissue,
+  reissue,
+  sealEviction,
+  sealSuccession,
+  verifyChain,
+  type Trust,
+} from '@vxmesh/gossip'
+
+/** Nothing that was certified ends within a simulation. */
+const LATER = wallTime(Number.MAX_SAFE_INTEGER)
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 const PEER_LENGTH = 52
@@ -47,6 +66,7 @@ export class Seals {
   /** Those envelopes themselves. */
   readonly #envelopes = new Set<string>()
   readonly #meshKey: Signer
+  #rotations = 0
   readonly #invite: Signer
   readonly #inviteCertificate: Bytes
 
@@ -92,6 +112,22 @@ export class Seals {
   /** What admits a peer. */
   admit(peer: PeerId): Admission {
     return known(verifyChain(this.trust, certifyMember(this.mesh, this.#invite, this.#inviteCertificate, peer)))
+  }
+
+  /** The key of the mesh, as one knows it, is followed by another. */
+  rotate(lineage: Lineage): Lineage {
+    this.#rotations++
+    const [from, to] = [keyOf(this.mesh, lineage), peerNamed(`${this.mesh} key ${String(this.#rotations)}`)]
+    const succession = sealSuccession(this.mesh, this.signer(from), this.signer(to), LATER)
+    return known(openLineage(this.trust, [...lineage.map(({ bytes }) => bytes), succession]))
+  }
+
+  /** The key of the mesh, as one knows it, certifies members anew whom another had. */
+  certify(lineage: Lineage, view: View): readonly Reissue[] {
+    const key = keyOf(this.mesh, lineage)
+    const former = [...view.values()].filter(({ signed: { admission }, evicted }) => admission.issuer.key !== key && !evicted)
+    const trust = { ...this.trust, lineage }
+    return former.map(({ signed }) => known(openReissue(trust, reissue(this.signer(key), this.mesh, signed.admission))))
   }
 
   /** The mesh key says that this one is a member no more. */

@@ -9,6 +9,7 @@ import { churn, clone, crash, join, leave, pause, rolling, stall } from './stori
 import { clock, cold, disk, kernel, move, power, rack } from './stories/hosts.ts'
 import { liar } from './stories/liars.ts'
 import { evict } from './stories/evictions.ts'
+import { rotate } from './stories/rotations.ts'
 import { halfOpen, lossy, lossyPaths, partition, sites, wan } from './stories/networks.ts'
 import type { Trace } from './trace.ts'
 import { clear, weather, type Shown, type Telling } from './weather.ts'
@@ -80,6 +81,11 @@ export const stories: Readonly<Record<string, Story>> = {
     says: 'members are revoked, some while they are away, and go on as if they were not',
     least: 3,
     begin: rounds(evict),
+  },
+  rotate: {
+    says: 'the key of the mesh is rotated, at times by two operators at once, while members are away',
+    least: 3,
+    begin: rounds(rotate),
   },
   clone: {
     says: 'a second host has the identity of one that is there',

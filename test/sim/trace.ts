@@ -81,6 +81,10 @@ export function describe(input: Input): string {
       return `approach ${input.place}`
     case 'evict':
       return `evict ${short(input.eviction.key)}`
+    case 'succeed':
+      return `rotate to ${input.lineage.map(({ to }) => short(to)).join(', ')}`
+    case 'reissue':
+      return `certify ${short(input.reissue.subject)} anew`
     case 'announce':
     case 'renew':
     case 'leave':
@@ -98,6 +102,12 @@ export function describeEffect(effect: Exclude<Effect, { kind: 'send' | 'changed
       return `persist ${String(effect.incarnation - WALL_START)}`
     case 'evict':
       return `remember that ${short(effect.eviction.key)} is evicted`
+    case 'succeed':
+      return `remember that the key of the mesh is ${effect.lineage.map(({ to }) => short(to)).join(', ')}`
+    case 'admitted':
+      return `is certified by ${short(effect.admission.issuer.key)}`
+    case 'contested':
+      return `sees that ${short(effect.key)} lost its place`
     case 'dial':
       return `dial ${short(effect.target)}`
     case 'try':

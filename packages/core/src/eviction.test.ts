@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { FIRST_KEY } from './lineage.ts'
 import { isEvicted, mergeKnowledge, NO_EVICTIONS, withEviction, type Knowledge } from './eviction.ts'
 import { accusation, eviction, letter, peer, show, signed, viewOf } from './samples.ts'
 import { withRecord, type View } from './view.ts'
 
 const known = (view: View, ...evicted: readonly string[]): Knowledge =>
-  evicted.map(eviction).reduce(withEviction, { view, evictions: NO_EVICTIONS })
+  evicted.map(eviction).reduce(withEviction, { view, evictions: NO_EVICTIONS, lineage: FIRST_KEY })
 
 /** What counts of it: who is evicted, and what is believed of the others. */
 function shown({ view, evictions }: Knowledge): readonly string[] {

@@ -1,5 +1,6 @@
 import { array, assert, boolean, constant, constantFrom, integer, oneof, property, record } from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { FIRST_KEY } from './lineage.ts'
 import { isEvicted, NO_EVICTIONS, withEviction } from './eviction.ts'
 import { accusation, eviction, peer, signed, viewOf } from './samples.ts'
 import {
@@ -105,7 +106,7 @@ test('a member that has left accuses nobody', () => {
 
 /** A view in which some are evicted. */
 function without(view: View, ...evicted: readonly string[]): View {
-  return evicted.reduce((known, of) => withEviction(known, eviction(of)), { view, evictions: NO_EVICTIONS }).view
+  return evicted.reduce((known, of) => withEviction(known, eviction(of)), { view, evictions: NO_EVICTIONS, lineage: FIRST_KEY }).view
 }
 
 test.each<[string, View, string, Standing]>([
@@ -189,7 +190,8 @@ describe('what is judged change by change is what would be judged at once', () =
         for (const each of events) {
           if (each.kind === 'time') now += 1000 * each.seconds
           const said = each.kind === 'record' ? signed(each.of, each.number, { leaving: each.leaving, invite: each.invite }) : undefined
-          const known = each.kind === 'eviction' ? withEviction({ view, evictions }, eviction(each.of)) : { view, evictions }
+          const known =
+            each.kind === 'eviction' ? withEviction({ view, evictions, lineage: FIRST_KEY }, eviction(each.of)) : { view, evictions }
           evictions = known.evictions
           const next =
             said !== undefined

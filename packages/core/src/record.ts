@@ -1,3 +1,4 @@
+import type { Issuer } from './lineage.ts'
 import type { Mode, TunnelId } from './tunnel.ts'
 import type {
   Bytes,
@@ -68,7 +69,11 @@ export type Admission = {
   readonly peer: PeerId
   /** The key of the invite that they were made with. */
   readonly invite: PeerId
-  /** What the invite allows. */
+  /** The key of the mesh that certified the invite. */
+  readonly issuer: Issuer
+  /** What the invite's certificate says. */
+  readonly certified: Bounds
+  /** What the invite allows: that, but no longer than its issuer's certificates hold. See `lineage.ts`. */
   readonly bounds: Bounds
 }
 

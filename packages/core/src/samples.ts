@@ -85,7 +85,14 @@ export function signed(
     record,
     bytes: NO_BYTES,
     hash,
-    admission: { chain: NO_BYTES, peer: peer(of), invite: peer(invite), bounds: { ...UNBOUND, ...bounds } },
+    admission: {
+      chain: NO_BYTES,
+      peer: peer(of),
+      invite: peer(invite),
+      issuer: { key: peer('M'), generation: 0 },
+      certified: { ...UNBOUND, ...bounds },
+      bounds: { ...UNBOUND, ...bounds },
+    },
   }
 }
 

@@ -9,6 +9,7 @@
  */
 import { Map } from 'immutable'
 import { graver, type Accusation } from './accusation.ts'
+import { laterReissue, type Reissue } from './lineage.ts'
 import { compareRecords, type SignedRecord } from './record.ts'
 import type { PeerId } from './values.ts'
 
@@ -18,6 +19,8 @@ export type Belief = {
   readonly accusations: Map<PeerId, Accusation>
   /** The mesh key said that its owner is a member no more: see `eviction.ts`. Nothing that is said of it then counts. */
   readonly evicted: boolean
+  /** The certificate that a later key of the mesh made anew for it, whether it has been taken up or not: see `lineage.ts`. */
+  readonly reissue?: Reissue
 }
 
 export type View = Map<PeerId, Belief>
@@ -37,6 +40,12 @@ export function withAccusation(view: View, accusation: Accusation): View {
   return withBelief(view, { ...belief, accusations: Map([[accusation.observer, accusation]]) })
 }
 
+/** The view that also knows this reissue; the same object when that is nothing new or of nobody who is known. */
+export function withReissue(view: View, reissue: Reissue): View {
+  const belief = view.get(reissue.subject)
+  return belief === undefined || belief.evicted ? view : withBelief(view, { ...belief, reissue })
+}
+
 /** The least view that knows all that either knows. Commutative, associative, idempotent. */
 export function merge(a: View, b: View): View {
   return b.reduce(withBelief, a)
@@ -50,6 +59,13 @@ function withBelief(view: View, belief: Belief): View {
 }
 
 function join(held: Belief, heard: Belief): Belief {
+  const joined = joinWords(held, heard)
+  const reissue = laterReissue(held.reissue, heard.reissue)
+  return reissue === undefined || reissue === joined.reissue ? joined : { ...joined, reissue }
+}
+
+/** What its owner said last, and what was said of that. */
+function joinWords(held: Belief, heard: Belief): Belief {
   // Whoever was admitted anew, by another invite, is what it says now.
   if (held.evicted !== heard.evicted) return held.evicted ? heard : held
   const order = heard.signed.record.incarnation - held.signed.record.incarnation

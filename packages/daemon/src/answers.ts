@@ -1,10 +1,14 @@
 /** What a daemon answers on its control socket, version 1. Fields may be added to a version; none changes its meaning. */
+import { SUCCESSIONS_MOST } from '@vxmesh/core'
 import { z } from 'zod'
 
 /** How many places an invite, and those before it, may name. */
 export const SEEDS_MOST = 16
 
 export const MEMBER_STATES = ['alive', 'suspect', 'restarting', 'dead', 'left', 'evicted'] as const
+
+/** How many certificates made anew one request may bring. */
+export const REISSUES_MOST = 16
 
 /** What a member has of one of our tunnels. */
 const carried = z.object({
@@ -38,6 +42,8 @@ const member = z.object({
   incarnation: z.number(),
   /** The key of the invite that it came by; daemons of before do not tell. */
   invite: z.string().nullable().default(null),
+  /** The key of the mesh that certified that invite; daemons of before do not tell. */
+  issuer: z.string().nullable().default(null),
   /** When its membership ends, as 2027-01-31T12:00:00.000Z; null: never, and from daemons of before. */
   expires: z.string().nullable().default(null),
   /** Milliseconds since the member was heard by this host itself; null where it never was, and for oneself. */
@@ -93,6 +99,8 @@ export const statusAnswer = z.object({
   self: z.object({ peer: z.string(), name: z.string(), incarnation: z.number() }).readonly(),
   members: z.array(member.readonly()).readonly(),
   tunnels: z.array(tunnel.readonly()).readonly(),
+  /** The key that speaks for the mesh since it was rotated, until when certificates by the one before hold, and at how many of the live members it is in force; null: it never was rotated, and from daemons of before. */
+  rotation: z.object({ key: z.string(), until: z.string(), living: z.number(), in_force: z.number() }).readonly().nullable().default(null),
   /** What an operator should know, most important first; empty when all is well. */
   health: z.array(z.string()).readonly(),
   /** What was received and not believed, by reason. */
@@ -123,7 +131,40 @@ export const leaveAnswer = z.object({
 export const evictRequest = z.object({ eviction: z.base64() })
 
 /** What `POST /v1/renew` takes: certificates by another invite, and those that it names to begin with. */
-export const renewRequest = z.object({ chain: z.base64(), seeds: z.array(z.string()).max(SEEDS_MOST) })
+export const renewRequest = z.object({
+  chain: z.base64(),
+  seeds: z.array(z.string()).max(SEEDS_MOST),
+  successions: z.array(z.base64()).max(SUCCESSIONS_MOST).default([]),
+})
+
+/** What `POST /v1/rotate` takes: all the successions of the mesh, and certificates that the last key made anew, some at a time. */
+export const rotateRequest = z.object({
+  successions: z.array(z.base64()).max(SUCCESSIONS_MOST),
+  reissues: z.array(z.base64()).max(REISSUES_MOST),
+})
+
+/** Answer to `POST /v1/rotate` and to `GET /v1/rotation`. */
+export const rotationAnswer = z.object({
+  version: z.literal(1),
+  mesh: z.string(),
+  /** The key that speaks for the mesh: its first, or one that came later. */
+  key: z.string(),
+  successions: z.array(z.string()).readonly(),
+  /** Until when certificates by the key before hold; null: there was none. */
+  until: z.string().nullable(),
+  /** Members that packets are sent to, this one included. */
+  living: z.number(),
+  /** How many of them are certified by that key, and say so. */
+  under: z.number(),
+  /** The others, or some of them. */
+  waiting: z.array(z.object({ name: z.string(), peer: z.string(), state: z.string() }).readonly()).readonly(),
+})
+
+/** Answer to `GET /v1/certificates`: what everybody who is known is a member by. */
+export const certificatesAnswer = z.object({
+  version: z.literal(1),
+  members: z.array(z.object({ name: z.string(), peer: z.string(), chain: z.base64() }).readonly()).readonly(),
+})
 
 /** Answer to `POST /v1/renew`: the member comes by that invite now, until then. */
 export const renewAnswer = z.object({ version: z.literal(1), invite: z.string(), expires: z.string().nullable() })
@@ -161,6 +202,8 @@ export type CarriedRow = Readonly<z.infer<typeof carried>>
 export type MemberRow = Readonly<z.infer<typeof member>>
 export type TunnelRow = Readonly<z.infer<typeof tunnel>>
 export type StatusReport = Readonly<z.infer<typeof statusAnswer>>
+export type RotationReport = Readonly<z.infer<typeof rotationAnswer>>
+export type CertificatesReport = Readonly<z.infer<typeof certificatesAnswer>>
 export type RenewReport = Readonly<z.infer<typeof renewAnswer>>
 export type EvictionReport = Readonly<z.infer<typeof evictionAnswer>>
 export type LeaveReport = Readonly<z.infer<typeof leaveAnswer>>

@@ -1,7 +1,8 @@
-/** The commands that make the key of the mesh, and give it away for a backup. */
+/** The commands that make the key of the mesh, give it away for a backup, and put another in its place. */
 import type { Command } from 'commander'
-import { passphraseOption, print, printSecret } from './cli-parts.ts'
+import { controlOption, passphraseOption, print, printSecret } from './cli-parts.ts'
 import type { KeyPlace } from './meshkey.ts'
+import type { RotateOptions } from './rotate.ts'
 
 const INIT_HELP = `
 Under a passphrase mesh.key is of no use to whoever copies it; "vxmesh invite", "revoke" and "key" then need the passphrase.
@@ -29,10 +30,19 @@ export function addInit(vxmesh: Command): void {
 }
 
 const EXPORT_HELP = `
-One line, to be kept as a file, and put back as mesh.key. A key under a passphrase stays under it, and is opened first, so
+One line, and one for each time that it was rotated, to be kept as a file, and put back as mesh.key. A key under a passphrase stays under it, and is opened first, so
 that the backup can be. A plain one goes out plain, or under the passphrase that --passphrase-file names.
 
 Example: vxmesh key export > mesh.key.backup`
+
+const ROTATE_HELP = `
+A new key takes the place of the one in mesh.key by a statement that both sign; the old file is kept beside it. The daemon at
+--control says it to the others, with a certificate made anew for each member, who take it up by themselves: no host has to be
+visited, nothing restarts. Until the overlap is over invites and members by the key before hold as well, so that whoever is
+away can be back by then; after it they do not. Broken off at any time, the same command goes on. Exit code 1 says that the
+new key is not in force at all live members yet; the same command asks again.
+
+Example: vxmesh key rotate --overlap 30d`
 
 export function addKey(vxmesh: Command): void {
   const key = vxmesh.command('key').description('the key of the mesh').helpCommand(false)
@@ -46,5 +56,19 @@ export function addKey(vxmesh: Command): void {
       const { exportKey } = await import('./meshkey.ts')
       printSecret(await exportKey(place))
       process.stderr.write('whoever has this may admit and revoke members; to put it back, make it the file mesh.key\n')
+    })
+  key
+    .command('rotate')
+    .description('put a new key in the place of the one in mesh.key, and wait until it is in force everywhere')
+    .option('--dir <directory>', 'where the key of the mesh is', '.')
+    .option('--overlap <time>', 'how long the key before holds as well', '30d')
+    .option('--anew', 'begin another rotation though the last is under way')
+    .addOption(passphraseOption())
+    .option('--wait <seconds>', 'how long to wait for the others', '30')
+    .addOption(controlOption())
+    .addHelpText('after', ROTATE_HELP)
+    .action(async (options: RotateOptions) => {
+      const { rotateKey } = await import('./rotate.ts')
+      await rotateKey(options, print, Date.now())
     })
 }

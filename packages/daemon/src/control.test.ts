@@ -25,6 +25,7 @@ const STATUS: StatusReport = {
   self: { peer: 'A', name: 'a', incarnation: 1 },
   members: [],
   tunnels: [],
+  rotation: null,
   health: [],
   dropped: { 'malformed frame': 2 },
   anti_entropy: { comparisons: 3, bytes: 277 },
@@ -32,6 +33,7 @@ const STATUS: StatusReport = {
 }
 const PLAN: PlanReport = { version: 1, device: 'provider0', devices: ['provider0'], commands: [], hold: null }
 const EVICTIONS: EvictionReport = { version: 1, evictions: 1, living: 3, enforcing: 2, waiting: [{ name: 'a', peer: 'A', state: 'alive' }] }
+const ROTATION = { version: 1, mesh: 'M', key: 'M', successions: [], until: null, living: 1, under: 1, waiting: [] } as const
 const RENEWED = { version: 1, invite: 'I', expires: null } as const
 const LEFT = leaveReport([{ device: 'provider0', removed: 2 }])
 
@@ -66,6 +68,9 @@ function serving(parts: { readonly status?: () => Promise<StatusReport>; readonl
     evictions: () => EVICTIONS,
     evict: () => EVICTIONS,
     renew: () => RENEWED,
+    rotation: () => ROTATION,
+    certificates: () => ({ version: 1 as const, members: [] }),
+    rotate: () => ROTATION,
     plan: async () => PLAN,
     ...parts,
   }

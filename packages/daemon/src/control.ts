@@ -10,10 +10,13 @@ import { printableJson, type Bytes } from '@vxmesh/core'
 import {
   evictRequest,
   renewRequest,
+  rotateRequest,
+  type CertificatesReport,
   type EvictionReport,
   type LeaveReport,
   type PlanReport,
   type RenewReport,
+  type RotationReport,
   type StatusReport,
 } from './answers.ts'
 import { statusSocket } from './defaults.ts'
@@ -26,8 +29,12 @@ type ControlHandlers = {
   evictions(): EvictionReport
   /** Throws `MeshError` when the mesh key did not sign it. */
   evict(eviction: Bytes): EvictionReport
+  rotation(): RotationReport
+  certificates(): CertificatesReport
+  /** Throws `MeshError` when not both keys signed it, or the mesh knows better. */
+  rotate(successions: readonly string[], reissues: readonly Bytes[]): RotationReport
   /** Throws `MeshError` when the certificates do not admit this member, or not as it is. */
-  renew(chain: Bytes, seeds: readonly string[]): RenewReport
+  renew(chain: Bytes, seeds: readonly string[], successions: readonly string[]): RenewReport
 }
 
 export type Control = {
@@ -45,6 +52,9 @@ const REQUEST_WITHIN = 5000
 
 /** Certificates with many addresses take more. */
 const CERTIFICATES_MOST = 16_384
+
+/** So do all successions that a mesh may have, and as many certificates as one request may bring. */
+const ROTATION_MOST = 65_536
 
 /** Takes both sockets, or throws `ALREADY_RUNNING`. */
 export async function openControl(path: string): Promise<Control> {
@@ -97,6 +107,8 @@ async function close(server: FastifyInstance): Promise<void> {
 function tell(server: FastifyInstance, handlers: () => ControlHandlers | undefined): void {
   server.get('/v1/status', async (_request, reply) => handlers()?.status() ?? reply.code(503).send(STARTING))
   server.get('/v1/plan', async (_request, reply) => handlers()?.plan() ?? reply.code(503).send(STARTING))
+  server.get('/v1/rotation', async (_request, reply) => handlers()?.rotation() ?? reply.code(503).send(STARTING))
+  server.get('/v1/certificates', async (_request, reply) => handlers()?.certificates() ?? reply.code(503).send(STARTING))
   server.get('/v1/evictions', async (_request, reply) => handlers()?.evictions() ?? reply.code(503).send(STARTING))
 }
 
@@ -115,8 +127,15 @@ function act(server: FastifyInstance, handlers: () => ControlHandlers | undefine
   server.post('/v1/renew', { bodyLimit: CERTIFICATES_MOST }, async ({ body }, reply) => {
     const request = renewRequest.safeParse(body)
     if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not certificates' })
-    const { chain, seeds } = request.data
-    return handlers()?.renew(Uint8Array.from(Buffer.from(chain, 'base64')), seeds) ?? reply.code(503).send(STARTING)
+    const { chain, seeds, successions } = request.data
+    return handlers()?.renew(Uint8Array.from(Buffer.from(chain, 'base64')), seeds, successions) ?? reply.code(503).send(STARTING)
+  })
+  server.post('/v1/rotate', { bodyLimit: ROTATION_MOST }, async ({ body }, reply) => {
+    const request = rotateRequest.safeParse(body)
+    if (!request.success) return reply.code(400).send({ statusCode: 400, error: 'Bad Request', message: 'not a rotation' })
+    const { successions, reissues } = request.data
+    const made = reissues.map((text) => Uint8Array.from(Buffer.from(text, 'base64')))
+    return handlers()?.rotate(successions, made) ?? reply.code(503).send(STARTING)
   })
   server.post('/v1/evict', async ({ body }, reply) => {
     const request = evictRequest.safeParse(body)

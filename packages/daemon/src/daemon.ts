@@ -16,7 +16,8 @@ import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
 import { startFinder } from './discover.ts'
 import { foreseen, together } from './foresight.ts'
-import { loadMembership, readInvite, renewedBy, saveMembership, type Membership } from './identity.ts'
+import { loadMembership, readInvite, renewedBy, type Membership } from './identity.ts'
+import { keep, type Kept } from './kept.ts'
 import { expiryOf, warnOfExpiry } from './lifetimes.ts'
 import { followTunnels, listeningPlaces } from './listening.ts'
 import { makeLog, type Log } from './log.ts'
@@ -27,6 +28,7 @@ import { carrierWords, entryCount } from './report.ts'
 import { inWordsOf } from './source.ts'
 import { cloneTrouble, EVICTED, seedTrouble, statusReport } from './status.ts'
 import { openStore, wallClock, type Store } from './store.ts'
+import { certificatesReport, rotate, rotationReport, successionWords, takeIn } from './succeeding.ts'
 import { establishAll, startTunnel, tellOfFormer, type Carrier, type Tunnel } from './tunnel-runtime.ts'
 
 /** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */
@@ -75,7 +77,9 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
   const { identity, mesh: meshId, admission } = membership
   const { name, seeds } = options
   using ended = untilSignalled()
-  const store = openStore(options.stateDir, (what, error) => log.error({ event: 'state', reason: reasonOf(error) }, what))
+  const trouble = (what: string, error: unknown) => log.error({ event: 'state', reason: reasonOf(error) }, what)
+  const store = openStore(options.stateDir, trouble)
+  const kept = keep(options.stateDir, membership, (error) => trouble('cannot write down what we are a member by', error))
   const established = await establishAll(kernels, options, meshId, store)
   tellOfFormer(store, options, log)
   store.noteAsked(askedOf(options))
@@ -98,11 +102,12 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     seeds: [...new Set([...seeds, ...membership.seeds])],
     seedPort: options.port,
     saved: store.saved,
+    lineage: membership.lineage,
     clock,
     random: Math.random,
     wall: wallClock,
     listener: {
-      ...listener(log, warn, store, (peer) => parts.mesh?.state().view.has(peer) === true),
+      ...listener(log, warn, store, kept, (peer) => parts.mesh?.state().view.has(peer) === true),
       evict: (evictions, { key }) => {
         remembered = store.saveEvictions(evictions)
         log.warn(
@@ -170,19 +175,23 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     },
     plan: async () =>
       together((await looked()).map(({ tunnel, picture: { differs, decision } }) => foreseen(tunnel.device, [], differs, decision))),
+    rotation: () => rotationReport(meshId, mesh.state()),
+    certificates: () => certificatesReport(mesh.state()),
+    rotate: (successions, reissues) => rotate(mesh, meshId, successions, reissues, wallClock()),
     evictions: () => evictionReport(mesh.state()),
     evict: (bytes) => {
-      const eviction = openEviction({ mesh: meshId, verifier: envelopeVerifier }, bytes)
+      const eviction = openEviction({ mesh: meshId, verifier: envelopeVerifier, lineage: mesh.state().lineage }, bytes)
       if (!eviction.ok) throw new MeshError({ code: 'USAGE', reason: eviction.reason })
       mesh.evict(eviction.value)
       return evictionReport(mesh.state())
     },
-    renew: (chain, places) => {
-      const next = renewedBy(membership, chain, places)
+    renew: (chain, places, successions) => {
+      takeIn(mesh, meshId, successions, wallClock())
+      const next = renewedBy(kept.membership, chain, places)
       keepWithin(next.admission.bounds, options)
       if (mesh.state().standings.get(identity.peer)?.state === 'evicted') throw new MeshError({ code: 'USAGE', reason: EVICTED })
       // It is written down before anybody is told.
-      saveMembership(options.stateDir, next)
+      kept.renewed(next)
       mesh.renew(next.admission)
       log.info({ event: 'renewed', invite: next.admission.invite }, `a member by the invite ${next.admission.invite} from now on`)
       return { version: 1, invite: next.admission.invite, expires: expiryOf(next.admission.bounds) }
@@ -216,7 +225,13 @@ function listeningWords({ listening }: Mesh): string {
   return listening.map(({ address, port }) => `${address} port ${String(port)}`).join(', ')
 }
 
-function listener(log: Log, warn: Once, store: Store, isMember: (peer: PeerId) => boolean): Omit<MeshListener, 'changed' | 'evict'> {
+function listener(
+  log: Log,
+  warn: Once,
+  store: Store,
+  kept: Kept,
+  isMember: (peer: PeerId) => boolean,
+): Omit<MeshListener, 'changed' | 'evict'> {
   return {
     persist: (incarnation) => store.setIncarnation(incarnation),
     member: (record, was, is) => logMember(log, record, was, is),
@@ -226,6 +241,17 @@ function listener(log: Log, warn: Once, store: Store, isMember: (peer: PeerId) =
       if (clone === undefined) log.info({ event: 'clone' }, 'no other machine runs with our key any more')
       else log.error({ event: 'clone', bootId: clone.bootId, role: clone.role }, cloneTrouble(clone))
     },
+    succeed: (lineage) => {
+      kept.succeeded(lineage)
+      const { key, end } = successionWords(lineage)
+      log.warn({ event: 'rotated', key }, `the key of the mesh is ${key} from now on; certificates by the one before hold until ${end}`)
+    },
+    admitted: (admission) => {
+      kept.admitted(admission)
+      log.info({ event: 'certified', key: admission.issuer.key }, `a member by the key ${admission.issuer.key} of the mesh from now on`)
+    },
+    contested: (key) =>
+      log.error({ event: 'contested', key }, `two keys were each made the next of the mesh: ${key} is the one that is not`),
     trouble: (seed, trouble) => warn(`seed ${seed} ${trouble}`, seedTrouble(seed, trouble)),
   }
 }

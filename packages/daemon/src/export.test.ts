@@ -16,6 +16,7 @@ function row(name: string, last: number, parts: Partial<MemberRow> = {}): Member
     mtu_limit: 1450,
     incarnation: 1,
     invite: null,
+    issuer: null,
     expires: null,
     seen_ms: 120,
     entry: 'present',
@@ -45,6 +46,7 @@ function report(...members: readonly MemberRow[]): StatusReport {
   return {
     version: 1,
     mesh: 'M',
+    rotation: null,
     self: { peer: 'P', name: 'bastion', incarnation: 1 },
     members,
     tunnels: [tunnel],

@@ -162,9 +162,14 @@ function claimOn({ mode, id, local, port, addresses: overlay }: TunnelSpec): Tun
 }
 
 /** The state that the protocol begins with. */
-function remembered({ identity, mesh, admission }: Membership, { name }: UpOptions, store: Store, tunnels: readonly TunnelClaim[]): State {
+function remembered(
+  { identity, mesh, admission, lineage }: Membership,
+  { name }: UpOptions,
+  store: Store,
+  tunnels: readonly TunnelClaim[],
+): State {
   const trust = { mesh, verifier: envelopeVerifier }
   const env: Environment = { trust, signer: identity, admission, bootId: '0'.repeat(16), random: () => 0, wall: wallClock }
   const content = { name, enforces: '', tunnels, control: [] }
-  return begin({ content, above: store.highestIncarnation(wallClock()), seeds: [], saved: store.saved }, clock.now(), env).state
+  return begin({ content, above: store.highestIncarnation(wallClock()), seeds: [], saved: store.saved, lineage }, clock.now(), env).state
 }

@@ -1,19 +1,22 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { parseMeshId, type Admission, type Bytes, type MeshId } from '@vxmesh/core'
+import { parseMeshId, type Admission, type Bytes, type Lineage, type MeshId } from '@vxmesh/core'
 import { certifyMember, parseInvite, verifyChain, type ParsedInvite, type Seed } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed, type Identity } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
 import { SEEDS_MOST } from './answers.ts'
 import { createFile, makeDirectory, replaceFile, trouble } from './files.ts'
 import { invalid, keyText, parseKey, readable, writing } from './keyfile.ts'
+import { inBase64, lineageFrom } from './succeeding.ts'
 
 /** A host's key and the certificates that make it a member of a mesh. */
 export type Membership = {
   readonly identity: Identity
   readonly mesh: MeshId
   readonly admission: Admission
+  /** The keys of the mesh, as far as the certificates need them at least. */
+  readonly lineage: Lineage
   /** Those that its invites named. */
   readonly seeds: readonly Seed[]
 }
@@ -21,7 +24,14 @@ export type Membership = {
 const KEY_FILE = 'identity.key'
 const CERTIFICATE_FILE = 'member.json'
 
-const certificateFile = z.object({ version: z.literal(1), mesh: z.string(), chain: z.base64(), seeds: z.array(z.string()).default([]) })
+const certificateFile = z.object({
+  version: z.literal(1),
+  mesh: z.string(),
+  chain: z.base64(),
+  seeds: z.array(z.string()).default([]),
+  /** Older files do not have it. */
+  successions: z.array(z.base64()).default([]),
+})
 
 /** Reads an invite from its file. */
 export function readInvite(path: string): ParsedInvite {
@@ -92,19 +102,24 @@ export function renewed({ identity, seeds }: Membership, invite: ParsedInvite): 
   return { ...admit(identity, invite), seeds: seeds.slice(0, SEEDS_MOST) }
 }
 
-/** The same of certificates that were made elsewhere for this host. */
-export function renewedBy({ identity, mesh }: Pick<Membership, 'identity' | 'mesh'>, chain: Bytes, seeds: readonly string[]): Membership {
-  const admitted = verifyChain({ mesh, verifier: envelopeVerifier }, chain)
+/** The same of certificates that were made elsewhere for this host, by keys of the mesh that it knows. */
+export function renewedBy(
+  { identity, mesh, lineage }: Pick<Membership, 'identity' | 'mesh' | 'lineage'>,
+  chain: Bytes,
+  seeds: readonly string[],
+): Membership {
+  const admitted = verifyChain({ mesh, verifier: envelopeVerifier, lineage }, chain)
   if (!admitted.ok) throw invalid('join', admitted.reason)
   if (admitted.value.peer !== identity.peer) throw invalid('join', 'certificates of another host')
-  return { identity, mesh, admission: admitted.value, seeds: seedsAmong(seeds) }
+  return { identity, mesh, admission: admitted.value, lineage, seeds: seedsAmong(seeds) }
 }
 
 /** Writes down what makes a host a member, whole or not at all. */
-export function saveMembership(directory: string, { mesh, admission, seeds }: Membership): void {
+export function saveMembership(directory: string, { mesh, admission, lineage, seeds }: Membership): void {
   const chain = Buffer.from(admission.chain).toString('base64')
+  const successions = inBase64(lineage)
   writing('--state-dir', directory, () =>
-    replaceFile(join(directory, CERTIFICATE_FILE), `${JSON.stringify({ version: 1, mesh, chain, seeds })}\n`),
+    replaceFile(join(directory, CERTIFICATE_FILE), `${JSON.stringify({ version: 1, mesh, chain, seeds, successions })}\n`),
   )
 }
 
@@ -118,9 +133,10 @@ function admit(identity: Identity, invite: ParsedInvite): Membership {
   const inviter = parseIdentity(invite.privateKey)
   if (!inviter.ok) throw invalid('--invite', `damaged: ${inviter.reason}`)
   const chain = certifyMember(invite.mesh, inviter.value, invite.certificate, identity.peer)
-  const admitted = verifyChain({ mesh: invite.mesh, verifier: envelopeVerifier }, chain)
+  const { mesh, lineage } = invite
+  const admitted = verifyChain({ mesh, verifier: envelopeVerifier, lineage }, chain)
   if (!admitted.ok) throw invalid('--invite', `admits nobody: ${admitted.reason}`)
-  return { identity, mesh: invite.mesh, admission: admitted.value, seeds: seedsAmong(invite.seeds) }
+  return { identity, mesh, admission: admitted.value, lineage, seeds: seedsAmong(invite.seeds) }
 }
 
 /** What a state directory says of the key beside it. */
@@ -129,7 +145,9 @@ export function membershipIn(identity: Identity, path: string, content: Bytes, i
   const mesh = parsed.success ? parseMeshId(parsed.data.mesh) : undefined
   if (!parsed.success || mesh?.ok !== true) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
   const chain = Uint8Array.from(Buffer.from(parsed.data.chain, 'base64'))
-  const admitted = verifyChain({ mesh: mesh.value, verifier: envelopeVerifier }, chain)
+  const lineage = lineageFrom(mesh.value, parsed.data.successions)
+  if (!lineage.ok) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
+  const admitted = verifyChain({ mesh: mesh.value, verifier: envelopeVerifier, lineage: lineage.value }, chain)
   if (!admitted.ok || admitted.value.peer !== identity.peer)
     throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
   if (invite !== undefined && invite.mesh !== mesh.value) {
@@ -141,7 +159,7 @@ export function membershipIn(identity: Identity, path: string, content: Bytes, i
   }
   // A newer invite may name others: those that the first one named may be gone by now.
   const seeds = seedsAmong([...(invite?.seeds ?? []), ...parsed.data.seeds])
-  return { identity, mesh: mesh.value, admission: admitted.value, seeds }
+  return { identity, mesh: mesh.value, admission: admitted.value, lineage: lineage.value, seeds }
 }
 
 /** What an invite names as a seed and is none is passed over. */

@@ -7,6 +7,7 @@ import {
   parseMemberName,
   parsePeerId,
   type Bounds,
+  type Lineage,
   type PeerId,
   type Result,
 } from '@vxmesh/core'
@@ -15,7 +16,8 @@ import { makeIdentity, parseSeed, privateKeyBytes } from '@vxmesh/gossip/libp2p'
 import { z } from 'zod'
 import type { StatusReport } from './answers.ts'
 import { readOptional, replaceFile, trouble } from './files.ts'
-import { keyFileText, readMeshKey, type KeyPlace } from './meshkey.ts'
+import { lineageIn, readMeshKey, type KeyPlace } from './meshkey.ts'
+import { dateOf } from './succeeding.ts'
 
 const ISSUED_FILE = 'invites.json'
 
@@ -28,6 +30,8 @@ const issued = z.object({
   not_after: z.number().nullable(),
   /** When the memberships by it end; older lists have none. */
   valid_until: z.number().nullable().default(null),
+  /** The key of the mesh that certified it; null, and in older lists: the first. */
+  issuer: z.string().nullable().default(null),
 })
 const issuedFile = z.object({ version: z.literal(1), invites: z.array(issued) })
 
@@ -50,7 +54,7 @@ const MILLISECONDS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as cons
 export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ readonly id: PeerId; readonly line: string }> {
   const bounds = parseBounds(raw, now)
   const seeds = raw.seed.map((seed) => flag('--seed', seed, parseSeed))
-  const meshKey = await readMeshKey(raw)
+  const { identity: meshKey, mesh, lineage } = await readMeshKey(raw)
   const key = await makeIdentity()
   const { peer, name, addresses, members, notAfter, until } = bounds
   const entry: Issued = {
@@ -61,6 +65,7 @@ export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ 
     members,
     not_after: notAfter ?? null,
     valid_until: until ?? null,
+    issuer: meshKey.peer,
   }
   const path = join(raw.dir, ISSUED_FILE)
   const invites = readIssued(raw.dir)
@@ -69,7 +74,7 @@ export async function makeInvite(raw: RawInviteOptions, now: number): Promise<{ 
   } catch (error) {
     throw new MeshError({ code: 'CONFIG_INVALID', where: path, reason: `cannot be written: ${trouble(error)}` }, { cause: error })
   }
-  return { id: key.peer, line: renderInvite(certifyInvite(meshKey, key.peer, bounds), privateKeyBytes(key), seeds) }
+  return { id: key.peer, line: renderInvite(certifyInvite(meshKey, key.peer, bounds, mesh), privateKeyBytes(key), seeds, lineage) }
 }
 
 function parseBounds(raw: RawInviteOptions, now: number): Bounds {
@@ -86,7 +91,7 @@ function parseBounds(raw: RawInviteOptions, now: number): Bounds {
 }
 
 /** A time as people write it, in milliseconds. */
-function timeIn(name: string, text: string): number {
+export function timeIn(name: string, text: string): number {
   const [, count, unit = 's'] = /^([0-9]{1,6})([smhd])?$/.exec(text) ?? []
   if (count === undefined) throw usage(`${name} ${text}`, 'a time as 90s, 30m, 24h or 7d; 0 for no end')
   return Number(count) * (isUnit(unit) ? MILLISECONDS[unit] : 0)
@@ -113,7 +118,7 @@ function readIssued(dir: string): readonly Issued[] {
  */
 export function listInvites(dir: string, now: number, report?: Pick<StatusReport, 'members'>): readonly string[] {
   const came = report === undefined ? undefined : Map.groupBy(report.members, ({ invite }) => invite)
-  keyFileText(dir)
+  const lineage = lineageIn(dir)
   return readIssued(dir).map((entry) => {
     const expires =
       entry.not_after === null
@@ -123,6 +128,7 @@ export function listInvites(dir: string, now: number, report?: Pick<StatusReport
       entry.members === 0 ? 'any number of members' : `for ${String(entry.members)} member${entry.members === 1 ? '' : 's'}`,
       expires,
       ...(entry.valid_until === null ? [] : [`memberships end ${new Date(entry.valid_until).toISOString()}`]),
+      ...formerKey(lineage, entry, now),
       ...(came === undefined ? [] : [`${String(came.get(entry.id)?.length ?? 0)} came by it`]),
       ...(entry.for === null ? [] : [`for ${entry.for} only`]),
       ...(entry.name === null ? [] : [`name ${entry.name}`]),
@@ -130,6 +136,12 @@ export function listInvites(dir: string, now: number, report?: Pick<StatusReport
     ]
     return `${entry.id}  ${parts.join(', ')}`
   })
+}
+
+/** Of an invite by a key that was followed by another: until when it lets anybody in. */
+function formerKey(lineage: Lineage, { issuer }: Issued, now: number): readonly string[] {
+  const end = lineage.find(({ mesh, from }) => from === (issuer ?? mesh))?.until
+  return end === undefined ? [] : [`by a former key of the mesh, which ${end < now ? 'ended' : 'ends'} ${dateOf(end)}`]
 }
 
 function flag<Value>(name: string, text: string, parse: (text: string) => Result<Value>): Value {

@@ -7,6 +7,7 @@ import { ask } from './client.ts'
 import { lock } from './exclusive.ts'
 import { isMember, loadMembership, renewed, saveMembership, type Membership } from './identity.ts'
 import { expiryOf } from './lifetimes.ts'
+import { inBase64 } from './succeeding.ts'
 
 export type JoinPlace = { readonly stateDir: string; readonly control: string }
 
@@ -35,10 +36,10 @@ async function renew(known: Membership, invite: ParsedInvite, place: JoinPlace, 
 
 /** Whether a daemon runs with this membership, and has taken up the new one; otherwise it is written here. */
 async function takenUp(next: Membership, { stateDir, control }: JoinPlace): Promise<boolean> {
-  const { admission, seeds, identity } = next
+  const { admission, seeds, identity, lineage } = next
   if ((await running(control))?.self.peer === identity.peer) {
     const chain = Buffer.from(admission.chain).toString('base64')
-    await ask(control, 'POST', '/v1/renew', renewAnswer, { chain, seeds })
+    await ask(control, 'POST', '/v1/renew', renewAnswer, { chain, seeds, successions: inBase64(lineage) })
     return true
   }
   const meaning = { what: `the state directory ${stateDir}, whose socket --control is to name,`, flag: `--state-dir ${stateDir}` }

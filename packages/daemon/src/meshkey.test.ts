@@ -33,7 +33,7 @@ describe('a key under a passphrase', () => {
     expect(statSync(at('another', 'mesh.key')).mode & 0o777).toBe(0o600)
     const key = await readMeshKey({ dir: at('another'), passphraseFile: at('right') })
     const text = readFileSync(at('another', 'mesh.key'), 'utf8')
-    for (const form of secretForms(privateKeyBytes(key))) expect(text).not.toContain(form)
+    for (const form of secretForms(privateKeyBytes(key.identity))) expect(text).not.toContain(form)
   })
 
   test.each<[string, readonly string[], string]>([
@@ -96,7 +96,7 @@ describe('a backup', () => {
     chmodSync(join(back, 'mesh.key'), 0o644)
     const place = { passphraseFile: at('right') }
     const [was, is] = [await readMeshKey({ dir: at(from), ...place }), await readMeshKey({ dir: back, ...place })]
-    expect(is.peer).toBe(was.peer)
+    expect(is.identity.peer).toBe(was.identity.peer)
     // What was put back for all to read is its owner's alone as soon as it is used.
     expect(statSync(join(back, 'mesh.key')).mode & 0o777).toBe(0o600)
   })

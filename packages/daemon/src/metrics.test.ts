@@ -15,6 +15,7 @@ const MEMBER: StatusReport['members'][number] = {
   mtu_limit: null,
   incarnation: 7,
   invite: null,
+  issuer: null,
   expires: null,
   seen_ms: null,
   entry: 'none',
@@ -24,6 +25,7 @@ const MEMBER: StatusReport['members'][number] = {
 const REPORT: StatusReport = {
   version: 1,
   mesh: 'M',
+  rotation: { key: 'K', until: '2027-01-31T12:00:00.000Z', living: 5, in_force: 3 },
   self: { peer: 'A', name: 'a', incarnation: 7 },
   members: [MEMBER, { ...MEMBER, self: false, name: 'b', peer: 'B', expires: '2027-01-31T12:00:00.000Z' }, { ...MEMBER, state: 'dead' }],
   tunnels: [
@@ -61,6 +63,8 @@ test('says in numbers what status says, each with its unit and its help', async 
       'vxmesh_members{state="dead"} 1',
       'vxmesh_members{state="left"} 0',
       'vxmesh_membership_expires_timestamp_seconds{name="b",peer="B"} 1801396800',
+      'vxmesh_rotation_waiting_members 2',
+      'vxmesh_former_mesh_key_expires_timestamp_seconds 1801396800',
       'vxmesh_incarnation 7',
       'vxmesh_health_warnings 1',
       'vxmesh_entries_wanted{device="provider0"} 3',
@@ -78,7 +82,7 @@ test('says in numbers what status says, each with its unit and its help', async 
 })
 
 test('what is not known has no number, and what is not printable is not printed', async () => {
-  const text = await renderMetrics(REPORT)
-  expect(text).not.toMatch(/^vxmesh_(mtu_bytes|guard_standing)[ {]/m)
+  const text = await renderMetrics({ ...REPORT, rotation: null })
+  expect(text).not.toMatch(/^vxmesh_(mtu_bytes|guard_standing|rotation_waiting_members|former_mesh_key\w+)[ {]/m)
   expect(text.split('\n')).toContain(String.raw`vxmesh_dropped_total{reason="a\\u{a}\"reason\"\\u{202e}"} 2`)
 })

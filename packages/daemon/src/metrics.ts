@@ -26,6 +26,18 @@ const OF_MESH: readonly Measure<StatusReport, readonly Row[]>[] = [
         expires === null ? [] : [[{ name, peer }, Date.parse(expires) / 1000]],
       ),
   ],
+  [
+    Gauge,
+    'rotation_waiting_members',
+    'Live members at which the last rotation of the mesh key is not in force, once there was one.',
+    ({ rotation }) => (rotation === null ? [] : alone(rotation.living - rotation.in_force)),
+  ],
+  [
+    Gauge,
+    'former_mesh_key_expires_timestamp_seconds',
+    'Until when certificates by the mesh key before hold, once there was another.',
+    ({ rotation }) => (rotation === null ? [] : alone(Date.parse(rotation.until) / 1000)),
+  ],
   [Gauge, 'incarnation', 'The incarnation of this member.', ({ self }) => alone(self.incarnation)],
   [
     Gauge,

@@ -22,7 +22,16 @@ export function renderStatus(report: StatusReport): string {
       .trimEnd(),
   )
   const tunnels = report.tunnels.map(tunnelLine)
-  return [...table, '', ...tunnels, ...report.health.map((line) => `! ${line}`)].map(printable).join('\n')
+  return [...table, '', ...tunnels, ...rotationLine(report), ...report.health.map((line) => `! ${line}`)].map(printable).join('\n')
+}
+
+/** While the key before holds as well. */
+function rotationLine({ rotation }: StatusReport): readonly string[] {
+  if (rotation === null || Date.parse(rotation.until) < Date.now()) return []
+  const { key, until, living, in_force: inForce } = rotation
+  return [
+    `the key of the mesh is ${key}, in force at ${String(inForce)} of ${String(living)} live members; the one before holds until ${until}`,
+  ]
 }
 
 function linesOf(member: MemberRow): readonly { readonly tunnel: string; readonly cells: readonly string[] }[] {

@@ -7,7 +7,7 @@ import { MeshError, parsePeerId, type PeerId } from '@vxmesh/core'
 import { sealEviction } from '@vxmesh/gossip'
 import { evictionAnswer, statusAnswer, type EvictionReport, type MemberRow, type StatusReport } from './answers.ts'
 import { ask } from './client.ts'
-import { readMeshKey, type KeyPlace } from './meshkey.ts'
+import { checkMesh, readMeshKey, type KeyPlace } from './meshkey.ts'
 
 export type RevokeOptions = KeyPlace & {
   readonly member: string | undefined
@@ -17,30 +17,32 @@ export type RevokeOptions = KeyPlace & {
   readonly wait: string
 }
 
-/** How often the daemon is asked how far it is, in milliseconds. */
-const LOOK_EVERY = 100
+/** How often a daemon is asked how far it is, in milliseconds. */
+export const LOOK_EVERY = 100
 
 /** Revokes, says so, and waits. Throws `UNFINISHED` when not all live members enforce it in time. */
 export async function revoke(options: RevokeOptions, print: (line: string) => void): Promise<void> {
-  const { dir, control } = options
-  const patience = Number(options.wait)
-  if (!/^[0-9]{1,6}$/.test(options.wait)) throw usage(`--wait ${options.wait}: a number of seconds`)
+  const { control } = options
+  const patience = patienceIn(options.wait)
   const report = await ask(control, 'GET', '/v1/status', statusAnswer)
   const key = subjectOf(options, report)
   const meshKey = await readMeshKey(options)
-  if (meshKey.peer !== report.mesh) {
-    const reason = `the key there is of mesh ${meshKey.peer}, the daemon at ${control} is a member of ${report.mesh}`
-    throw new MeshError({ code: 'CONFIG_INVALID', where: `--dir ${dir}`, reason })
-  }
-  const eviction = Buffer.from(sealEviction(meshKey, key)).toString('base64')
+  checkMesh(meshKey, report.mesh, options)
+  const eviction = Buffer.from(sealEviction(meshKey.identity, key, meshKey.mesh)).toString('base64')
   const first = await ask(control, 'POST', '/v1/evict', evictionAnswer, { eviction })
   for (const line of options.invite === undefined ? memberLines(report, key) : inviteLines(report, key)) print(line)
-  const last = await enforced(control, first, patience * 1000)
+  const last = await enforced(control, first, patience)
   print(`enforced by ${String(last.enforcing)} of ${String(last.living)} live members`)
   if (last.enforcing === last.living) return
   const waiting = last.waiting.map(({ name, state }) => `${name} (${state})`).join(', ')
   const reason = `not enforced yet by ${waiting}: their entries stay until they hear of it; the same command again says how far it is`
   throw new MeshError({ code: 'UNFINISHED', reason })
+}
+
+/** What `--wait` says, in milliseconds. */
+export function patienceIn(wait: string): number {
+  if (!/^[0-9]{1,6}$/.test(wait)) throw usage(`--wait ${wait}: a number of seconds`)
+  return Number(wait) * 1000
 }
 
 async function enforced(control: string, first: EvictionReport, patience: number): Promise<EvictionReport> {

@@ -10,6 +10,7 @@ import {
   type Belief,
   type Device,
   type DeviceName,
+  type MeshId,
   type MemberName,
   type MemberRecord,
   type PeerId,
@@ -59,13 +60,13 @@ function reportOf(
     const record = { peer, name: name as MemberName, incarnation: 5, leaving: false, tunnels: tunnels.map(claim) }
     return [peer, record as unknown as MemberRecord] as const
   })
-  const admission = { invite: 'I', bounds: { members: 0, addresses: [] } }
+  const admission = { invite: 'I', issuer: { key: 'M', generation: 0 }, bounds: { members: 0, addresses: [] } }
   const view = EMPTY_VIEW.concat(
     all.map(([peer, record]) => [peer, { signed: { record, admission }, accusations: EMPTY_VIEW, evicted: false } as unknown as Belief]),
   )
   const standings = MAPS.concat(all.map(([peer, { name }]) => [peer, standing[name] ?? { state: 'alive' }]))
   const [nothing, watches] = [MAPS.concat([]), MAPS.concat(all.map(([peer]) => [peer, { heard: true, spoke: instant(1000) }]))]
-  const rest = { content: { name: 'a' }, incarnation: 7, comparisons: { begun: 0, bytes: 0 }, members: all.length }
+  const rest = { lineage: [], content: { name: 'a' }, incarnation: 7, comparisons: { begun: 0, bytes: 0 }, members: all.length }
   const state = { view, standings, watches, seeds: nothing, dropped: nothing, ...rest } as unknown as State
   const tunnels = (all[0]?.[1].tunnels ?? []).map((own, index) => {
     const device = `provider${String(index)}` as DeviceName
@@ -83,7 +84,7 @@ function reportOf(
     }
   })
   return statusReport({
-    mesh: 'M',
+    mesh: 'M' as MeshId,
     self: SELF,
     state,
     tunnels,

@@ -2,7 +2,7 @@
 import { printable } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import type { StatusReport } from './answers.ts'
+import type { RotationReport, StatusReport } from './answers.ts'
 import { print } from './cli-parts.ts'
 import { controlServer } from './control.ts'
 import { makeLog } from './log.ts'
@@ -14,6 +14,11 @@ const FORBIDDEN = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u2
 const CODES = [0, 7, 8, 9, 10, 13, 0x1b, 0x7f, 0x85, 0x9b, 0x06_1c, 0x20_0e, 0x20_0f, 0x20_28, 0x20_29, 0x20_2a, 0x20_2e, 0x20_66, 0x20_69]
 const odd = fc.constantFrom('a', '-', '"', '\\', ...CODES.map((code) => String.fromCodePoint(code)))
 const hostile = fc.string({ unit: odd })
+
+function rotation(text: string): RotationReport {
+  const waiting = [{ name: text, peer: text, state: text }]
+  return { version: 1, mesh: text, key: text, successions: [text], until: text, living: 1, under: 0, waiting }
+}
 
 function report(text: string): StatusReport {
   return {
@@ -34,6 +39,7 @@ function report(text: string): StatusReport {
         mtu_limit: null,
         incarnation: 1,
         invite: text,
+        issuer: text,
         expires: text,
         seen_ms: 0,
         entry: 'present',
@@ -59,6 +65,7 @@ function report(text: string): StatusReport {
         writes: 0,
       },
     ],
+    rotation: { key: text, until: '2999-01-01T00:00:00Z', living: 2, in_force: 1 },
     health: [text],
     dropped: { [text]: 1 },
     discovery: { interfaces: [text], candidates: 0, dials: 0 },
@@ -72,7 +79,7 @@ test('the table of status', () => {
       const shown = renderStatus(report(text))
       expect(shown).not.toMatch(FORBIDDEN)
       // No line is begun by what is in a cell.
-      expect(shown.split('\n')).toHaveLength(5)
+      expect(shown.split('\n')).toHaveLength(6)
     }),
   )
 })
@@ -88,6 +95,9 @@ test('the answers of the control socket, complaints among them', async () => {
     evictions: () => ({ version: 1, evictions: 0, living: 0, enforcing: 0, waiting: [{ name: said, peer: said, state: said }] }),
     evict: () => ({ version: 1, evictions: 0, living: 0, enforcing: 0, waiting: [] }),
     renew: () => ({ version: 1, invite: said, expires: said }),
+    rotation: () => rotation(said),
+    certificates: () => ({ version: 1, members: [{ name: said, peer: said, chain: said }] }),
+    rotate: () => rotation(said),
   }))
   await fc.assert(
     fc.asyncProperty(hostile, async (text) => {
@@ -97,6 +107,8 @@ test('the answers of the control socket, complaints among them', async () => {
         ['POST', '/v1/leave'],
         ['GET', '/v1/plan'],
         ['GET', '/v1/evictions'],
+        ['GET', '/v1/rotation'],
+        ['GET', '/v1/certificates'],
       ] as const) {
         const { payload } = await server.inject({ method, url })
         expect(payload).not.toMatch(FORBIDDEN)

@@ -28,7 +28,8 @@ import { statusReport, type StatusInput } from './status.ts'
 
 const HELD = { reason: 'isolated', replacements: true, brief: false } as const
 const GONE: Verdict = { kind: 'unwanted', why: 'gone' }
-const [SELF, VNI, NOW, BY_INVITE] = ['A' as PeerId, 16 as Vni, 100_000, { admission: { invite: 'I', bounds: { members: 0 } } }] as const
+const [SELF, M, VNI, NOW] = ['A' as PeerId, 'M' as StatusInput['mesh'], 16 as Vni, 100_000] as const
+const BY_INVITE = { admission: { invite: 'I', issuer: { key: 'M' }, bounds: { members: 0 } } } as const
 /** What a test says of one member; the rest is as usual. */
 type Sketch = {
   readonly name?: string
@@ -75,7 +76,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     watches: maps.concat(all.map(([peer, { heard }]) => [peer as PeerId, { heard: heard !== null, spoke: instant(heard ?? NOW - 250) }])),
     content: { name: 'bastion' },
     seeds: maps.concat((around.seeds ?? []).map(([seed, trouble]) => [seed as PeerId, { peer: undefined, trouble }])),
-    incarnation: 7,
+    ...{ incarnation: 7, lineage: [] },
     dropped: maps.concat([['malformed frame' as PeerId, 2]]),
     comparisons: { begun: 3, bytes: 277 },
   } as unknown as State
@@ -99,7 +100,7 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     ...{ repairs: 0, writes: 0, room: 1450 },
     ...around.picture,
   }
-  return statusReport({ mesh: 'M', self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], discovery: LAN, now: NOW, wall: WALL })
+  return statusReport({ mesh: M, self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], discovery: LAN, now: NOW, wall: WALL })
 }
 
 const carriedBy = (peer: string, entry: string) => {
@@ -137,14 +138,13 @@ test('members to which nothing can be sent are named, six of them', () => {
   expect(health).toEqual(['this host cannot talk to b, c, d, e, f, g and 2 more inside the tunnel: see NOTE'])
 })
 
-const ALIKE = { port: 4789, mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450, incarnation: 5, invite: 'I', expires: null }
+const ALIKE = { port: 4789, mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450, incarnation: 5, invite: 'I', issuer: 'M', expires: null }
 
 test('a report has every field that the answer promises, and is nothing else', () => {
   const report = reportOf({ B: { name: 'host-00' } })
   expect(statusAnswer.parse(report)).toEqual(report)
   expect(report).toEqual({
-    version: 1,
-    mesh: 'M',
+    ...{ version: 1, mesh: 'M', rotation: null },
     self: { peer: 'A', name: 'bastion', incarnation: 7 },
     members: [
       {

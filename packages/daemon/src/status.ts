@@ -1,13 +1,14 @@
 /** What `vxmesh status` shows, as one object: who is a member and why, what the kernel holds and what it should hold. */
-import { quorum, unreachable, type MemberRecord, type PeerId, type SignedRecord, type WallTime } from '@vxmesh/core'
+import { quorum, unreachable, type MemberRecord, type MeshId, type PeerId, type SignedRecord, type WallTime } from '@vxmesh/core'
 import type { Clone, Seed, SeedState } from '@vxmesh/gossip'
 import type { MemberRow, StatusReport } from './answers.ts'
 import { expiryNotes, expiryOf, ownExpiry } from './lifetimes.ts'
 import { overusedInvites } from './progress.ts'
+import { issuerNotes, rotationStatus } from './succeeding.ts'
 import { carriedRow, devicesInTrouble, lostClaims, order, tunnelNotes, tunnelRow, wanting, type Told } from './tunnel.ts'
 
 export type StatusInput = Told & {
-  readonly mesh: string
+  readonly mesh: MeshId
   readonly discovery: StatusReport['discovery']
   /** The wall clock, by which memberships end. */
   readonly wall: WallTime
@@ -18,13 +19,15 @@ export type StatusInput = Told & {
 export function statusReport(input: StatusInput): StatusReport {
   const { state, self, mesh, tunnels } = input
   const { content, incarnation, dropped, comparisons } = state
+  const rotated = rotationStatus(mesh, state, input.wall)
   return {
     version: 1,
     mesh,
     self: { peer: self, name: content.name, incarnation },
     members: memberRows(input),
     tunnels: tunnels.map((shown) => tunnelRow(shown, content.name)),
-    health: health(input),
+    rotation: rotated.rotation,
+    health: [...health(input), ...rotated.health],
     dropped: dropped.toObject(),
     anti_entropy: { comparisons: comparisons.begun, bytes: comparisons.bytes },
     discovery: input.discovery,
@@ -36,13 +39,17 @@ function memberRows(input: StatusInput): readonly MemberRow[] {
   return rows.sort((a, b) => Number(b.self) - Number(a.self) || order(a.name, b.name) || order(a.peer, b.peer))
 }
 
-function memberRow(input: StatusInput, { record, admission }: SignedRecord): MemberRow {
+function memberRow(input: StatusInput, signed: SignedRecord): MemberRow {
+  const { record, admission } = signed
   const { state, self, tunnels, now } = input
   const watch = state.watches.get(record.peer)
   const [standing, names] =
     record.peer === self
       ? [[], []]
-      : [[...standingNotes(input, record), ...expiryNotes(admission.bounds, input.wall)], namesakes(input, record)]
+      : [
+          [...standingNotes(input, record), ...issuerNotes(state, signed), ...expiryNotes(admission.bounds, input.wall)],
+          namesakes(input, record),
+        ]
   const carried = tunnels.flatMap((shown) => carriedRow(input, shown, record) ?? [])
   const [first] = carried
   const notes = [...standing, ...tunnelNotes(input, record), ...names]
@@ -59,6 +66,7 @@ function memberRow(input: StatusInput, { record, admission }: SignedRecord): Mem
     mtu_limit: first?.mtu_limit ?? null,
     incarnation: record.incarnation,
     invite: admission.invite,
+    issuer: admission.issuer.key,
     expires: expiryOf(admission.bounds),
     seen_ms: watch?.heard === true && record.peer !== self ? Math.max(0, Math.round(now - watch.spoke)) : null,
     entry: (['missing', 'present'] as const).find((each) => carried.some(({ entry }) => entry === each)) ?? 'none',

@@ -217,7 +217,7 @@ describe('the state file of a daemon that had one tunnel', () => {
 test('evictions are saved, and loaded again byte for byte, in a file of their own', () => {
   const bytes = Uint8Array.of(0, 1, 255)
   expect(open().saveEvictions(NO_EVICTIONS.set('a' as PeerId, { key: 'a' as PeerId, bytes, hash: '' }))).toBe(true)
-  expect(open().saved).toEqual({ records: [], accusations: [], evictions: [bytes] })
+  expect(open().saved).toEqual({ records: [], accusations: [], evictions: [bytes], reissues: [] })
   expect(readdirSync(directory)).toContain('evictions.json')
 })
 
@@ -229,11 +229,11 @@ test('evictions that cannot be saved are not said to be', () => {
 
 test('a view is saved, and loaded again byte for byte', () => {
   const record = Uint8Array.of(0, 1, 255)
-  const accusation = Uint8Array.of(7)
+  const [accusation, reissue] = [Uint8Array.of(7), Uint8Array.of(8)]
   const none = EMPTY_VIEW as unknown as Belief['accusations']
   const accusations = none.set('b' as PeerId, { bytes: accusation } as Accusation)
-  open().saveView(EMPTY_VIEW.set('a' as PeerId, { signed: { bytes: record }, accusations } as Belief))
-  expect(open().saved).toEqual({ records: [record], accusations: [accusation], evictions: [] })
+  open().saveView(EMPTY_VIEW.set('a' as PeerId, { signed: { bytes: record }, accusations, reissue: { bytes: reissue } } as Belief))
+  expect(open().saved).toEqual({ records: [record], accusations: [accusation], evictions: [], reissues: [reissue] })
   expect(troubles).toEqual([])
 })
 
@@ -256,7 +256,7 @@ describe('a file that cannot be read', () => {
     expect(troubles).toEqual([`${file} cannot be read: set aside as ${file}.bad, the mesh is asked instead`])
     expect(readdirSync(directory)).toEqual([`${file}.bad`])
     expect(readFileSync(join(directory, `${file}.bad`), 'utf8')).toBe(text)
-    expect(store.saved).toEqual({ records: [], accusations: [], evictions: [] })
+    expect(store.saved).toEqual({ records: [], accusations: [], evictions: [], reissues: [] })
     expect(store.highestIncarnation(wallTime(7))).toBe(7)
   })
 

@@ -68,7 +68,13 @@ const stateFile = z.object({
   given: z.record(z.string(), z.array(z.string())).default({}),
   asked: z.union([asked, askedForOne]).optional(),
 })
-const viewFile = z.object({ version: z.literal(1), records: z.array(z.base64()), accusations: z.array(z.base64()) })
+const viewFile = z.object({
+  version: z.literal(1),
+  records: z.array(z.base64()),
+  accusations: z.array(z.base64()),
+  /** Older files do not have it. */
+  reissues: z.array(z.base64()).default([]),
+})
 const evictionsFile = z.object({ version: z.literal(1), evictions: z.array(z.base64()) })
 
 type StateFile = z.infer<typeof stateFile>
@@ -116,7 +122,7 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
   const viewPath = join(directory, 'view.json')
   const evictionsPath = join(directory, 'evictions.json')
   let state: StateFile = load(statePath, stateFile, trouble, read) ?? { version: 1, incarnation: 0, claims: {}, written: {}, given: {} }
-  const view = load(viewPath, viewFile, trouble, read) ?? { version: 1, records: [], accusations: [] }
+  const view = load(viewPath, viewFile, trouble, read) ?? { version: 1, records: [], accusations: [], reissues: [] }
   const { evictions } = load(evictionsPath, evictionsFile, trouble, read) ?? { evictions: [] }
 
   function write(path: string, content: object): boolean {
@@ -154,6 +160,7 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
       records: view.records.map(fromBase64),
       accusations: view.accusations.map(fromBase64),
       evictions: evictions.map(fromBase64),
+      reissues: view.reissues.map(fromBase64),
     },
     highestIncarnation(now) {
       const highest = parseIncarnation(Math.max(state.incarnation, now, 1))
@@ -195,6 +202,7 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
       write(viewPath, {
         version: 1,
         records: beliefs.map(({ signed }) => toBase64(signed.bytes)),
+        reissues: beliefs.flatMap(({ reissue }) => (reissue === undefined ? [] : [toBase64(reissue.bytes)])),
         accusations: beliefs.flatMap(({ accusations }) => [...accusations.values()].map(({ bytes }) => toBase64(bytes))),
       })
     },

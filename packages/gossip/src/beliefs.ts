@@ -20,12 +20,12 @@ import { meetOurselves, resume } from './clone.ts'
 import { keepReached, tryAddresses } from './reach.ts'
 import { refuted } from './rebuff.ts'
 import { strain } from './strain.ts'
-import { change, changeBelief, draft, drop, forward, offer, reachedAt } from './turn.ts'
+import { change, changeBelief, draft, drop, forward, offer, reachedAt, trustOf } from './turn.ts'
 
 /** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
 export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
-  const opened = openRecord(turn.env.trust, bytes, (peer) => turn.state.view.get(peer)?.signed)
+  const opened = openRecord(trustOf(turn), bytes, (peer) => turn.state.view.get(peer)?.signed)
   if (!opened.ok) return drop(turn, from, opened.reason)
   const signed = opened.value
   const { record } = signed
@@ -68,13 +68,15 @@ export function believe(turn: Turn, signed: SignedRecord): boolean {
 
 /** Of what is known of a member. */
 export function hashesOf(belief: Belief | undefined): readonly string[] {
-  return belief === undefined ? [] : [belief.signed.hash, ...[...belief.accusations.values()].map((each) => each.hash)]
+  if (belief === undefined) return []
+  const { signed, accusations, reissue } = belief
+  return [signed.hash, ...[...accusations.values()].map((each) => each.hash), ...(reissue === undefined ? [] : [reissue.hash])]
 }
 
 /** Believes an accusation that came over a link, and sends it on in the same turn. */
 export function receiveAccusation(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
-  const opened = openAccusation(turn.env.trust, bytes)
+  const opened = openAccusation(trustOf(turn), bytes)
   if (!opened.ok) return drop(turn, from, opened.reason)
   const accusation = opened.value
   // An observer that we do not know is not admitted, as far as we know: its record comes first, or comes later by anti-entropy.

@@ -92,7 +92,15 @@ describe('an invite', () => {
     expect(text).toMatch(/^vxmesh-invite-1-[A-Za-z0-9_-]+$/)
     expect(parseInvite(envelopeVerifier, `  ${text}\n`)).toEqual({
       ok: true,
-      value: { mesh: trust.mesh, key: invite!.peer, bounds: UNBOUND, certificate, privateKey: privateKeyBytes(invite!), seeds: [] },
+      value: {
+        mesh: trust.mesh,
+        lineage: [],
+        key: invite!.peer,
+        bounds: UNBOUND,
+        certificate,
+        privateKey: privateKeyBytes(invite!),
+        seeds: [],
+      },
     })
   })
 

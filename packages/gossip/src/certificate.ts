@@ -7,19 +7,25 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import {
   accept,
+  boundedBy,
+  FIRST_KEY,
+  issuerIn,
   parseInterfaceAddress,
   parseMemberName,
   parseMeshId,
   parsePeerId,
   parseWallTime,
   refuse,
+  SUCCESSIONS_MOST,
   UNBOUND,
   type Admission,
   type Bounds,
   type Bytes,
   type Eviction,
+  type Lineage,
   type MeshId,
   type PeerId,
+  type Reissue,
   type Result,
   type Signer,
   type Verifier,
@@ -27,10 +33,11 @@ import {
 import { fromString } from 'uint8arrays/from-string'
 import { toString } from 'uint8arrays/to-string'
 import { decode } from './decode.ts'
+import { openLineage } from './succession.ts'
 import { Chain, Eviction as EvictionMessage, Invite, InviteCertificate, MemberCertificate } from './wire.js'
 
-/** What a verifier of records and connections must know: the mesh, and how to open envelopes. */
-export type Trust = { readonly mesh: MeshId; readonly verifier: Verifier }
+/** What a verifier of records and connections must know: the mesh, how to open envelopes, and which keys came after the first, if any did. */
+export type Trust = { readonly mesh: MeshId; readonly verifier: Verifier; readonly lineage?: Lineage }
 
 const INVITE_DOMAIN = 'vxmesh-invite/1'
 
@@ -41,6 +48,8 @@ function memberDomain(mesh: MeshId): string {
 /** An invite as read from its file: certificate and private key, both still in bytes. */
 export type ParsedInvite = {
   readonly mesh: MeshId
+  /** Up to the key of the mesh that certified it, at least. */
+  readonly lineage: Lineage
   readonly key: PeerId
   readonly bounds: Bounds
   readonly certificate: Bytes
@@ -48,11 +57,14 @@ export type ParsedInvite = {
   readonly seeds: readonly string[]
 }
 
-/** The mesh key's word that whoever holds the private half of `invite` may admit members. */
-export function certifyInvite(meshKey: Signer, invite: PeerId, bounds: Bounds = UNBOUND): Bytes {
+/**
+ * The mesh key's word that whoever holds the private half of `invite` may admit members.
+ * @param mesh the first key of the mesh, if that is another
+ */
+export function certifyInvite(meshKey: Signer, invite: PeerId, bounds: Bounds = UNBOUND, mesh: PeerId = meshKey.peer): Bytes {
   const { peer = '', name = '', addresses, members, notAfter = 0, until = 0 } = bounds
   const bound = { peer, name, addresses: [...addresses], members, notAfter: BigInt(notAfter), validUntil: BigInt(until) }
-  return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh: meshKey.peer, key: invite, ...bound }))
+  return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh, key: invite, ...bound }))
 }
 
 /** The chain that admits `peer`: its member certificate, sealed by the invite's key, under the invite's own certificate. */
@@ -68,6 +80,9 @@ export function verifyChain(trust: Trust, bytes: Bytes): Result<Admission> {
   const invite = openInviteCertificate(trust.verifier, chain.value.invite)
   if (!invite.ok) return invite
   if (invite.value.mesh !== trust.mesh) return refuse('certificate of another mesh')
+  const { lineage = FIRST_KEY } = trust
+  const issuer = issuerIn(trust.mesh, lineage, invite.value.signer)
+  if (issuer.generation < 0) return refuse('invite certificate not signed by its mesh')
   const sealed = trust.verifier.open(memberDomain(trust.mesh), chain.value.member)
   if (!sealed.ok) return refuse('member certificate with a bad signature')
   if (sealed.value.signer !== invite.value.key) return refuse('member certificate not signed by its invite')
@@ -75,12 +90,20 @@ export function verifyChain(trust: Trust, bytes: Bytes): Result<Admission> {
   if (!member.ok || member.value.mesh !== trust.mesh) return refuse('member certificate of another mesh')
   const peer = parsePeerId(member.value.peer)
   if (!peer.ok) return peer
-  const { key, bounds } = invite.value
-  if (bounds.peer !== undefined && bounds.peer !== peer.value) return refuse('member certificate by an invite for another peer')
-  return accept({ chain: bytes, peer: peer.value, invite: key, bounds })
+  const { key, bounds: certified } = invite.value
+  if (certified.peer !== undefined && certified.peer !== peer.value) return refuse('member certificate by an invite for another peer')
+  return accept({ chain: bytes, peer: peer.value, invite: key, issuer, certified, bounds: boundedBy(certified, issuer, lineage) })
 }
 
-function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh: MeshId; key: PeerId; bounds: Bounds }> {
+/** The chain with another certificate of the same invite in it. */
+export function rechain(chain: Bytes, invite: Bytes): Bytes {
+  return Chain.encode({ invite, member: Chain.decode(chain).member })
+}
+
+type InviteWords = { readonly mesh: MeshId; readonly signer: PeerId; readonly key: PeerId; readonly bounds: Bounds }
+
+/** What it says, whoever signed it. */
+function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<InviteWords> {
   const sealed = verifier.open(INVITE_DOMAIN, bytes)
   if (!sealed.ok) return refuse('invite certificate with a bad signature')
   const certificate = decode(InviteCertificate, sealed.value.payload, { addresses: ADDRESSES_MOST })
@@ -89,9 +112,7 @@ function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<{ mesh:
   const key = parsePeerId(certificate.value.key)
   const bounds = parseBounds(certificate.value)
   if (!mesh.ok || !key.ok || !bounds.ok) return refuse('malformed invite certificate')
-  return mesh.value === sealed.value.signer
-    ? accept({ mesh: mesh.value, key: key.value, bounds: bounds.value })
-    : refuse('invite certificate not signed by its mesh')
+  return accept({ mesh: mesh.value, signer: sealed.value.signer, key: key.value, bounds: bounds.value })
 }
 
 /** How many networks an invite may name. */
@@ -117,6 +138,33 @@ function parseBounds({ peer, name, addresses, members, notAfter, validUntil }: I
   })
 }
 
+/** Longest certificate of an invite, in bytes: with as many networks as it may name. */
+const CERTIFICATE_MOST = 2048
+
+/**
+ * A member's invite, certified anew for it alone: nobody else comes by that invite under this key. It may come to the door
+ * of those who do not know it whenever it likes, since it was a member before.
+ */
+export function reissue(
+  meshKey: Signer,
+  mesh: MeshId,
+  { peer, invite, certified }: Pick<Admission, 'peer' | 'invite' | 'certified'>,
+): Bytes {
+  return certifyInvite(meshKey, invite, { ...certified, peer, notAfter: undefined }, mesh)
+}
+
+/** The same as it came, believed only if a later key of the mesh signed it. */
+export function openReissue(trust: Trust, bytes: Bytes): Result<Reissue> {
+  if (bytes.length > CERTIFICATE_MOST) return refuse('certificate too long')
+  const words = openInviteCertificate(trust.verifier, bytes)
+  if (!words.ok) return words
+  const { mesh, signer, key, bounds } = words.value
+  const issuer = issuerIn(trust.mesh, trust.lineage ?? FIRST_KEY, signer)
+  if (mesh !== trust.mesh || issuer.generation < 1 || bounds.peer === undefined)
+    return refuse('certificate that no later key of the mesh made anew')
+  return accept({ subject: bounds.peer, invite: key, issuer, bytes, hash: bytesToHex(sha256(bytes)) })
+}
+
 /** Longest eviction envelope, in bytes: it says two keys and has one signature. */
 const EVICTION_MOST = 512
 
@@ -125,17 +173,23 @@ function evictionDomain(mesh: MeshId): string {
 }
 
 /** The word of the mesh key that whoever has this key, or was admitted by an invite of this key, is no member any more. */
-export function sealEviction(meshKey: Signer, key: PeerId): Bytes {
-  const mesh = parseMeshId(meshKey.peer)
-  if (!mesh.ok) throw new Error(mesh.reason)
-  return meshKey.seal(evictionDomain(mesh.value), EvictionMessage.encode({ mesh: mesh.value, key }))
+export function sealEviction(meshKey: Signer, key: PeerId, mesh: MeshId = meshNamed(meshKey.peer)): Bytes {
+  return meshKey.seal(evictionDomain(mesh), EvictionMessage.encode({ mesh, key }))
 }
 
-/** An eviction as it came, believed only if the mesh key signed it. */
+/** The mesh whose first key this is. */
+export function meshNamed(key: PeerId): MeshId {
+  const mesh = parseMeshId(key)
+  if (!mesh.ok) throw new Error(mesh.reason)
+  return mesh.value
+}
+
+/** An eviction as it came, believed only if a key of the mesh signed it. */
 export function openEviction(trust: Trust, bytes: Bytes): Result<Eviction> {
   if (bytes.length > EVICTION_MOST) return refuse('eviction too long')
   const sealed = trust.verifier.open(evictionDomain(trust.mesh), bytes)
-  if (!sealed.ok || sealed.value.signer !== trust.mesh) return refuse('eviction not signed by the mesh')
+  if (!sealed.ok || issuerIn(trust.mesh, trust.lineage ?? FIRST_KEY, sealed.value.signer).generation < 0)
+    return refuse('eviction not signed by the mesh')
   const message = decode(EvictionMessage, sealed.value.payload)
   const key = message.ok ? parsePeerId(message.value.key) : message
   if (!key.ok || !message.ok || message.value.mesh !== trust.mesh) return refuse('malformed eviction')
@@ -146,8 +200,8 @@ const INVITE_PREFIX = 'vxmesh-invite-1-'
 const CHECKSUM_BYTES = 4
 
 /** The invite as one line to paste or to keep in a file: a prefix, then base64url of the protobuf and the start of its SHA-256. */
-export function renderInvite(certificate: Bytes, privateKey: Bytes, seeds: readonly string[] = []): string {
-  const body = Invite.encode({ certificate, privateKey, seeds: [...seeds] })
+export function renderInvite(certificate: Bytes, privateKey: Bytes, seeds: readonly string[] = [], lineage: Lineage = FIRST_KEY): string {
+  const body = Invite.encode({ certificate, privateKey, seeds: [...seeds], successions: lineage.map(({ bytes }) => bytes) })
   const checked = Uint8Array.from([...body, ...sha256(body).subarray(0, CHECKSUM_BYTES)])
   return INVITE_PREFIX + toString(checked, 'base64url')
 }
@@ -178,8 +232,14 @@ export function parseInvite(verifier: Verifier, text: string): Result<ParsedInvi
   ) {
     return refuse('the invite is damaged: its checksum does not match, copy it again')
   }
-  const invite = decode(Invite, body, { seeds: 8 })
+  const invite = decode(Invite, body, { seeds: 8, successions: SUCCESSIONS_MOST })
   if (!invite.ok) return refuse('the invite is damaged')
-  const certificate = openInviteCertificate(verifier, invite.value.certificate)
-  return certificate.ok ? accept({ ...certificate.value, ...invite.value }) : certificate
+  const { certificate, privateKey, seeds, successions } = invite.value
+  const words = openInviteCertificate(verifier, certificate)
+  if (!words.ok) return words
+  const { mesh, signer, key, bounds } = words.value
+  const lineage = openLineage({ mesh, verifier }, successions)
+  if (!lineage.ok) return lineage
+  if (issuerIn(mesh, lineage.value, signer).generation < 0) return refuse('invite certificate not signed by its mesh')
+  return accept({ mesh, lineage: lineage.value, key, bounds, certificate, privateKey, seeds })
 }

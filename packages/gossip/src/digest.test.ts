@@ -1,6 +1,7 @@
 import {
   EMPTY_VIEW,
   NO_EVICTIONS,
+  FIRST_KEY,
   UNBOUND,
   withEviction,
   incarnationAbove,
@@ -33,7 +34,14 @@ const record = (of: typeof a, incarnation: typeof one, leaving = false) =>
   sealRecord(
     mesh,
     of!,
-    { chain: new Uint8Array(0), peer: of!.peer, invite: meshKey!.peer, bounds: UNBOUND },
+    {
+      chain: new Uint8Array(0),
+      peer: of!.peer,
+      invite: meshKey!.peer,
+      issuer: { key: mesh, generation: 0 },
+      certified: UNBOUND,
+      bounds: UNBOUND,
+    },
     { ...content, incarnation, leaving },
   )
 
@@ -41,7 +49,11 @@ const a1 = record(a, one)
 const b1 = record(b, one)
 const b2 = record(b, two)
 const accused = (by: typeof a) => sealAccusation(mesh, by!, b!.peer, one, 'silent')
-const view = (...records: readonly (typeof a1)[]): Knowledge => ({ view: records.reduce(withRecord, EMPTY_VIEW), evictions: NO_EVICTIONS })
+const view = (...records: readonly (typeof a1)[]): Knowledge => ({
+  view: records.reduce(withRecord, EMPTY_VIEW),
+  evictions: NO_EVICTIONS,
+  lineage: FIRST_KEY,
+})
 const both = view(a1, b1)
 const nobody = view()
 const accusing = (known: Knowledge, by: typeof a): Knowledge => ({ ...known, view: withAccusation(known.view, accused(by)) })

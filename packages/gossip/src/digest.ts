@@ -6,26 +6,33 @@
  *
  * An eviction is summarised like a belief about the key it names, of the last of all incarnations: so it is offered to
  * whoever lacks it, and wanted. A belief about an evicted member counts for nothing, since others may hold another or none.
+ * The keys of the mesh, where there was more than one, are summarised in the same way, under the first.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import {
   EMPTY_VIEW,
+  FIRST_KEY,
   LAST_INCARNATION,
+  pendingReissue,
   type Belief,
   type Bytes,
   type Eviction,
   type Evictions,
   type Knowledge,
+  type Lineage,
   type PeerId,
 } from '@vxmesh/core'
 import { BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { FINGERPRINT_BYTES, type Summary } from './message.ts'
 
-/** Beliefs are immutable, so what was computed of one stays true; the memo dies with the belief. */
-const fingerprints = new WeakMap<Belief | Eviction, Bytes>()
+/** What can be told of a key. */
+type Item = Belief | Eviction | Lineage
 
-function fingerprint(what: Belief | Eviction): Bytes {
+/** Beliefs are immutable, so what was computed of one stays true; the memo dies with the belief. */
+const fingerprints = new WeakMap<Item, Bytes>()
+
+function fingerprint(what: Item): Bytes {
   const known = fingerprints.get(what)
   if (known !== undefined) return known
   const made = Uint8Array.from(sha256(utf8ToBytes(contents(what).join('\n'))).subarray(0, FINGERPRINT_BYTES))
@@ -34,7 +41,8 @@ function fingerprint(what: Belief | Eviction): Bytes {
 }
 
 /** What makes two of them differ. Of an eviction that is what it says, and not the signature. */
-function contents(what: Belief | Eviction): readonly (string | number)[] {
+function contents(what: Item): readonly (string | number)[] {
+  if ('length' in what) return ['succeeded', ...what.map(({ hash }) => hash)]
   if ('key' in what) return ['evicted', what.key]
   const { record, hash } = what.signed
   return [
@@ -42,6 +50,8 @@ function contents(what: Belief | Eviction): readonly (string | number)[] {
     record.incarnation,
     hash,
     ...[...what.accusations.values()].map((each) => `${each.observer} ${each.testimony}`).sort(),
+    // One that has been taken up, or cannot be, others need not hold.
+    ...(pendingReissue(what) === undefined ? [] : ['reissued', pendingReissue(what)!.hash]),
   ]
 }
 
@@ -56,29 +66,36 @@ export function rootOf(known: Knowledge): Bytes {
 
 /** The digest of evictions as members tell it to each other, in hexadecimal: empty where there are none. */
 export function evictionsDigest({ evictions }: { readonly evictions: Evictions }): string {
-  return evictions.isEmpty() ? '' : bytesToHex(rootOf({ view: EMPTY_VIEW, evictions }))
+  return evictions.isEmpty() ? '' : bytesToHex(rootOf({ view: EMPTY_VIEW, evictions, lineage: FIRST_KEY }))
 }
 
 /** What is held of each key that counts. */
-function* items({ view, evictions }: Knowledge): Generator<readonly [PeerId, Belief | Eviction]> {
+function* items({ view, evictions, lineage }: Knowledge): Generator<readonly [PeerId, Item]> {
   yield* evictions
+  if (lineage[0] !== undefined) yield [lineage[0].mesh, lineage]
   for (const item of view) if (!item[1].evicted) yield item
 }
 
-function itemOf({ view, evictions }: Knowledge, key: PeerId): Belief | Eviction | undefined {
+function itemOf({ view, evictions, lineage }: Knowledge, key: PeerId): Item | undefined {
+  if (lineage[0]?.mesh === key) return lineage
   const belief = view.get(key)
   return evictions.get(key) ?? (belief?.evicted === true ? undefined : belief)
 }
 
-function incarnationOf(what: Belief | Eviction): Summary['incarnation'] {
-  return 'key' in what ? LAST_INCARNATION : what.signed.record.incarnation
+function incarnationOf(what: Item): Summary['incarnation'] {
+  return 'key' in what || 'length' in what ? LAST_INCARNATION : what.signed.record.incarnation
 }
 
-/** The root after one belief took the place of another, or of none, or an eviction came. */
-export function rootAfter(root: Bytes, was: Belief | undefined, is: Belief | Eviction | undefined): Bytes {
+/** The root after one belief took the place of another, or of none, an eviction came, or other keys of the mesh did. */
+export function rootAfter(root: Bytes, was: Belief | Lineage | undefined, is: Item | undefined): Bytes {
   const next = Uint8Array.from(root)
-  for (const what of [was, is]) if (what !== undefined && !('evicted' in what && what.evicted)) mix(next, fingerprint(what))
+  for (const what of [was, is]) if (what !== undefined && !isNothing(what)) mix(next, fingerprint(what))
   return next
+}
+
+/** Whether nobody is told of it: of a member that is evicted, or of the first key of the mesh while there is no other. */
+function isNothing(what: Item): boolean {
+  return 'length' in what ? what.length === 0 : 'evicted' in what && what.evicted
 }
 
 /** As much of a fingerprint as the digest is long. */
@@ -122,7 +139,7 @@ export function summarise(known: Knowledge, buckets?: ReadonlySet<number>): read
   return [...within(known, buckets)].map(([peer, what]) => ({ peer, incarnation: incarnationOf(what), fingerprint: fingerprint(what) }))
 }
 
-function within(known: Knowledge, buckets: ReadonlySet<number> | undefined): Iterable<readonly [PeerId, Belief | Eviction]> {
+function within(known: Knowledge, buckets: ReadonlySet<number> | undefined): Iterable<readonly [PeerId, Item]> {
   return buckets === undefined ? items(known) : [...items(known)].filter(([key]) => buckets.has(bucketOf(key)))
 }
 
@@ -145,6 +162,6 @@ export function difference(
 }
 
 /** Equal incarnations whose accusations, or contents, are not: each side has something to give. */
-function differs(what: Belief | Eviction, summary: Summary): boolean {
+function differs(what: Item, summary: Summary): boolean {
   return incarnationOf(what) === summary.incarnation && !sameDigest(fingerprint(what), summary.fingerprint)
 }

@@ -8,7 +8,7 @@ import { openEviction } from './certificate.ts'
 import { rootAfter } from './digest.ts'
 import { hashOf } from './message.ts'
 import type { LinkId, Turn } from './state.ts'
-import { change, drop, evictionOf, flushLink, forward, offer, unlink } from './turn.ts'
+import { change, drop, evictionOf, flushLink, forward, offer, trustOf, unlink } from './turn.ts'
 
 /** How many evictions a mesh can have: at a few hundred bytes each they are kept for ever, by everybody. */
 const EVICTIONS_MOST = 10_000
@@ -16,7 +16,7 @@ const EVICTIONS_MOST = 10_000
 /** An eviction that came over a link: believed, written down and said on, if it is new and verified. */
 export function receiveEviction(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
-  const opened = openEviction(turn.env.trust, bytes)
+  const opened = openEviction(trustOf(turn), bytes)
   if (!opened.ok) return drop(turn, from, opened.reason)
   evict(turn, link, opened.value)
 }
@@ -36,8 +36,8 @@ export function evict(turn: Turn, link: LinkId | undefined, eviction: Eviction):
 
 /** Adds an eviction to what is known; false when it is not news. */
 export function believeEviction(turn: Turn, eviction: Eviction): boolean {
-  const { view, evictions, root, seen, unjudged, watches, dials } = turn.state
-  const known = withEviction({ view, evictions }, eviction)
+  const { view, evictions, lineage, root, seen, unjudged, watches, dials } = turn.state
+  const known = withEviction({ view, evictions, lineage }, eviction)
   if (known.evictions === evictions || evictions.size >= EVICTIONS_MOST) return false
   const touched = [...known.view].flatMap(([peer, belief]) => (view.get(peer) === belief ? [] : [peer]))
   const gone = touched.filter((peer) => known.view.get(peer)?.evicted)

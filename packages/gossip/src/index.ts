@@ -2,14 +2,18 @@ export {
   ADDRESSES_MOST,
   certifyInvite,
   certifyMember,
+  meshNamed,
   openEviction,
+  openReissue,
   parseInvite,
   renderInvite,
+  reissue,
   sealEviction,
   verifyChain,
   type ParsedInvite,
   type Trust,
 } from './certificate.ts'
+export { openLineage, sealSuccession } from './succession.ts'
 export type { Clone } from './clone.ts'
 export { evictionsDigest, rootOf } from './digest.ts'
 export { places } from './graph.ts'

@@ -28,7 +28,8 @@ import {
 import { strain } from './strain.ts'
 import { forgetReached, noteLink, receiveReached } from './reach.ts'
 import { receiveBuckets, receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
-import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkTo, unlink } from './turn.ts'
+import { receiveLineage, receiveReissue, tellAtTheDoor } from './rotation.ts'
+import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkTo, trustOf, unlink } from './turn.ts'
 
 /** How many peers may be at the door at once, all together: from how many places, and how many from each, see `libp2p/door.ts`. */
 const GREETINGS_MOST = 256
@@ -62,7 +63,12 @@ export function linked(turn: Turn, { link: id, peer, dialled: target, at }: Extr
   if (isOut(turn, peer)) return turnAway(turn, link)
   if (turn.state.shunned.has(peer)) return unlink(turn, id, 'broke the protocol of late')
   if (target === undefined && waiting >= GREETINGS_MOST) return unlink(turn, id, 'too many at the door')
-  if (target !== undefined) draft(turn, id).hello = ownAdmission(turn).chain
+  if (target !== undefined) greeted(turn, id)
+}
+
+/** Shows our certificates, and what it takes to verify them. */
+function greeted(turn: Turn, id: LinkId): void {
+  draft(turn, id).hello = { chain: ownAdmission(turn).chain, successions: turn.state.lineage.map(({ bytes }) => bytes) }
 }
 
 /** Of an evicted peer nothing is asked: it is told that it is evicted, and shown out. */
@@ -151,18 +157,28 @@ export function receive(turn: Turn, id: LinkId, bytes: Bytes): void {
 
 function greet(turn: Turn, link: Link, bytes: Bytes): void {
   const frame = bytes.length > HELLO_MOST ? undefined : parseFrame(bytes)
-  const hello = frame?.ok === true ? frame.value.hello : undefined
-  const [eviction] = frame?.ok === true ? (frame.value.evictions ?? []) : []
-  // Whom we dialled may say at the door that we are evicted; nobody else is listened to.
-  if (eviction !== undefined && link.dialled !== undefined) receiveEviction(turn, link.id, link.peer, eviction)
+  const { hello, evictions = [], successions = [], reissues = [] } = frame?.ok === true ? frame.value : {}
+  receiveLineage(turn, link, successions)
+  // Whom we dialled may say at the door that we are evicted, or were certified anew; nobody else is listened to.
+  if (link.dialled !== undefined) {
+    for (const eviction of evictions.slice(0, 1)) receiveEviction(turn, link.id, link.peer, eviction)
+    for (const reissue of reissues.slice(0, 1)) receiveReissue(turn, link.id, link.peer, reissue)
+  }
   if (!turn.state.links.has(link.id)) return
-  if (hello === undefined) return refuseLink(turn, link, 'spoke before it was admitted')
-  const admitted = verifyChain(turn.env.trust, hello)
-  if (!admitted.ok) return refuseLink(turn, link, `not admitted: ${admitted.reason}`)
+  if (hello === undefined)
+    return refuseLink(turn, link, successions.length > 0 ? 'refused us, by other keys of the mesh' : 'spoke before it was admitted')
+  const admitted = verifyChain(trustOf(turn), hello)
+  if (!admitted.ok) {
+    tellAtTheDoor(turn, link)
+    return refuseLink(turn, link, `not admitted: ${admitted.reason}`)
+  }
   const { peer, invite, bounds } = admitted.value
   if (peer !== link.peer) return refuseLink(turn, link, 'not admitted: certificate of another peer')
   if (turn.state.evictions.has(invite)) return refuseLink(turn, link, 'not admitted: its invite was revoked')
-  if (isClosedTo(turn, peer, bounds)) return refuseLink(turn, link, 'not admitted: its membership has ended')
+  if (isClosedTo(turn, peer, bounds)) {
+    tellAtTheDoor(turn, link)
+    return refuseLink(turn, link, 'not admitted: its membership has ended')
+  }
   const late = link.dialled === undefined && !turn.state.view.has(peer) ? spent(turn, invite, bounds) : undefined
   if (late !== undefined) return refuseLink(turn, link, `not admitted: ${late}`)
   open(turn, link)
@@ -191,7 +207,7 @@ function open(turn: Turn, link: Link): void {
     change(turn, { seeds: turn.state.seeds.set(link.dialled, { peer: link.peer, trouble: undefined }) })
   }
   touch(turn, link.peer)
-  if (link.dialled === undefined) draft(turn, link.id).hello = ownAdmission(turn).chain
+  if (link.dialled === undefined) greeted(turn, link.id)
   offer(turn, link.id, turn.env.signer.peer)
   draftRoot(turn, link.id)
   if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')
@@ -217,9 +233,11 @@ function shun(turn: Turn, link: Link, reason: string): void {
 
 function receiveFrame(turn: Turn, link: Link, frame: Frame): void {
   const { id, peer } = link
+  receiveLineage(turn, link, frame.successions ?? [])
   for (const bytes of frame.evictions ?? []) receiveEviction(turn, id, peer, bytes)
   if (!turn.state.links.has(id)) return
   for (const bytes of frame.records ?? []) receiveRecord(turn, id, peer, bytes)
+  for (const bytes of frame.reissues ?? []) receiveReissue(turn, id, peer, bytes)
   for (const reached of frame.reached ?? []) receiveReached(turn, id, peer, reached)
   for (const bytes of frame.accusations ?? []) receiveAccusation(turn, id, peer, bytes)
   if (frame.buckets !== undefined) receiveBuckets(turn, id, frame.buckets)

@@ -11,6 +11,7 @@ import {
   parseMemberName,
   parsePeerId,
   refuse,
+  SUCCESSIONS_MOST,
   type Accusation,
   type Admission,
   type Bytes,
@@ -37,8 +38,8 @@ export const ENVELOPE_MOST = 10 * 1024
 /** Longest frame of an admitted peer, in bytes. */
 export const FRAME_MOST = 256 * 1024
 
-/** Longest frame before admission: a certificate chain and no more. */
-export const HELLO_MOST = 4096
+/** Longest frame before admission: a certificate chain, the successions up to the key that it begins with, and no more. */
+export const HELLO_MOST = 12 * 1024
 
 const BOOT_ID = /^[0-9a-f]{1,32}$/
 
@@ -52,6 +53,8 @@ const FRAME_LIMITS = {
   records: 256,
   accusations: 1024,
   evictions: 256,
+  successions: SUCCESSIONS_MOST,
+  reissues: 256,
   summaries: 4096,
   wants: 4096,
   questions: 64,
@@ -195,6 +198,10 @@ export type Frame = {
   readonly accusations?: readonly Bytes[]
   readonly evictions?: readonly Bytes[]
   readonly reached?: readonly Reached[]
+  /** All successions of keys of the mesh that the sender knows of: with the first frame each way as well. */
+  readonly successions?: readonly Bytes[]
+  /** Certificates of members' invites that a later key of the mesh made anew. */
+  readonly reissues?: readonly Bytes[]
   /** The digest of the sender's view. Every frame of an open link is also a heartbeat. */
   readonly root?: Bytes
   /** The digests of the buckets of the sender's view. */
@@ -216,6 +223,8 @@ export function encodeFrame(frame: Frame): Bytes {
     records: [...(frame.records ?? [])],
     accusations: [...(frame.accusations ?? [])],
     evictions: [...(frame.evictions ?? [])],
+    successions: [...(frame.successions ?? [])],
+    reissues: [...(frame.reissues ?? [])],
     ...(frame.buckets === undefined ? {} : { buckets: frame.buckets }),
     summaries: (frame.summaries?.summaries ?? []).map((summary) => ({ ...summary, incarnation: BigInt(summary.incarnation) })),
     ...(frame.summaries === undefined ? {} : { covered: bitmap(frame.summaries.covered) }),
@@ -235,7 +244,7 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     return accept({ root: lone, records: [], accusations: [], evictions: [], wants: [], questions: [], answers: [], reached: [] })
   const message = decode(FrameMessage, bytes, FRAME_LIMITS)
   if (!message.ok) return refuse('malformed frame')
-  const { hello, root, buckets, covered, farewell, records, accusations, evictions } = message.value
+  const { hello, root, buckets, covered, farewell, records, accusations, evictions, successions, reissues } = message.value
   const summaries = all(message.value.summaries, parseSummary)
   const wants = all(message.value.wants, parsePeerId)
   const questions = all(message.value.questions, ({ nonce, subject }) => {
@@ -253,6 +262,8 @@ export function parseFrame(bytes: Bytes): Result<Frame> {
     ...(buckets.length === 0 ? {} : { buckets }),
     ...(covered.length === 0 ? {} : { summaries: { covered: bitsOf(covered), summaries: summaries.value } }),
     ...(left.value === undefined ? {} : { farewell: left.value }),
+    ...(successions.length === 0 ? {} : { successions }),
+    ...(reissues.length === 0 ? {} : { reissues }),
     records,
     accusations,
     evictions,

@@ -10,6 +10,7 @@ import {
   after,
   elapsed,
   EMPTY_VIEW,
+  FIRST_KEY,
   instant,
   milliseconds,
   isForwarded,
@@ -22,19 +23,21 @@ import {
   type Bytes,
   type Incarnation,
   type Instant,
+  type Lineage,
   type PeerId,
 } from '@vxmesh/core'
 import { believe, heed, publish, refute } from './beliefs.ts'
-import { openEviction } from './certificate.ts'
+import { openEviction, openReissue } from './certificate.ts'
 import { circleAfter, loneCircle } from './circle.ts'
 import { forgetClone } from './clone.ts'
 import { noteEnded } from './expiry.ts'
 import { detect, forgiveAfterLag, noteFlaps } from './detector.ts'
 import { approach, dialDue } from './dialling.ts'
-import { EMPTY_ROOT } from './digest.ts'
+import { EMPTY_ROOT, rootAfter } from './digest.ts'
 import { believeEviction, evict } from './evictions.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
 import { openAccusation, openRecord } from './message.ts'
+import type { Draft } from './draft.ts'
 import { askWhere, seekLinked, tried } from './reach.ts'
 import {
   ANTI_ENTROPY,
@@ -42,7 +45,6 @@ import {
   LEAVE_WAIT,
   REFUTE_PAUSE,
   type Content,
-  type Draft,
   type Effect,
   type Environment,
   type Input,
@@ -51,14 +53,20 @@ import {
   type State,
   type Turn,
 } from './state.ts'
+import { believeReissue, certifyAnew, succeed, takeUp } from './rotation.ts'
 import { noteStrain, strain } from './strain.ts'
 import { bury } from './tombstones.ts'
-import { change, changeLink, draftRoot, flush, isIndebted, openLinks } from './turn.ts'
+import { change, changeLink, draftRoot, flush, isIndebted, openLinks, trustOf } from './turn.ts'
 
 export type Step = { readonly state: State; readonly effects: readonly Effect[] }
 
 /** The envelopes of a view, and of evictions, as they were saved before a restart. */
-export type Saved = { readonly records: readonly Bytes[]; readonly accusations: readonly Bytes[]; readonly evictions: readonly Bytes[] }
+export type Saved = {
+  readonly records: readonly Bytes[]
+  readonly accusations: readonly Bytes[]
+  readonly evictions: readonly Bytes[]
+  readonly reissues?: readonly Bytes[]
+}
 
 /** What a member starts from. */
 export type Beginning = {
@@ -67,6 +75,8 @@ export type Beginning = {
   readonly above: Incarnation
   readonly seeds: readonly Seed[]
   readonly saved: Saved
+  /** The keys of the mesh after the first, as far as they were known. */
+  readonly lineage?: Lineage
 }
 
 /** How many others must have heard a leave: each says it on to all the rest. */
@@ -77,22 +87,31 @@ const DEATHS_KEPT = seconds(15)
 
 /** A member at its start: it believes what it believed before, if it still verifies, and announces itself. */
 export function begin(beginning: Beginning, now: Instant, env: Environment): Step {
-  const { content, above, seeds, saved } = beginning
-  const turn = takeTurn(emptyState(env.signer.peer, content, above, seeds, now), now, env)
+  const { content, above, seeds, saved, lineage = FIRST_KEY } = beginning
+  const turn = takeTurn(
+    { ...emptyState(env.signer.peer, content, above, seeds, now), lineage, root: rootAfter(EMPTY_ROOT, undefined, lineage) },
+    now,
+    env,
+  )
   for (const bytes of saved.records) {
-    const opened = openRecord(env.trust, bytes, (peer) => turn.state.view.get(peer)?.signed)
+    const opened = openRecord(trustOf(turn), bytes, (peer) => turn.state.view.get(peer)?.signed)
     if (opened.ok && opened.value.record.peer !== env.signer.peer) believe(turn, opened.value)
   }
   for (const bytes of saved.accusations) {
-    const opened = openAccusation(env.trust, bytes)
+    const opened = openAccusation(trustOf(turn), bytes)
     if (opened.ok && turn.state.view.has(opened.value.observer)) heed(turn, opened.value)
   }
   publish(turn)
   // Last, so that what is remembered of the evicted, ourselves perhaps, is known for what it is.
   for (const bytes of saved.evictions) {
-    const opened = openEviction(env.trust, bytes)
+    const opened = openEviction(trustOf(turn), bytes)
     if (opened.ok) believeEviction(turn, opened.value)
   }
+  for (const bytes of saved.reissues ?? []) {
+    const opened = openReissue(trustOf(turn), bytes)
+    if (opened.ok) believeReissue(turn, opened.value)
+  }
+  takeUp(turn)
   return settle(turn)
 }
 
@@ -107,6 +126,9 @@ function emptyState(self: PeerId, content: Content, incarnation: Incarnation, se
     left: false,
     view: EMPTY_VIEW,
     evictions: NO_EVICTIONS,
+    lineage: FIRST_KEY,
+    contested: undefined,
+    fallback: undefined,
     ended: Map(),
     lapsed: Set(),
     heard: NOTHING_HEARD,
@@ -179,6 +201,10 @@ function take(turn: Turn, input: Input): void {
       return leave(turn)
     case 'evict':
       return evict(turn, undefined, input.eviction)
+    case 'succeed':
+      return void succeed(turn, undefined, input.lineage)
+    case 'reissue':
+      return certifyAnew(turn, undefined, input.reissue)
     case 'tick':
       return
     default:

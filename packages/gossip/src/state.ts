@@ -19,9 +19,11 @@ import {
   type Instant,
   type IpAddress,
   type Judgement,
+  type Lineage,
   type MemberRecord,
   type PeerId,
   type Random,
+  type Reissue,
   type Signer,
   type Standing,
   type View,
@@ -30,7 +32,7 @@ import {
 import type { Trust } from './certificate.ts'
 import type { Circle } from './circle.ts'
 import type { Clone } from './clone.ts'
-import type { Summaries } from './message.ts'
+import type { Draft } from './draft.ts'
 
 /** One long-lived stream to a peer. The shell numbers them; two links to one peer may exist for a moment. */
 export type LinkId = number
@@ -130,6 +132,12 @@ export type State = Judgement & {
   readonly view: View
   /** Who is a member no more: these are kept for ever. */
   readonly evictions: Evictions
+  /** The keys that speak for the mesh, from the one after the first. */
+  readonly lineage: Lineage
+  /** One that was to be the next as well, and lost its place to another, or never got one. */
+  readonly contested: PeerId | undefined
+  /** What admitted us before a later key certified us anew: it does so again should that key lose its place. */
+  readonly fallback: Admission | undefined
   readonly heard: Heard
   /** Whose membership has ended, since when we know, and whose entries have stood long enough since. */
   readonly ended: Ended
@@ -174,7 +182,8 @@ export type State = Judgement & {
 
 /** What never changes while a member lives, and the dice. */
 export type Environment = {
-  readonly trust: Trust
+  /** Which keys came after the first is part of the state. */
+  readonly trust: Omit<Trust, 'lineage'>
   readonly signer: Signer
   /** What admits us when we begin: it may be renewed, see `ownAdmission`. */
   readonly admission: Admission
@@ -202,12 +211,22 @@ export type Input =
   | { readonly kind: 'leave' }
   /** The mesh key says that somebody is a member no more: verified. */
   | { readonly kind: 'evict'; readonly eviction: Eviction }
+  /** Another key speaks for the mesh: verified. */
+  | { readonly kind: 'succeed'; readonly lineage: Lineage }
+  /** That key certified a member anew: verified. */
+  | { readonly kind: 'reissue'; readonly reissue: Reissue }
   | { readonly kind: 'tick' }
 
 export type Effect =
   /** Write it down, and sync it, before anything after it is carried out. */
   | { readonly kind: 'persist'; readonly incarnation: Incarnation }
   | { readonly kind: 'evict'; readonly evictions: Evictions; readonly eviction: Eviction }
+  /** Other keys speak for the mesh: to be written down as well. */
+  | { readonly kind: 'succeed'; readonly lineage: Lineage }
+  /** We were certified anew: to be written down before it is shown. */
+  | { readonly kind: 'admitted'; readonly admission: Admission }
+  /** Two keys were each to be the next. */
+  | { readonly kind: 'contested'; readonly key: PeerId }
   | { readonly kind: 'send'; readonly link: LinkId; readonly bytes: Bytes }
   | { readonly kind: 'dial'; readonly target: Target; readonly addresses: readonly ControlAddress[] | undefined }
   /** Find out whether that member is there, and make no link. */
@@ -235,21 +254,6 @@ export type Turn = {
   /** Frames being put together, one for each link: what arises in a turn leaves in one frame. */
   readonly drafts: globalThis.Map<LinkId, Draft>
 }
-
-export type Draft = {
-  hello?: Bytes
-  root?: Bytes
-  buckets?: Bytes
-  summaries?: Summaries
-  farewell?: Incarnation
-  readonly items: globalThis.Map<PeerId, PeerItems>
-  readonly wants: PeerId[]
-  readonly questions: { nonce: number; subject: PeerId }[]
-  readonly answers: { nonce: number; age: number | undefined }[]
-}
-
-/** What of one member goes into a frame: a record before the accusations against it. */
-export type PeerItems = { eviction?: Bytes; record?: Bytes; reached?: readonly IpAddress[]; readonly accusations: Bytes[] }
 
 /** How often a link between observers carries a frame. */
 export const BEAT = milliseconds(250)

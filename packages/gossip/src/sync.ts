@@ -79,7 +79,7 @@ export function receiveWants(turn: Turn, link: LinkId, wants: readonly PeerId[])
   owe(
     turn,
     link,
-    wants.filter((key) => turn.state.view.has(key) || turn.state.evictions.has(key)),
+    wants.filter((key) => turn.state.view.has(key) || turn.state.evictions.has(key) || key === turn.state.lineage[0]?.mesh),
   )
   if (wants.length > 0) draftRoot(turn, link)
 }

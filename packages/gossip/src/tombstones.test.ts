@@ -1,4 +1,4 @@
-import { EMPTY_VIEW, instant, judge, NO_EVICTIONS, NOBODY_JUDGED, parseIncarnation } from '@vxmesh/core'
+import { EMPTY_VIEW, instant, judge, FIRST_KEY, NO_EVICTIONS, NOBODY_JUDGED, parseIncarnation } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { a, b, recordOf, start, Stepped, sure } from './libp2p/stepped.ts'
 import { makeIdentity } from './libp2p/signer.ts'
@@ -19,7 +19,7 @@ test('of those who left, only so many are remembered, and the oldest are forgott
   expect([standings.size, seen.size, members]).toEqual([view.size, view.size, 2])
   expect(gone.slice(0, 20).some(({ peer }) => view.has(peer))).toBe(false)
   expect(gone.slice(20).every(({ peer }) => view.has(peer))).toBe(true)
-  expect(root).toEqual(rootOf({ view, evictions: NO_EVICTIONS }))
+  expect(root).toEqual(rootOf({ view, evictions: NO_EVICTIONS, lineage: FIRST_KEY }))
   const anew = judge(NOBODY_JUDGED, { view, before: EMPTY_VIEW, changed: view.keySeq(), heard, now: instant(member.now) })
   expect(Object.fromEntries(standings)).toEqual(Object.fromEntries(anew.judgement.standings))
 })

@@ -1,7 +1,7 @@
 import type { Bytes } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { FRAME_MOST, parseFrame } from './message.ts'
-import type { Draft } from './state.ts'
+import type { Draft } from './draft.ts'
 import { frames } from './turn.ts'
 
 const item = (length: number, fill: number): Bytes => new Uint8Array(length).fill(fill)
@@ -42,10 +42,10 @@ describe('what one turn has to say on a link', () => {
   })
 
   test('begins with the greeting, which stands alone', () => {
-    const [hello, body] = read(drafted([[item(300, 1), []]], { hello: item(100, 9), root: item(16, 3) }))
+    const [hello, body] = read(drafted([[item(300, 1), []]], { hello: { chain: item(100, 9), successions: [] }, root: item(16, 3) }))
     expect(hello).toMatchObject({ hello: item(100, 9), records: [] })
     expect(hello?.root).toBeUndefined()
     expect(body).toMatchObject({ records: [item(300, 1)], root: item(16, 3) })
-    expect(read(drafted([], { hello: item(100, 9) }))).toHaveLength(1)
+    expect(read(drafted([], { hello: { chain: item(100, 9), successions: [] } }))).toHaveLength(1)
   })
 })

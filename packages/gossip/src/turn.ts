@@ -1,5 +1,7 @@
-import type { Bytes, Eviction, IpAddress, MemberRecord, PeerId, View } from '@vxmesh/core'
+import { pendingReissue, type Bytes, type Eviction, type IpAddress, type MemberRecord, type PeerId, type View } from '@vxmesh/core'
+import type { Trust } from './certificate.ts'
 import { bucketOf, rootAfter } from './digest.ts'
+import type { Draft, PeerItems } from './draft.ts'
 import type { Rings } from './graph.ts'
 import {
   encodeFrame,
@@ -11,7 +13,7 @@ import {
   type Summaries,
   type Summary,
 } from './message.ts'
-import type { Draft, Link, LinkId, PeerItems, State, Turn } from './state.ts'
+import type { Link, LinkId, State, Turn } from './state.ts'
 
 /** Replaces parts of the state of a turn. */
 export function change(turn: Turn, parts: Partial<State>): void {
@@ -21,6 +23,11 @@ export function change(turn: Turn, parts: Partial<State>): void {
 export function changeLink(turn: Turn, link: LinkId, parts: Partial<Link>): void {
   const held = turn.state.links.get(link)
   if (held !== undefined) change(turn, { links: turn.state.links.set(link, { ...held, ...parts }) })
+}
+
+/** What certificates and statements are verified with now. */
+export function trustOf({ env, state }: Turn): Trust {
+  return { ...env.trust, lineage: state.lineage }
 }
 
 /** The view in which one belief changed, and what follows from it at once. */
@@ -152,8 +159,10 @@ export function isIndebted(state: State): boolean {
   return sumOf(state.links).indebted.length > 0
 }
 
-/** What we hold about a key, for the next frame of a link: that it is evicted, or a member's record and then who accuses it. */
+/** What we hold about a key, for the next frame of a link: who succeeded it, that it is evicted, or a member's record and then who accuses it. */
 export function offer(turn: Turn, link: LinkId, key: PeerId): void {
+  const { lineage } = turn.state
+  if (key === lineage[0]?.mesh) draftItems(turn, link, key).successions = lineage.map(({ bytes }) => bytes)
   const belief = turn.state.view.get(key)
   const eviction = evictionOf(turn.state, key)
   if (eviction !== undefined) draftItems(turn, link, key).eviction = eviction.bytes
@@ -161,6 +170,8 @@ export function offer(turn: Turn, link: LinkId, key: PeerId): void {
   const items = draftItems(turn, link, key)
   items.record = belief.signed.bytes
   items.reached = reachedAt(turn.state, key)
+  const reissue = pendingReissue(belief)
+  if (reissue !== undefined) items.reissue = reissue.bytes
   items.accusations.length = 0
   items.accusations.push(...[...belief.accusations.values()].map((accusation) => accusation.bytes))
 }
@@ -177,7 +188,8 @@ export function flushLink(turn: Turn, id: LinkId): void {
   if (made.buckets === undefined && made.summaries === undefined && made.wants.length === 0) return
   const { begun, bytes } = turn.state.comparisons
   const items = [...made.items.values()].reduce(
-    (sum, { eviction, record, accusations }) => sum + lengthOf([eviction, record, ...accusations]),
+    (sum, { successions = [], eviction, record, reissue, accusations }) =>
+      sum + lengthOf([...successions, eviction, record, reissue, ...accusations]),
     0,
   )
   change(turn, { comparisons: { begun, bytes: bytes + lengthOf(sent) - items } })
@@ -194,35 +206,40 @@ export function owe(turn: Turn, id: LinkId, peers: Iterable<PeerId>): void {
   if (owed !== undefined && owed !== link?.owed) changeLink(turn, id, { owed })
 }
 
-type Chunk = {
-  readonly evictions: Bytes[]
-  readonly records: Bytes[]
-  readonly accusations: Bytes[]
-  readonly reached: Reached[]
-  bytes: number
-  count: number
+const KINDS = ['successions', 'evictions', 'records', 'reissues', 'accusations'] as const
+
+type Chunk = { readonly [kind in (typeof KINDS)[number]]: Bytes[] } & { readonly reached: Reached[]; bytes: number; count: number }
+
+function emptyChunk(): Chunk {
+  return { successions: [], evictions: [], records: [], reissues: [], accusations: [], reached: [], bytes: 0, count: 0 }
 }
 
 /** About as long as one address of a member is in a frame, its peer id included. */
 const REACHED_BYTES = 80
 
-/** Items in the order they were drafted, spread over as many frames as they need: a record never comes after what accuses its owner. */
+/**
+ * Items in the order they were drafted, spread over as many frames as they need: a record never comes after what accuses its
+ * owner, nor before the successions that its certificates may need.
+ */
 function chunksOf(all: ReadonlyMap<PeerId, PeerItems>): readonly Chunk[] {
   const chunks: Chunk[] = []
   const room = (bytes: number): Chunk => {
     const last = chunks.at(-1)
     const full = last === undefined || last.count === ITEMS_A_FRAME || last.bytes + bytes > ITEM_BYTES_A_FRAME
-    const chunk: Chunk = full ? { evictions: [], records: [], accusations: [], reached: [], bytes: 0, count: 0 } : last
+    const chunk = full ? emptyChunk() : last
     if (full) chunks.push(chunk)
     chunk.count++
     chunk.bytes += bytes
     return chunk
   }
-  for (const [peer, { eviction, record, accusations, reached = [] }] of all) {
-    if (eviction !== undefined) room(eviction.length).evictions.push(eviction)
-    if (record !== undefined) room(record.length).records.push(record)
+  const put = (kind: (typeof KINDS)[number], item: Bytes): void => void room(item.length)[kind].push(item)
+  for (const { successions = [] } of all.values()) for (const succession of successions) put('successions', succession)
+  for (const [peer, { eviction, record, reissue, accusations, reached = [] }] of all) {
+    if (eviction !== undefined) put('evictions', eviction)
+    if (record !== undefined) put('records', record)
+    if (reissue !== undefined) put('reissues', reissue)
     if (reached.length > 0) room(reached.length * REACHED_BYTES).reached.push({ peer, addresses: reached })
-    for (const accusation of accusations) room(accusation.length).accusations.push(accusation)
+    for (const accusation of accusations) put('accusations', accusation)
   }
   return chunks
 }
@@ -264,10 +281,10 @@ export function frames(made: Draft): readonly Bytes[] {
   const quiet = few && rest.wants.length + rest.questions.length + rest.answers.length === 0
   if (quiet && hello === undefined && root !== undefined) return [heartbeat(root)]
   // A greeting stands alone: what follows it is for an admitted peer, and frames before admission are short.
-  const greeting = hello === undefined ? [] : [encodeFrame({ hello })]
+  const greeting = hello === undefined ? [] : [encodeFrame({ hello: hello.chain, successions: hello.successions })]
   if (quiet && root === undefined) return greeting
   const parts: readonly Frame[] = [
-    ...chunksOf(items).map(({ evictions, records, accusations, reached }) => ({ evictions, records, accusations, reached })),
+    ...chunksOf(items),
     ...(summaries === undefined ? [] : portionsOf(summaries).map((portion) => ({ summaries: portion }))),
   ]
   // What the sender's view comes to is said after all that makes it so.

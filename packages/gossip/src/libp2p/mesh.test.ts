@@ -2,6 +2,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   instant,
+  FIRST_KEY,
   UNBOUND,
   wallTime,
   type Incarnation,
@@ -33,7 +34,7 @@ async function admission(): Promise<Admission> {
   const mesh = meshKey.peer as MeshId
   const certify = (peer: PeerId): Granted => {
     const chain = certifyMember(mesh, invite, certifyInvite(meshKey, invite.peer), peer)
-    return { chain, peer, invite: invite.peer, bounds: UNBOUND }
+    return { chain, peer, invite: invite.peer, issuer: { key: mesh, generation: 0 }, certified: UNBOUND, bounds: UNBOUND }
   }
   return { meshKey, mesh, certify }
 }
@@ -73,6 +74,7 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
     above: (options.above ?? 1) as Incarnation,
     seeds: (options.seeds ?? []).map(({ listening: [at] }) => `${at?.address ?? ''}:${String(at?.port)}` as Seed),
     seedPort: 1,
+    lineage: FIRST_KEY,
     saved: options.saved ?? { records: [], accusations: [], evictions: [] },
     clock: { now: () => instant(performance.now()) },
     random: Math.random,
@@ -81,6 +83,7 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
       persist: (incarnation) => persisted.push(incarnation),
       evict: (_evictions, { key }) => told.push(`evicted: ${key}`),
       changed: () => {},
+      ...{ succeed: () => undefined, admitted: () => undefined, contested: () => undefined },
       member: (record, _was, is) => told.push(`${record.name} is ${is.state}`),
       dropped: (_peer, reason) => told.push(`dropped: ${reason}`),
       cloned: () => undefined,

@@ -9,10 +9,12 @@ import {
   type Evictions,
   type Incarnation,
   type IpAddress,
+  type Lineage,
   type MeshId,
   type MemberRecord,
   type PeerId,
   type Random,
+  type Reissue,
   type Standing,
   type View,
   type WallTime,
@@ -29,6 +31,12 @@ export type MeshListener = {
   persist(incarnation: Incarnation): void
   /** Must have written all evictions down, and synced them, when it returns. `eviction` is the one that came. */
   evict(evictions: Evictions, eviction: Eviction): void
+  /** Other keys speak for the mesh: must have been written down when it returns. */
+  succeed(lineage: Lineage): void
+  /** We were certified anew: must have been written down when it returns. */
+  admitted(admission: Admission): void
+  /** Two keys were each to be the next of the mesh: this one lost its place, or never got it. */
+  contested(key: PeerId): void
   /** The view or a standing changed. */
   changed(): void
   member(record: MemberRecord, was: Standing | undefined, is: Standing): void
@@ -52,6 +60,8 @@ export type MeshOptions = {
   /** The port that a seed without one is dialled at. */
   readonly seedPort: number
   readonly saved: Saved
+  /** The keys of the mesh after the first, as far as they are known. */
+  readonly lineage: Lineage
   readonly clock: Clock
   readonly random: Random
   /** The wall clock. */
@@ -70,6 +80,10 @@ export type Mesh = {
   move(addresses: readonly IpAddress[]): Promise<void>
   /** The mesh key says that somebody is a member no more. */
   evict(eviction: Eviction): void
+  /** Another key speaks for the mesh. */
+  succeed(lineage: Lineage): void
+  /** That key certified a member anew. */
+  reissue(reissue: Reissue): void
   /** From now on we are a member by this, and say so. */
   renew(admission: Admission): void
   /** Resolves when the signed leave has reached others, or as many as could be waited for. The mesh still has to be stopped. */
@@ -126,8 +140,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
   const control = (content: Omit<Content, 'control'>): Content => ({ ...content, control: transport.listening })
   busy = true
-  const { above, seeds, saved } = options
-  advance(begin({ content: control(options.content), above, seeds, saved }, clock.now(), env))
+  const { above, seeds, saved, lineage } = options
+  advance(begin({ content: control(options.content), above, seeds, saved, lineage }, clock.now(), env))
   drain()
 
   return {
@@ -139,6 +153,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     announce: (content) => feed({ kind: 'announce', content: control(content) }),
     approach: (place) => feed({ kind: 'approach', place }),
     evict: (eviction) => feed({ kind: 'evict', eviction }),
+    succeed: (later) => feed({ kind: 'succeed', lineage: later }),
+    reissue: (reissue) => feed({ kind: 'reissue', reissue }),
     renew: (renewed) => feed({ kind: 'renew', admission: renewed }),
     leave: async () => {
       feed({ kind: 'leave' })
@@ -177,6 +193,12 @@ function perform(effect: Effect, { transport, listener, left, look }: Means): vo
       return listener.persist(effect.incarnation)
     case 'evict':
       return listener.evict(effect.evictions, effect.eviction)
+    case 'succeed':
+      return listener.succeed(effect.lineage)
+    case 'admitted':
+      return listener.admitted(effect.admission)
+    case 'contested':
+      return listener.contested(effect.key)
     case 'send':
       return transport.send(effect.link, effect.bytes)
     case 'dial':

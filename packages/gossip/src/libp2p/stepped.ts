@@ -1,8 +1,9 @@
 /** Members to test the protocol with: real keys and certificates, stepped by hand. */
 import { instant, wallTime, parseIncarnation, parseMemberName, parseMeshId, type Bytes, type PeerId, type Result } from '@vxmesh/core'
 import { certifyInvite, certifyMember, verifyChain } from '../certificate.ts'
+import { openLineage } from '../succession.ts'
 import { encodeFrame, openRecord, parseFrame, sealRecord, type Frame } from '../message.ts'
-import { begin, step } from '../protocol.ts'
+import { begin, step, type Beginning } from '../protocol.ts'
 import { isSeed, type Effect, type Environment, type Input, type Seed, type State } from '../state.ts'
 import { envelopeVerifier, makeIdentity, type Identity } from './signer.ts'
 
@@ -40,6 +41,12 @@ export const content = { name: sure(parseMemberName('host')), enforces: '', cont
 export const start = sure(parseIncarnation(100))
 export const SEED = seedAt('192.0.2.1')
 
+/** What the keys of the mesh that came later certified: nobody knows them unless told. */
+export const [secondKey, thirdKey, otherKey] = await Promise.all([makeIdentity(), makeIdentity(), makeIdentity()])
+
+/** These keys one after the other, as everybody can verify it. */
+export const lineageOf = (...words: readonly Bytes[]) => sure(openLineage(trust, words))
+
 export const chainOf = (peer: PeerId) => certifyMember(mesh, inviteIdentity, certificate, peer)
 export const admissionOf = (peer: PeerId) => sure(verifyChain(trust, chainOf(peer)))
 export const recordOf = (of: Identity, incarnation = start, leaving = false) =>
@@ -54,7 +61,7 @@ export class Stepped {
   ahead = 0
   readonly #env: Environment
 
-  constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1') {
+  constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1', before: Partial<Pick<Beginning, 'saved' | 'lineage'>> = {}) {
     this.#env = {
       trust,
       signer: self,
@@ -64,7 +71,7 @@ export class Stepped {
       wall: () => wallTime(this.now + this.ahead),
     }
     const { state, effects } = begin(
-      { content, above: start, seeds, saved: { records: [], accusations: [], evictions: [] } },
+      { content, above: start, seeds, saved: { records: [], accusations: [], evictions: [] }, ...before },
       instant(this.now),
       this.#env,
     )
