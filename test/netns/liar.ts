@@ -62,7 +62,10 @@ const node = await startMesh({
   clock: { now: () => instant(performance.now()) },
   random: Math.random,
   wall: () => wallTime(Date.now()),
-  listener: { persist: ignore, evict: ignore, changed: ignore, member: ignore, dropped: ignore, cloned: ignore, trouble: ignore },
+  listener: {
+    ...{ persist: ignore, evict: ignore, succeed: ignore, admitted: ignore, contested: ignore },
+    ...{ changed: ignore, member: ignore, dropped: ignore, cloned: ignore, trouble: ignore },
+  },
 })
 process.on('SIGUSR1', () => node.announce(content(own)))
 console.log('lies')
