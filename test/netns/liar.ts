@@ -8,6 +8,7 @@
  */
 import { readFileSync } from 'node:fs'
 import {
+  FIRST_KEY,
   instant,
   parseInterfaceAddress,
   parseIncarnation,
@@ -52,6 +53,7 @@ const ignore = () => undefined
 const node = await startMesh({
   identity,
   mesh,
+  lineage: FIRST_KEY,
   admission,
   listen: [{ address: sure(parseIp(own)), port: sure(parsePort(4788)) }],
   content: content(victim),
