@@ -27,6 +27,7 @@ import { evictionReport } from './progress.ts'
 import { carrierWords, entryCount } from './report.ts'
 import { inWordsOf } from './source.ts'
 import { cloneTrouble, EVICTED, seedTrouble, statusReport } from './status.ts'
+import { untilSignalled } from './signals.ts'
 import { openStore, wallClock, type Store } from './store.ts'
 import { certificatesReport, rotate, rotationReport, successionWords, takeIn } from './succeeding.ts'
 import { establishAll, startTunnel, tellOfFormer, type Carrier, type Tunnel } from './tunnel-runtime.ts'
@@ -290,23 +291,6 @@ function saveLater(store: Store, mesh: () => Mesh | undefined): { changed(): voi
       timer ??= setTimeout(now, SAVE_AFTER)
     },
     now,
-  }
-}
-
-/**
- * Resolves with the reason to end: a signal, or `stop` being called. Listens on while it ends: without a listener of
- * ours those of execa, which ends its children with us, would end this process by the same signal.
- */
-function untilSignalled(): { readonly promise: Promise<string>; stop(): void } & Disposable {
-  const { promise, resolve } = Promise.withResolvers<string>()
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
-  for (const signal of signals) process.on(signal, resolve)
-  return {
-    promise,
-    stop: () => resolve('left'),
-    [Symbol.dispose]: () => {
-      for (const signal of signals) process.off(signal, resolve)
-    },
   }
 }
 

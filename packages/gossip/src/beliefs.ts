@@ -1,5 +1,6 @@
 /** Taking in what is said, saying it on, and speaking for ourselves. */
 import {
+  milliseconds,
   incarnationAbove,
   isEvicted,
   withAccusation,
@@ -15,12 +16,15 @@ import {
 import { isOut, showOut } from './evictions.ts'
 import { isSpared, noteMembership } from './expiry.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
-import { REFUTE_PAUSE, type LinkId, type Turn } from './state.ts'
+import type { LinkId, Turn } from './state.ts'
 import { meetOurselves, resume } from './clone.ts'
 import { keepReached, tryAddresses } from './reach.ts'
 import { refuted } from './rebuff.ts'
 import { strain } from './strain.ts'
 import { change, changeBelief, draft, drop, forward, offer, reachedAt, trustOf } from './turn.ts'
+
+/** A refutation answers all accusations at once; one in this time keeps an accuser from making us flood. */
+export const REFUTE_PAUSE = milliseconds(200)
 
 /** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
 export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {

@@ -21,7 +21,8 @@ import {
   trust,
 } from './libp2p/stepped.ts'
 import { openRecord, sealAccusation, sealRecord, type Frame } from './message.ts'
-import { REFUTE_PAUSE, SHUN } from './state.ts'
+import { REFUTE_PAUSE } from './beliefs.ts'
+import { SHUN } from './state.ts'
 
 describe('at the door', () => {
   test.each<[string, Frame | undefined]>([

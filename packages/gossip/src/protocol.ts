@@ -26,7 +26,7 @@ import {
   type Lineage,
   type PeerId,
 } from '@vxmesh/core'
-import { believe, heed, publish, refute } from './beliefs.ts'
+import { REFUTE_PAUSE, believe, heed, publish, refute } from './beliefs.ts'
 import { openEviction, openReissue } from './certificate.ts'
 import { circleAfter, loneCircle } from './circle.ts'
 import { forgetClone } from './clone.ts'
@@ -43,7 +43,6 @@ import {
   ANTI_ENTROPY,
   BEAT,
   LEAVE_WAIT,
-  REFUTE_PAUSE,
   type Content,
   type Effect,
   type Environment,

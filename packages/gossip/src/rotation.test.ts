@@ -111,8 +111,12 @@ describe('a rotation that comes over a link', () => {
       .frame(2, { successions: [loser] })
     expect([keysOf(one.state.lineage), keysOf(two.state.lineage)]).toEqual([[winnerKey.peer], [winnerKey.peer]])
     expect([one.state.contested, two.state.contested]).toEqual([loserKey.peer, loserKey.peer])
-    // Whoever brought what does not hold is told what does.
-    expect(two.sent().map(({ link, frame }) => [link, frame.successions])).toEqual([[2, [winner]]])
+    // Whoever brought what does not hold is told what does, and all others that there was such a one.
+    expect(two.sent().map(({ link, frame }) => [link, frame.successions])).toEqual([
+      [1, [loser]],
+      [3, [loser]],
+      [2, [winner]],
+    ])
     expect([one.state.root, one.state.view.get(b.peer)?.reissue]).toEqual([two.state.root, undefined])
     expect(one.state.root).toEqual(rootOf(one.state))
     // And what the other key made counts for nothing, for whom it made it as well: the one that holds makes it anew.

@@ -21,7 +21,7 @@ import { noteEnded } from './expiry.ts'
 import { hashOf } from './message.ts'
 import type { Link, LinkId, Turn } from './state.ts'
 import { isKnown, openLineage } from './succession.ts'
-import { change, changeBelief, drop, flushLink, forward, offer, trustOf } from './turn.ts'
+import { change, changeBelief, draftItems, drop, flushLink, forward, offer, trustOf } from './turn.ts'
 
 /** Successions that came over a link, all from the first key on: of strangers as well, since they prove themselves. */
 export function receiveLineage(turn: Turn, link: Link, list: readonly Bytes[]): void {
@@ -42,6 +42,9 @@ export function succeed(turn: Turn, link: LinkId | undefined, lineage: Lineage):
   if (lost !== undefined && turn.state.contested !== lost.to) {
     change(turn, { contested: lost.to })
     turn.effects.push({ kind: 'contested', key: lost.to })
+    // Those whose key holds would else never hear that there was another: what does not hold is said on, once.
+    if (known.lineage === held) forward(turn, link, turn.env.trust.mesh, (items) => (items.successions = bytesOf(lineage)))
+    else if (link !== undefined) draftItems(turn, link, turn.env.trust.mesh).successions = bytesOf(held)
   }
   if (known.lineage === held) return false
   const touched = [...known.view].flatMap(([peer, belief]) => (view.get(peer) === belief ? [] : [peer]))
@@ -57,9 +60,13 @@ export function succeed(turn: Turn, link: LinkId | undefined, lineage: Lineage):
   turn.effects.push({ kind: 'succeed', lineage: known.lineage })
   noteEnded(turn)
   fallBack(turn)
-  forward(turn, link, turn.env.trust.mesh, (items) => (items.successions = lineage.map(({ bytes }) => bytes)))
+  forward(turn, link, turn.env.trust.mesh, (items) => (items.successions = bytesOf(lineage)))
   takeUp(turn)
   return true
+}
+
+function bytesOf(lineage: Lineage): readonly Bytes[] {
+  return lineage.map(({ bytes }) => bytes)
 }
 
 /** A certificate made anew that came over a link. */

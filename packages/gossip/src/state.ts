@@ -262,9 +262,8 @@ export const BEAT = milliseconds(250)
 export const SILENCE = milliseconds(1300)
 
 /**
- * One that stood still for so long and went on may do so again, and then what it says first may be lost on the way to all
- * at once: for a while it gets the time that it took, and that of two beats, but never more than twice the usual. Who was away
- * for longer than that stood not still.
+ * One that stood still for so long and went on may do so again, and then what it says first may be lost on the way to all at
+ * once: for a while it gets as long and two beats, twice the usual at most. Who was away for longer stood not still.
  */
 export const STILL = milliseconds(750)
 export const STILL_COUNTS = seconds(600)
@@ -283,9 +282,6 @@ export const GREETING = seconds(3)
 
 /** How long a leave waits for others to have heard it. */
 export const LEAVE_WAIT = milliseconds(200)
-
-/** A refutation answers all accusations at once; one in this time keeps an accuser from making us flood. */
-export const REFUTE_PAUSE = milliseconds(200)
 
 /** Views found different for this long, with news on the way having had its time, are compared. */
 export const COMPARE_AFTER = milliseconds(300)

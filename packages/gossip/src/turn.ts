@@ -46,7 +46,7 @@ export function draft(turn: Turn, link: LinkId): Draft {
 }
 
 /** The items about one member in the frame that this turn will send on a link. */
-function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
+export function draftItems(turn: Turn, link: LinkId, peer: PeerId): PeerItems {
   const { items } = draft(turn, link)
   const begun = items.get(peer)
   if (begun !== undefined) return begun
