@@ -57,7 +57,7 @@ const stages: readonly (readonly Suite[])[] = [
     ...(process.getuid?.() === 0 ? [inLab('netns', 'netns as root', namespaces())] : []),
     inLab('netns', 'netns rootless', namespaces('--rootless')),
     inLab('guest', 'guest', guest),
-    { ...inLab('guest', 'guest contract', guest, 'guest-contract'), long: true },
+    { ...inLab('guest', 'guest long', guest, 'guest-long'), long: true },
     inLab('ovs', 'ovs', openVswitch),
   ],
   [inLab('storm', 'storm', namespaces('--rootless'))],
