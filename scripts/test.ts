@@ -14,6 +14,8 @@ import { styleText } from 'node:util'
 import { build } from './build.ts'
 
 type Totals = { readonly passed: number; readonly failed: number; readonly skipped: number }
+/** `failed`: the tests that did, as one would look for them. */
+type Result = { readonly totals: Totals; readonly failed: readonly string[] }
 type Suite = {
   readonly part: string
   readonly name: string
@@ -57,7 +59,7 @@ const stages: readonly (readonly Suite[])[] = [
     ...(process.getuid?.() === 0 ? [inLab('netns', 'netns as root', namespaces())] : []),
     inLab('netns', 'netns rootless', namespaces('--rootless')),
     inLab('guest', 'guest', guest),
-    { ...inLab('guest', 'guest contract', guest, 'guest-contract'), long: true },
+    { ...inLab('guest', 'guest long', guest, 'guest-long'), long: true },
     inLab('ovs', 'ovs', openVswitch),
   ],
   [{ ...inLab('hostile', 'hostile', namespaces('--rootless')), long: true }],
@@ -82,45 +84,42 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-const results: { readonly name: string; readonly totals: Totals; readonly took: number }[] = []
-/** What failed, as one would look for it. */
-const failures: string[] = []
+const results: (Result & { readonly name: string; readonly took: number })[] = []
 for (const stage of stages) {
   const suites = stage.filter(({ part, long }) => (wanted.length === 0 ? long !== true : wanted.includes(part)))
   const print = inOrder(suites.length)
   const done = suites.map(async (suite, place) => {
     const start = performance.now()
     print(place, styleText('bold', `\n== ${suite.name}\n`))
-    const totals = await run(suite, (text) => {
+    const result = await run(suite, (text) => {
       print(place, text)
     })
     print(place, undefined)
-    return { name: suite.name, totals, took: performance.now() - start }
+    return { ...result, name: suite.name, took: performance.now() - start }
   })
   results.push(...(await Promise.all(done)))
 }
 
 console.log()
-for (const failure of failures) console.log(`failed: ${failure}`)
+for (const { name, failed } of results) for (const test of failed) console.log(`failed: ${name}: ${test}`)
 for (const { name, totals, took } of results) console.log(`${name.padEnd(16)}${sentence(totals)} (${(took / 1000).toFixed(1)} s)`)
 const total = results.map(({ totals }) => totals).reduce(add, { passed: 0, failed: 0, skipped: 0 })
 console.log(sentence(total))
 process.exitCode = total.failed > 0 || total.passed + total.skipped === 0 ? 1 : 0
 
-async function run(suite: Suite, print: (text: string) => void): Promise<Totals> {
+async function run(suite: Suite, print: (text: string) => void): Promise<Result> {
   const missing = suite.lab === undefined ? undefined : lacks(suite.lab.argv)
   if (suite.lab !== undefined && missing !== undefined) {
     const count = listed(suite.project ?? suite.part)
     const promised = (process.env['VXMESH_PROMISE'] ?? '').split(',').includes(suite.lab.promise)
     print(`${missing}\n${String(count)} tests ${promised ? 'failed: this machine was promised to run them' : 'skipped'}\n`)
-    return promised ? { passed: 0, failed: count, skipped: 0 } : { passed: 0, failed: 0, skipped: count }
+    return { totals: { passed: 0, failed: promised ? count : 0, skipped: promised ? 0 : count }, failed: [] }
   }
   const report = join(reports, suite.name)
   const code = await ended([...(suite.lab?.argv ?? []), ...suite.argv(report)], print)
-  const { totals, failed } = read(report)
-  failures.push(...failed.map((test) => `${suite.name}: ${test}`))
+  const result = read(report)
   // A suite that could not even say what failed has failed.
-  return code !== 0 && totals.failed === 0 ? add(totals, { passed: 0, failed: 1, skipped: 0 }) : totals
+  return code !== 0 && result.totals.failed === 0 ? { ...result, totals: { ...result.totals, failed: 1 } } : result
 }
 
 /** Why there can be no such lab, or undefined when there can. */
@@ -155,7 +154,7 @@ async function ended([command = '', ...args]: readonly string[], print: (text: s
 }
 
 /** The totals of a report, in vitest's words or in check's own, and what failed. A file that did not load counts as one failure. */
-function read(path: string): { readonly totals: Totals; readonly failed: readonly string[] } {
+function read(path: string): Result {
   const report = fields(parsed(path))
   const number = (key: string): number => Number(report.get(key) ?? 0)
   const files = rows(report.get('testResults')).map((file) => ({ file, tests: rows(file.get('assertionResults')) }))

@@ -5,7 +5,8 @@ const namespaces = 'test/**/*.netns.test.ts'
 const storm = 'test/netns/storm.netns.test.ts'
 const hostile = 'test/netns/**/*.hostile.test.ts'
 const guest = 'test/guest/**/*.guest.test.ts'
-const guestContract = 'test/guest/contract.guest.test.ts'
+/** They take minutes there, and are run where the guest is asked for by name. */
+const guestLong = ['test/guest/contract.guest.test.ts', 'test/guest/tunnels.guest.test.ts']
 /** A machine that a process imitates: all takes ten times as long. */
 const imitated = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 } as const
 const openVswitch = 'test/ovs/**/*.ovs.test.ts'
@@ -47,8 +48,8 @@ export default defineConfig({
       { extends: true, test: { name: 'hostile', include: [hostile], fileParallelism: false, testTimeout: 120_000 } },
       { extends: true, test: { name: 'storm', include: [storm] } },
       { extends: true, test: { name: 'ovs', include: [openVswitch], testTimeout: 240_000 } },
-      { extends: true, test: { name: 'guest', include: [guest], exclude: [guestContract], ...imitated } },
-      { extends: true, test: { name: 'guest-contract', include: [guestContract], ...imitated } },
+      { extends: true, test: { name: 'guest', include: [guest], exclude: guestLong, ...imitated } },
+      { extends: true, test: { name: 'guest-long', include: guestLong, ...imitated } },
     ],
   },
 })

@@ -66,7 +66,6 @@ export async function openControl(path: string): Promise<Control> {
   opening.defer(await listenAlone(path, { what: 'the control socket', flag }, async (reachable) => control.listen({ path: reachable })))
   const status = opening.adopt(bounded(), close)
   tell(status, given)
-  measure(status, given)
   const place = statusSocket(path)
   opening.defer(await listenAlone(place, { what: 'the status socket', flag }, async (reachable) => status.listen({ path: reachable })))
   openToGroup(place)
@@ -83,7 +82,6 @@ export async function openControl(path: string): Promise<Control> {
 export function controlServer(handlers: () => ControlHandlers | undefined): FastifyInstance {
   const server = bounded()
   tell(server, handlers)
-  measure(server, handlers)
   act(server, handlers)
   return server
 }
@@ -110,10 +108,7 @@ function tell(server: FastifyInstance, handlers: () => ControlHandlers | undefin
   server.get('/v1/rotation', async (_request, reply) => handlers()?.rotation() ?? reply.code(503).send(STARTING))
   server.get('/v1/certificates', async (_request, reply) => handlers()?.certificates() ?? reply.code(503).send(STARTING))
   server.get('/v1/evictions', async (_request, reply) => handlers()?.evictions() ?? reply.code(503).send(STARTING))
-}
-
-/** For Prometheus; what writes it is loaded when somebody asks. */
-function measure(server: FastifyInstance, handlers: () => ControlHandlers | undefined): void {
+  // For Prometheus; what writes it is loaded when somebody asks.
   server.get('/metrics', async (_request, reply) => {
     const report = await handlers()?.status()
     if (report === undefined) return reply.code(503).send(STARTING)

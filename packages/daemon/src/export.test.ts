@@ -1,60 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { MemberRow, StatusReport } from './answers.ts'
 import { exportFiles } from './export.ts'
+import * as samples from './samples.ts'
 
 function row(name: string, last: number, parts: Partial<MemberRow> = {}): MemberRow {
-  return {
-    name,
-    peer: `12D3KooW${name}`,
-    self: false,
-    state: 'alive',
-    overlay: [`192.168.234.${String(last - 3)}/23`],
-    underlay: `192.168.226.${String(last)}`,
-    port: 4789,
-    mac: `02:00:00:00:00:0${String(last)}`,
-    mtu: 1450,
-    mtu_limit: 1450,
-    incarnation: 1,
-    invite: null,
-    issuer: null,
-    expires: null,
-    seen_ms: 120,
-    entry: 'present',
-    note: null,
-    ...parts,
-  }
+  const own = { peer: `12D3KooW${name}`, underlay: `192.168.226.${String(last)}`, mac: `02:00:00:00:00:0${String(last)}` }
+  return samples.row(name, { ...own, overlay: [`192.168.234.${String(last - 3)}/23`], ...parts })
 }
 
 function report(...members: readonly MemberRow[]): StatusReport {
-  const tunnel = {
-    device: 'provider0',
-    mode: 'vxlan' as const,
-    id: 16,
-    port: 4789,
-    mtu: 1450,
-    mtu_room: 1450,
-    mtu_smallest: null,
-    master: null,
-    local: '192.168.226.4',
-    addresses: ['192.168.234.1/23'],
-    origin: 'made' as const,
-    entries: { wanted: 2, present: 2, foreign: 0 },
-    guard: null,
-    repairs: 0,
-    writes: 0,
-  }
-  return {
-    version: 1,
-    mesh: 'M',
-    rotation: null,
-    self: { peer: 'P', name: 'bastion', incarnation: 1 },
-    members,
-    tunnels: [tunnel],
-    health: [],
-    dropped: {},
-    anti_entropy: { comparisons: 0, bytes: 0 },
-    discovery: { interfaces: [], candidates: 0, dials: 0 },
-  }
+  return samples.report(members, { addresses: ['192.168.234.1/23'] })
 }
 
 const BASTION = row('bastion', 4, { self: true, entry: 'none' })

@@ -1,53 +1,15 @@
 import { expect, test } from 'vitest'
-import type { StatusReport } from './answers.ts'
 import { renderMetrics } from './metrics.ts'
+import { report, row } from './samples.ts'
 
-const MEMBER: StatusReport['members'][number] = {
-  name: 'a',
-  peer: 'A',
-  self: true,
-  state: 'alive',
-  overlay: [],
-  underlay: null,
-  port: null,
-  mac: null,
-  mtu: null,
-  mtu_limit: null,
-  incarnation: 7,
-  invite: null,
-  issuer: null,
-  expires: null,
-  seen_ms: null,
-  entry: 'none',
-  note: null,
-}
-
-const REPORT: StatusReport = {
-  version: 1,
-  mesh: 'M',
+const REPORT = {
+  ...report(
+    [row('a'), row('b', { peer: 'B', expires: '2027-01-31T12:00:00.000Z' }), row('c', { state: 'dead' })],
+    { mtu: null, entries: { wanted: 3, present: 2, foreign: 1 }, repairs: 4, writes: 9 },
+    ['isolated'],
+  ),
   rotation: { key: 'K', until: '2027-01-31T12:00:00.000Z', living: 5, in_force: 3 },
   self: { peer: 'A', name: 'a', incarnation: 7 },
-  members: [MEMBER, { ...MEMBER, self: false, name: 'b', peer: 'B', expires: '2027-01-31T12:00:00.000Z' }, { ...MEMBER, state: 'dead' }],
-  tunnels: [
-    {
-      device: 'provider0',
-      mode: 'vxlan',
-      id: 16,
-      port: 4789,
-      mtu: null,
-      mtu_room: null,
-      mtu_smallest: null,
-      master: null,
-      local: null,
-      addresses: [],
-      origin: null,
-      entries: { wanted: 3, present: 2, foreign: 1 },
-      guard: null,
-      repairs: 4,
-      writes: 9,
-    },
-  ],
-  health: ['isolated'],
   dropped: { 'a\n"reason"\u202E': 2 },
   discovery: { interfaces: [], candidates: 5, dials: 6 },
   anti_entropy: { comparisons: 3, bytes: 277 },

@@ -156,10 +156,10 @@ function distinct(tunnels: readonly TunnelOptions[], source: Source): readonly T
 
 /** The kernel would send into one tunnel what is meant for the other. */
 function apart({ addresses }: TunnelOptions, others: readonly TunnelOptions[], place: Place): void {
-  const met = (a: InterfaceAddress, b: InterfaceAddress): boolean => contains(a, hostOf(b)) || contains(b, hostOf(a))
+  const overlap = (a: InterfaceAddress, b: InterfaceAddress): boolean => contains(a, hostOf(b)) || contains(b, hostOf(a))
   for (const address of addresses) {
     for (const other of others) {
-      const there = other.addresses.find((each) => met(address, each))
+      const there = other.addresses.find((each) => overlap(address, each))
       if (there !== undefined) throw fault(place, address, `its network overlaps that of ${other.device}, ${there}`)
     }
   }
