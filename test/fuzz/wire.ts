@@ -144,11 +144,15 @@ function world(sign: (of: Identity) => Signer) {
     )
   })
   const accusations = (['silent', 'gone'] as const).map((each) => sealAccusation(mesh, sign(member), other.peer, incarnation, each).bytes)
-  const evictions = [other, invite].map(({ peer }) => sealEviction(sign(meshKey), peer))
   const successions = [[meshKey, second] as const, [second, other] as const].map(([from, to]) =>
     sealSuccession(mesh, sign(from), sign(to), END),
   )
-  const reissues = [reissue(sign(second), mesh, { peer: member.peer, invite: invite.peer, certified: bounds })]
+  const later = openLineage({ mesh, verifier: believing }, successions.slice(0, 1))
+  const evictions = [
+    ...[other, invite].map(({ peer }) => sealEviction(sign(meshKey), peer)),
+    sealEviction(sign(second), other.peer, mesh, later.ok ? later.value : []),
+  ]
+  const reissues = [reissue(sign(second), mesh, { peer: member.peer, invite: invite.peer, certified: bounds }, END)]
   return { invites: [unbound, bound], chains, records, accusations, evictions, successions, reissues }
 }
 

@@ -272,7 +272,8 @@ export class Cluster {
     this.laws.evicted(host)
     this.#striking(by, `evict ${name} at ${by}`, () => {
       if (defiant) host.deafened = withoutEvictions
-      this.host(by).take({ kind: 'evict', eviction: this.#world.seals.evict(host.peer) })
+      const { state } = this.host(by)
+      if (state !== undefined) this.host(by).take({ kind: 'evict', eviction: this.#world.seals.evict(host.peer, state.lineage) })
     })
   }
 

@@ -11,6 +11,7 @@ export type Files = {
   readonly lineage: Lineage
   /** What it was certified by anew; undefined: it comes by its first invite. */
   readonly admission: Admission | undefined
+  readonly former: Admission | undefined
   readonly view: View
 }
 
@@ -21,6 +22,7 @@ const NO_FILES: Files = {
   evictions: NO_EVICTIONS,
   lineage: FIRST_KEY,
   admission: undefined,
+  former: undefined,
   view: EMPTY_VIEW,
 }
 

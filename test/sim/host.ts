@@ -221,7 +221,8 @@ export class Host implements Station {
     }
     const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
     const seeds = withoutSeeds ? [] : this.#seeds
-    const beginning = { content: this.#content(claims), above, seeds, saved: envelopes(this.disk.known), lineage: this.disk.known.lineage }
+    const { lineage, former: fallback } = this.disk.known
+    const beginning = { content: this.#content(claims), above, seeds, saved: envelopes(this.disk.known), lineage, fallback }
     const attention = new Attention(schedule)
     const reconcilers = claims.map(
       (_, tunnel) =>
@@ -363,7 +364,7 @@ export class Host implements Station {
       case 'succeed':
         return this.#keep({ lineage: effect.lineage })
       case 'admitted':
-        return this.#keep({ admission: effect.admission })
+        return this.#keep({ admission: effect.admission, former: effect.former })
       case 'send':
         return network.send(this, effect.link, this.censor?.(effect.bytes) ?? effect.bytes, after(schedule.now, spent))
       case 'dial':

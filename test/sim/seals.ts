@@ -67,6 +67,7 @@ export class Seals {
   readonly #envelopes = new Set<string>()
   readonly #meshKey: Signer
   #rotations = 0
+  #issued = 0
   readonly #invite: Signer
   readonly #inviteCertificate: Bytes
 
@@ -127,12 +128,16 @@ export class Seals {
     const key = keyOf(this.mesh, lineage)
     const former = [...view.values()].filter(({ signed: { admission }, evicted }) => admission.issuer.key !== key && !evicted)
     const trust = { ...this.trust, lineage }
-    return former.map(({ signed }) => known(openReissue(trust, reissue(this.signer(key), this.mesh, signed.admission))))
+    return former.flatMap(({ signed: { admission } }) => {
+      // As the operator's command does: whom no key of the mesh admitted that it knows of it does not take over.
+      const admitted = verifyChain(trust, admission.chain)
+      return admitted.ok ? [known(openReissue(trust, reissue(this.signer(key), this.mesh, admitted.value, wallTime(++this.#issued))))] : []
+    })
   }
 
-  /** The mesh key says that this one is a member no more. */
-  evict(peer: PeerId): Eviction {
-    return known(openEviction(this.trust, sealEviction(this.#meshKey, peer)))
+  /** The mesh key, as one knows it, says that this one is a member no more. */
+  evict(peer: PeerId, lineage: Lineage): Eviction {
+    return known(openEviction(this.trust, sealEviction(this.signer(keyOf(this.mesh, lineage)), peer, this.mesh, lineage)))
   }
 
   /** Whether `peer` really sealed the envelope with this hash. */

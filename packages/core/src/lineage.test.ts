@@ -1,4 +1,4 @@
-import { assert, constantFrom, property, uniqueArray } from 'fast-check'
+import { array, assert, constantFrom, integer, property, uniqueArray } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { mergeKnowledge, NO_EVICTIONS, withLineage, type Knowledge } from './eviction.ts'
 import { hasEnded } from './expiry.ts'
@@ -20,7 +20,7 @@ import {
 import { UNBOUND, type SignedRecord } from './record.ts'
 import { letter, peer, show, signed, sure } from './samples.ts'
 import { parseMeshId, wallTime } from './values.ts'
-import { EMPTY_VIEW, withRecord, withReissue } from './view.ts'
+import { EMPTY_VIEW, isPrivate, withRecord, withReissue } from './view.ts'
 
 const MESH = sure(parseMeshId(peer('M')))
 const DAY = 86_400_000
@@ -41,10 +41,11 @@ function lineage(keys: string): Lineage {
 }
 
 const shown = (keys: Lineage): string => keys.map(({ to }) => letter(to)).join('')
-const reissue = (of: string, by: string, generation: number, invite = 'Z'): Reissue => ({
+const reissue = (of: string, by: string, generation: number, invite = 'Z', issued = 1): Reissue => ({
   subject: peer(of),
   invite: peer(invite),
   issuer: { key: peer(by), generation },
+  issued: wallTime(issued),
   bytes: new Uint8Array(0),
   hash: `${of} by ${by}`,
 })
@@ -101,6 +102,17 @@ test('the key that speaks for the mesh is the last, and each has its place', () 
   expect(['M', 'A', 'B', 'C'].map((key) => issuerIn(MESH, lineage('AB'), peer(key)).generation)).toEqual([0, 1, 2, -1])
 })
 
+test('no key admits for longer than the one after it, whatever overlaps their operators gave', () => {
+  const overlap = integer({ min: 0, max: 10 })
+  assert(
+    property(array(overlap, { maxLength: 6 }), (days) => {
+      const keys = lineage('ABCDEF'.slice(0, days.length)).map((each, at) => ({ ...each, until: wallTime((days[at] ?? 0) * DAY) }))
+      const ends = [...keys, undefined].map((_, generation) => boundedBy(UNBOUND, { key: peer('X'), generation }, keys).until ?? Infinity)
+      expect(ends).toEqual(ends.toSorted((one, other) => one - other))
+    }),
+  )
+})
+
 test.each<[string, number, number | undefined, number | undefined]>([
   ['of the key that speaks for the mesh have the end that they say', 2, undefined, undefined],
   ['of one before it end with the overlap', 1, undefined, 2 * DAY],
@@ -137,6 +149,13 @@ describe('a certificate made anew', () => {
       laterReissue(first, undefined),
     ]).toEqual([second, second, first, first])
   })
+
+  test('for another invite, since the member came by that, takes the place of the one before', () => {
+    const [first, second] = [reissue('b', 'A', 1, 'Z', 1), { ...reissue('b', 'A', 1, 'Y', 2), hash: '0' }]
+    expect([laterReissue(first, second), laterReissue(second, first)]).toEqual([second, second])
+    const view = withReissue(withReissue(withRecord(EMPTY_VIEW, signed('b', 1, { invite: 'Y' })), first), second)
+    expect(pendingReissue(view.get(peer('b'))!)).toEqual(second)
+  })
 })
 
 describe('a view under other keys', () => {
@@ -158,16 +177,33 @@ describe('a view under other keys', () => {
   })
 })
 
-/** All that two members, two reissues of one and three lines of keys come to. */
-const small: readonly Knowledge[] = ['', 'A', 'B', 'AC'].flatMap((keys) =>
-  [undefined, signed('b', 1), signed('b', 2)].flatMap((record) =>
-    ['', ...Array.from(keys)].map((by): Knowledge => {
-      const view = record === undefined ? EMPTY_VIEW : withRecord(EMPTY_VIEW, record)
-      const made = by === '' ? view : withReissue(view, reissue('b', by, keys.indexOf(by) + 1))
-      return { view: underLineage(made, lineage(keys)), evictions: NO_EVICTIONS, lineage: lineage(keys) }
-    }),
-  ),
-)
+/** A record by whoever was certified by that key of a line. */
+function signedUnder(keys: string, by: string, number: number): SignedRecord {
+  const record = signed('b', number)
+  return { ...record, admission: { ...record.admission, issuer: issuerIn(MESH, lineage(keys), peer(by)) } }
+}
+
+/** What one member, two reissues of it and three lines of keys come to. */
+function knowledges(records: (keys: string) => readonly (SignedRecord | undefined)[]): readonly Knowledge[] {
+  return ['', 'A', 'B', 'AC'].flatMap((keys) =>
+    records(keys).flatMap((record) =>
+      ['', ...Array.from(keys)].map((by): Knowledge => {
+        const view = record === undefined ? EMPTY_VIEW : withRecord(EMPTY_VIEW, record)
+        const made = by === '' ? view : withReissue(view, reissue('b', by, keys.indexOf(by) + 1))
+        return { view: underLineage(made, lineage(keys)), evictions: NO_EVICTIONS, lineage: lineage(keys) }
+      }),
+    ),
+  )
+}
+
+const small = knowledges(() => [undefined, signed('b', 1), signed('b', 2)])
+/** Its records by later keys as well, of which some lose their place to others. */
+const contested = knowledges((keys) => [
+  undefined,
+  signed('b', 1),
+  signed('b', 4),
+  ...Array.from(keys, (by, at) => signedUnder(keys, by, 3 - at)),
+])
 const told = ({ view, lineage: keys }: Knowledge): string =>
   [
     shown(keys),
@@ -186,6 +222,20 @@ describe('merging what is known', () => {
         expect(
           small.filter((c) => told(mergeKnowledge(mergeKnowledge(a, b), c)) !== told(mergeKnowledge(a, mergeKnowledge(b, c)))).map(told),
         ).toEqual([])
+      }
+    }
+  })
+
+  test('by keys that lose their place as well: gives the same in either order, and what all may believe goes before the rest', () => {
+    for (const a of contested) {
+      expect(told(mergeKnowledge(a, a))).toBe(told(a))
+      for (const b of contested) {
+        const merged = mergeKnowledge(a, b)
+        expect(told(merged)).toBe(told(mergeKnowledge(b, a)))
+        const founded = [a, b].flatMap(({ view }) => [...underLineage(view, merged.lineage).values()]).filter((each) => !isPrivate(each))
+        const newest = Math.max(...founded.map(({ signed: { record } }) => record.incarnation))
+        const held = merged.view.get(peer('b'))
+        expect(founded.length === 0 || held?.signed.record.incarnation === newest).toBe(true)
       }
     }
   })

@@ -71,10 +71,11 @@ export function comesTooLate(held: Lineage, heard: Lineage, wall: WallTime): boo
   return hasEnded(partingFrom(held, heard)?.until, wall)
 }
 
-/** What a certificate of these bounds allows by a key of that generation: no more than until the overlap after it is over. */
+/** What a certificate of these bounds allows by a key of that generation: no more than until the overlap after it is over, or after a later one. */
 export function boundedBy(certified: Bounds, { generation }: Issuer, lineage: Lineage): Bounds {
-  const end = generation < 0 ? wallTime(0) : lineage[generation]?.until
-  if (end === undefined) return certified
+  const overlaps = generation < 0 ? [wallTime(0)] : lineage.slice(generation).map(({ until }) => until)
+  if (overlaps.length === 0) return certified
+  const end = wallTime(Math.min(...overlaps))
   return { ...certified, notAfter: sooner(certified.notAfter, end), until: sooner(certified.until, end) }
 }
 
@@ -87,14 +88,16 @@ export type Reissue = {
   readonly subject: PeerId
   readonly invite: PeerId
   readonly issuer: Issuer
+  /** When, by the clock of whoever has the key: a member may have come by another invite since. */
+  readonly issued: WallTime
   readonly bytes: Bytes
   readonly hash: string
 }
 
-/** Of two about one member the one by the later key. */
+/** Of two about one member the one by the later key, and of two by one key the one that it made later. */
 export function laterReissue(held: Reissue | undefined, heard: Reissue | undefined): Reissue | undefined {
   if (held === undefined || heard === undefined) return held ?? heard
-  const newer = heard.issuer.generation - held.issuer.generation
+  const newer = heard.issuer.generation - held.issuer.generation || heard.issued - held.issued
   return newer > 0 || (newer === 0 && heard.hash > held.hash) ? heard : held
 }
 

@@ -27,6 +27,16 @@ export type View = Map<PeerId, Belief>
 
 export const EMPTY_VIEW: View = Map()
 
+/** Whether it rests on a certificate by a key that does not speak for the mesh, as far as is known. */
+function isUnfounded({ signed }: Belief): boolean {
+  return signed.admission.issuer.generation < 0
+}
+
+/** Whether nobody is told of it, since others may hold another or none: its owner is evicted, or admitted by no key of the mesh. */
+export function isPrivate(belief: Belief): boolean {
+  return belief.evicted || isUnfounded(belief)
+}
+
 /** The view that also knows this record; the same object when that is nothing new. */
 export function withRecord(view: View, signed: SignedRecord): View {
   return withBelief(view, { signed, accusations: Map(), evicted: false })
@@ -68,6 +78,8 @@ function join(held: Belief, heard: Belief): Belief {
 function joinWords(held: Belief, heard: Belief): Belief {
   // Whoever was admitted anew, by another invite, is what it says now.
   if (held.evicted !== heard.evicted) return held.evicted ? heard : held
+  // What a key certified that lost its place another half of the mesh never believed: what all may believe goes before it.
+  if (isUnfounded(held) !== isUnfounded(heard)) return isUnfounded(held) ? heard : held
   const order = heard.signed.record.incarnation - held.signed.record.incarnation
   if (order > 0) return heard
   if (order < 0) return held

@@ -104,6 +104,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
     seedPort: options.port,
     saved: store.saved,
     lineage: membership.lineage,
+    fallback: membership.former,
     clock,
     random: Math.random,
     wall: wallClock,
@@ -247,8 +248,8 @@ function listener(
       const { key, end } = successionWords(lineage)
       log.warn({ event: 'rotated', key }, `the key of the mesh is ${key} from now on; certificates by the one before hold until ${end}`)
     },
-    admitted: (admission) => {
-      kept.admitted(admission)
+    admitted: (admission, former) => {
+      kept.admitted(admission, former)
       log.info({ event: 'certified', key: admission.issuer.key }, `a member by the key ${admission.issuer.key} of the mesh from now on`)
     },
     contested: (key) =>

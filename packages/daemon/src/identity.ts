@@ -15,6 +15,8 @@ export type Membership = {
   readonly identity: Identity
   readonly mesh: MeshId
   readonly admission: Admission
+  /** What it was a member by before a later key of the mesh certified it anew, should that key lose its place to another. */
+  readonly former?: Admission | undefined
   /** The keys of the mesh, as far as the certificates need them at least. */
   readonly lineage: Lineage
   /** Those that its invites named. */
@@ -28,6 +30,8 @@ const certificateFile = z.object({
   version: z.literal(1),
   mesh: z.string(),
   chain: z.base64(),
+  /** Of before a key was rotated. */
+  former: z.base64().optional(),
   seeds: z.array(z.string()).default([]),
   /** Older files do not have it. */
   successions: z.array(z.base64()).default([]),
@@ -115,11 +119,11 @@ export function renewedBy(
 }
 
 /** Writes down what makes a host a member, whole or not at all. */
-export function saveMembership(directory: string, { mesh, admission, lineage, seeds }: Membership): void {
-  const chain = Buffer.from(admission.chain).toString('base64')
+export function saveMembership(directory: string, { mesh, admission, former, lineage, seeds }: Membership): void {
+  const [chain, before] = [admission, former].map((each) => each && Buffer.from(each.chain).toString('base64'))
   const successions = inBase64(lineage)
   writing('--state-dir', directory, () =>
-    replaceFile(join(directory, CERTIFICATE_FILE), `${JSON.stringify({ version: 1, mesh, chain, seeds, successions })}\n`),
+    replaceFile(join(directory, CERTIFICATE_FILE), `${JSON.stringify({ version: 1, mesh, chain, former: before, seeds, successions })}\n`),
   )
 }
 
@@ -144,11 +148,11 @@ export function membershipIn(identity: Identity, path: string, content: Bytes, i
   const parsed = certificateFile.safeParse(json(content))
   const mesh = parsed.success ? parseMeshId(parsed.data.mesh) : undefined
   if (!parsed.success || mesh?.ok !== true) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
-  const chain = Uint8Array.from(Buffer.from(parsed.data.chain, 'base64'))
   const lineage = lineageFrom(mesh.value, parsed.data.successions)
   if (!lineage.ok) throw invalid(path, 'is damaged; restore it, or remove it and start with --invite')
-  const admitted = verifyChain({ mesh: mesh.value, verifier: envelopeVerifier, lineage: lineage.value }, chain)
-  if (!admitted.ok || admitted.value.peer !== identity.peer)
+  const trust = { mesh: mesh.value, verifier: envelopeVerifier, lineage: lineage.value }
+  const [admitted, before] = [parsed.data.chain, parsed.data.former ?? ''].map((chain) => verifyChain(trust, fromBase64(chain)))
+  if (admitted?.ok !== true || admitted.value.peer !== identity.peer)
     throw invalid(path, 'does not admit the key beside it; remove it and start with --invite')
   if (invite !== undefined && invite.mesh !== mesh.value) {
     const over = `to change over for good: "vxmesh leave" while its daemon runs, then remove ${dirname(path)}`
@@ -159,13 +163,18 @@ export function membershipIn(identity: Identity, path: string, content: Bytes, i
   }
   // A newer invite may name others: those that the first one named may be gone by now.
   const seeds = seedsAmong([...(invite?.seeds ?? []), ...parsed.data.seeds])
-  return { identity, mesh: mesh.value, admission: admitted.value, lineage: lineage.value, seeds }
+  const former = before?.ok === true && before.value.peer === identity.peer ? before.value : undefined
+  return { identity, mesh: mesh.value, admission: admitted.value, former, lineage: lineage.value, seeds }
 }
 
 /** What an invite names as a seed and is none is passed over. */
 function seedsAmong(texts: readonly string[]): readonly Seed[] {
   const seeds = texts.map(parseSeed).flatMap((seed) => (seed.ok ? [seed.value] : []))
   return [...new Set(seeds)]
+}
+
+function fromBase64(text: string): Bytes {
+  return Uint8Array.from(Buffer.from(text, 'base64'))
 }
 
 function json(content: Bytes): unknown {

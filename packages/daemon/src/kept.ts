@@ -6,8 +6,8 @@ export type Kept = {
   readonly membership: Membership
   /** Other keys speak for the mesh. */
   succeeded(lineage: Lineage): void
-  /** A later key certified us anew. */
-  admitted(admission: Admission): void
+  /** A later key certified us anew, or has lost its place; `former`: what counts again should it do so. */
+  admitted(admission: Admission, former: Admission | undefined): void
   /** We are a member by another invite. Throws where it cannot be written down. */
   renewed(next: Membership): void
 }
@@ -33,7 +33,7 @@ export function keep(directory: string, first: Membership, trouble: (error: unkn
       if (issuerIn(mesh, lineage, admission.issuer.key).generation >= 0) save({ ...membership, lineage })
       else membership = { ...membership, lineage }
     },
-    admitted: (admission) => save({ ...membership, admission }),
+    admitted: (admission, former) => save({ ...membership, admission, former }),
     renewed: (next) => {
       saveMembership(directory, next)
       membership = next

@@ -3,7 +3,7 @@
  * many live members say that it holds there, their kernels included. Shown and not enforced would be worse than not done.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { MeshError, parsePeerId, type PeerId } from '@vxmesh/core'
+import { issuerIn, MeshError, parsePeerId, type PeerId } from '@vxmesh/core'
 import { sealEviction } from '@vxmesh/gossip'
 import { evictionAnswer, statusAnswer, type EvictionReport, type MemberRow, type StatusReport } from './answers.ts'
 import { ask } from './client.ts'
@@ -28,7 +28,9 @@ export async function revoke(options: RevokeOptions, print: (line: string) => vo
   const key = subjectOf(options, report)
   const meshKey = await readMeshKey(options)
   checkMesh(meshKey, report.mesh, options)
-  const eviction = Buffer.from(sealEviction(meshKey.identity, key, meshKey.mesh)).toString('base64')
+  if (issuerIn(meshKey.mesh, meshKey.lineage, key).generation >= 0)
+    throw usage(`revoke ${key}: that is a key of the mesh, and no member: "vxmesh key rotate" puts another in its place`)
+  const eviction = Buffer.from(sealEviction(meshKey.identity, key, meshKey.mesh, meshKey.lineage)).toString('base64')
   const first = await ask(control, 'POST', '/v1/evict', evictionAnswer, { eviction })
   for (const line of options.invite === undefined ? memberLines(report, key) : inviteLines(report, key)) print(line)
   const last = await enforced(control, first, patience)

@@ -4,15 +4,26 @@
  * up. Until the overlap is over the same command goes on with the same rotation, so that it may be broken off at any time.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { keyOf, MeshError, mergeLineages, SUCCESSIONS_MOST, wallTime, type Lineage, type MeshId } from '@vxmesh/core'
+import {
+  keyOf,
+  MeshError,
+  mergeLineages,
+  SUCCESSIONS_MOST,
+  wallTime,
+  type Bytes,
+  type Lineage,
+  type MeshId,
+  type PeerId,
+  type WallTime,
+} from '@vxmesh/core'
 import { reissue, sealSuccession, verifyChain } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity } from '@vxmesh/gossip/libp2p'
-import { certificatesAnswer, REISSUES_MOST, rotationAnswer, type RotationReport } from './answers.ts'
+import { certificatesAnswer, REISSUES_MOST, rotationAnswer, type CertificatesReport, type RotationReport } from './answers.ts'
 import { ask } from './client.ts'
 import { timeIn } from './invites.ts'
 import { checkMesh, readMeshKey, replaceMeshKey, type KeyPlace, type MeshKey } from './meshkey.ts'
 import { LOOK_EVERY, patienceIn } from './revoke.ts'
-import { inBase64, lineageFrom, successionWords } from './succeeding.ts'
+import { inBase64, lineageFrom, successionWords, taken } from './succeeding.ts'
 
 export type RotateOptions = KeyPlace & {
   readonly control: string
@@ -36,14 +47,15 @@ export async function rotateKey(options: RotateOptions, print: (line: string) =>
   const { members } = await ask(control, 'GET', '/v1/certificates', certificatesAnswer)
   const key = await nextKey(held, options, { overlap, now }, print)
   const successions = inBase64(key.lineage)
-  const former = members.flatMap(({ name, chain }) => reissuable(key, name, chain))
+  const former = members.flatMap((member) => reissuable(key, member, wallTime(now)))
   await ask(control, 'POST', '/v1/rotate', rotationAnswer, { successions, reissues: [] })
   for (let at = 0; at < former.length; at += REISSUES_MOST) {
     const reissues = former.slice(at, at + REISSUES_MOST).map(({ bytes }) => Buffer.from(bytes).toString('base64'))
     await ask(control, 'POST', '/v1/rotate', rotationAnswer, { successions, reissues })
   }
-  if (former.length > 0) print(`certified anew, each for itself: ${named(former.map(({ name }) => name))}`)
-  const last = await inForce(control, patience)
+  if (former.length > 0) print('certified anew, each for itself; revoke whom you do not know:')
+  for (const { name, peer, invite } of former) print(`  ${name} ${peer}, by the invite ${invite}`)
+  const last = await inForce(control, patience, key.identity.peer)
   print(`in force at ${String(last.under)} of ${String(last.living)} live members`)
   if (last.under === last.living) return
   const waiting = last.waiting.map(({ name, state }) => `${name} (${state})`).join(', ')
@@ -95,10 +107,18 @@ function checkUpToDate(held: MeshKey, { successions, key }: RotationReport, { di
   })
 }
 
+type Certified = { readonly name: string; readonly peer: PeerId; readonly invite: PeerId; readonly bytes: Bytes }
+
 /** A member's certificate made anew, where it was made by a former key. */
-function reissuable({ mesh, lineage, identity }: MeshKey, name: string, chain: string): readonly { name: string; bytes: Uint8Array }[] {
+function reissuable(
+  { mesh, lineage, identity }: MeshKey,
+  { name, chain }: CertificatesReport['members'][number],
+  issued: WallTime,
+): readonly Certified[] {
   const admitted = verified(mesh, lineage, chain)
-  return admitted === undefined || admitted.issuer.key === identity.peer ? [] : [{ name, bytes: reissue(identity, mesh, admitted) }]
+  if (admitted === undefined || admitted.issuer.key === identity.peer) return []
+  const { peer, invite } = admitted
+  return [{ name, peer, invite, bytes: reissue(identity, mesh, admitted, issued) }]
 }
 
 function verified(mesh: MeshId, lineage: Lineage, chain: string) {
@@ -106,21 +126,15 @@ function verified(mesh: MeshId, lineage: Lineage, chain: string) {
   return admitted.ok ? admitted.value : undefined
 }
 
-async function inForce(control: string, patience: number): Promise<RotationReport> {
+/** How far it is. Throws `MeshError` when another key takes the place of this one meanwhile. */
+async function inForce(control: string, patience: number, key: PeerId): Promise<RotationReport> {
   let report = await ask(control, 'GET', '/v1/rotation', rotationAnswer)
-  for (const end = performance.now() + patience; report.under < report.living && performance.now() < end;) {
+  for (const end = performance.now() + patience; report.key === key && report.under < report.living && performance.now() < end;) {
     await pause(LOOK_EVERY)
     report = await ask(control, 'GET', '/v1/rotation', rotationAnswer)
   }
+  if (report.key !== key) throw taken(report.key)
   return report
-}
-
-/** How many are named. */
-const NAMED_MOST = 20
-
-function named(names: readonly string[]): string {
-  const more = names.length - NAMED_MOST
-  return `${names.slice(0, NAMED_MOST).join(', ')}${more > 0 ? ` and ${String(more)} more` : ''}`
 }
 
 function usage(where: string, reason: string): MeshError {

@@ -7,7 +7,6 @@ import {
   type Bytes,
   type Lineage,
   type MeshId,
-  type PeerId,
   type Result,
   type SignedRecord,
   type WallTime,
@@ -52,7 +51,8 @@ export function rotate(mesh: Mesh, id: MeshId, successions: readonly string[], r
   return rotationReport(id, mesh.state())
 }
 
-function taken(key: PeerId): MeshError {
+/** Somebody else made another key the next one. */
+export function taken(key: string): MeshError {
   return refusal(`the key before was followed by another in this mesh, which holds: ${key}`)
 }
 
@@ -103,17 +103,23 @@ export function dateOf(time: number): string {
 
 const DATE_MOST = 8.64e15
 
-/** What everybody who is known, and not evicted, is a member by: for a later key to make it anew. */
+/** What everybody who is known, and has not left, is a member by: for a later key to make it anew. */
 export function certificatesReport({ view, standings }: State): CertificatesReport {
-  const members = [...view.values()].filter(({ signed }) => standings.get(signed.record.peer)?.state !== 'evicted')
+  const members = [...view].filter(([peer]) => !['evicted', 'left'].includes(standings.get(peer)?.state ?? ''))
   return {
     version: 1,
-    members: members.map(({ signed: { record, admission } }) => ({
-      name: record.name,
-      peer: record.peer,
-      chain: Buffer.from(admission.chain).toString('base64'),
+    members: members.map(([peer, { signed }]) => ({
+      name: signed.record.name,
+      peer,
+      chain: Buffer.from(signed.admission.chain).toString('base64'),
     })),
   }
+}
+
+/** Some of so many, as the subject of a sentence. */
+function named(some: RotationReport['waiting'], all: number): string {
+  const more = all > some.length ? ` and ${String(all - some.length)} more` : ''
+  return `${some.map(({ name }) => name).join(', ')}${more} ${all === 1 ? 'is' : 'are'}`
 }
 
 /** What status shows of it, and says where something is to be done. */
@@ -121,13 +127,12 @@ export function rotationStatus(mesh: MeshId, state: State, wall: WallTime): Pick
   if (state.lineage.length === 0) return { rotation: null, health: [] }
   const { key, until, living, under, waiting } = rotationReport(mesh, state)
   const end = until ?? ''
-  const names = waiting.map(({ name }) => name).join(', ')
   const left = (state.lineage.at(-1)?.until ?? 0) > wall ? `ends on ${end}` : `ended on ${end}`
   const behind =
     waiting.length === 0
       ? []
       : [
-          `${names} ${waiting.length === 1 ? 'is' : 'are'} certified by a former key of the mesh, which ${left}: "vxmesh key rotate" where mesh.key is takes them over while it lasts, a new invite at any time`,
+          `${named(waiting, living - under)} certified by a former key of the mesh, which ${left}: "vxmesh key rotate" where mesh.key is takes over whom the key before admitted, while it lasts; a new invite does at any time`,
         ]
   const contested =
     state.contested === undefined

@@ -21,7 +21,7 @@ import { meetOurselves, resume } from './clone.ts'
 import { keepReached, tryAddresses } from './reach.ts'
 import { refuted } from './rebuff.ts'
 import { strain } from './strain.ts'
-import { change, changeBelief, draft, drop, forward, offer, reachedAt, trustOf } from './turn.ts'
+import { change, changeBelief, draft, drop, faithOf, forward, offer, reachedAt, trustOf } from './turn.ts'
 
 /** A refutation answers all accusations at once; one in this time keeps an accuser from making us flood. */
 export const REFUTE_PAUSE = milliseconds(200)
@@ -30,7 +30,7 @@ export const REFUTE_PAUSE = milliseconds(200)
 export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
   const opened = openRecord(trustOf(turn), bytes, (peer) => turn.state.view.get(peer)?.signed)
-  if (!opened.ok) return drop(turn, from, opened.reason)
+  if (!opened.ok) return drop(turn, from, opened.reason, faithOf(turn.state))
   const signed = opened.value
   const { record } = signed
   if (record.peer === turn.env.signer.peer) return meetOurselves(turn, link, signed.record, publish)

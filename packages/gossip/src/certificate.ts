@@ -10,6 +10,7 @@ import {
   boundedBy,
   FIRST_KEY,
   issuerIn,
+  keyOf,
   parseInterfaceAddress,
   parseMemberName,
   parseMeshId,
@@ -29,11 +30,12 @@ import {
   type Result,
   type Signer,
   type Verifier,
+  type WallTime,
 } from '@vxmesh/core'
 import { fromString } from 'uint8arrays/from-string'
 import { toString } from 'uint8arrays/to-string'
 import { decode } from './decode.ts'
-import { openLineage } from './succession.ts'
+import { bytesOf, openLineage, SUCCESSION_MOST } from './succession.ts'
 import { Chain, Eviction as EvictionMessage, Invite, InviteCertificate, MemberCertificate } from './wire.js'
 
 /** What a verifier of records and connections must know: the mesh, how to open envelopes, and which keys came after the first, if any did. */
@@ -62,9 +64,13 @@ export type ParsedInvite = {
  * @param mesh the first key of the mesh, if that is another
  */
 export function certifyInvite(meshKey: Signer, invite: PeerId, bounds: Bounds = UNBOUND, mesh: PeerId = meshKey.peer): Bytes {
+  return sealInvite(meshKey, invite, bounds, mesh, 0)
+}
+
+function sealInvite(meshKey: Signer, key: PeerId, bounds: Bounds, mesh: PeerId, issued: number): Bytes {
   const { peer = '', name = '', addresses, members, notAfter = 0, until = 0 } = bounds
   const bound = { peer, name, addresses: [...addresses], members, notAfter: BigInt(notAfter), validUntil: BigInt(until) }
-  return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh, key: invite, ...bound }))
+  return meshKey.seal(INVITE_DOMAIN, InviteCertificate.encode({ mesh, key, ...bound, issued: BigInt(issued) }))
 }
 
 /** The chain that admits `peer`: its member certificate, sealed by the invite's key, under the invite's own certificate. */
@@ -100,7 +106,13 @@ export function rechain(chain: Bytes, invite: Bytes): Bytes {
   return Chain.encode({ invite, member: Chain.decode(chain).member })
 }
 
-type InviteWords = { readonly mesh: MeshId; readonly signer: PeerId; readonly key: PeerId; readonly bounds: Bounds }
+type InviteWords = {
+  readonly mesh: MeshId
+  readonly signer: PeerId
+  readonly key: PeerId
+  readonly bounds: Bounds
+  readonly issued: WallTime
+}
 
 /** What it says, whoever signed it. */
 function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<InviteWords> {
@@ -111,8 +123,9 @@ function openInviteCertificate(verifier: Verifier, bytes: Bytes): Result<InviteW
   const mesh = parseMeshId(certificate.value.mesh)
   const key = parsePeerId(certificate.value.key)
   const bounds = parseBounds(certificate.value)
-  if (!mesh.ok || !key.ok || !bounds.ok) return refuse('malformed invite certificate')
-  return accept({ mesh: mesh.value, signer: sealed.value.signer, key: key.value, bounds: bounds.value })
+  const issued = parseWallTime(certificate.value.issued)
+  if (!mesh.ok || !key.ok || !bounds.ok || !issued.ok) return refuse('malformed invite certificate')
+  return accept({ mesh: mesh.value, signer: sealed.value.signer, key: key.value, bounds: bounds.value, issued: issued.value })
 }
 
 /** How many networks an invite may name. */
@@ -149,8 +162,9 @@ export function reissue(
   meshKey: Signer,
   mesh: MeshId,
   { peer, invite, certified }: Pick<Admission, 'peer' | 'invite' | 'certified'>,
+  issued: WallTime,
 ): Bytes {
-  return certifyInvite(meshKey, invite, { ...certified, peer, notAfter: undefined }, mesh)
+  return sealInvite(meshKey, invite, { ...certified, peer, notAfter: undefined }, mesh, issued)
 }
 
 /** The same as it came, believed only if a later key of the mesh signed it. */
@@ -158,23 +172,26 @@ export function openReissue(trust: Trust, bytes: Bytes): Result<Reissue> {
   if (bytes.length > CERTIFICATE_MOST) return refuse('certificate too long')
   const words = openInviteCertificate(trust.verifier, bytes)
   if (!words.ok) return words
-  const { mesh, signer, key, bounds } = words.value
+  const { mesh, signer, key, bounds, issued } = words.value
   const issuer = issuerIn(trust.mesh, trust.lineage ?? FIRST_KEY, signer)
   if (mesh !== trust.mesh || issuer.generation < 1 || bounds.peer === undefined)
     return refuse('certificate that no later key of the mesh made anew')
-  return accept({ subject: bounds.peer, invite: key, issuer, bytes, hash: bytesToHex(sha256(bytes)) })
+  return accept({ subject: bounds.peer, invite: key, issuer, issued, bytes, hash: bytesToHex(sha256(bytes)) })
 }
 
-/** Longest eviction envelope, in bytes: it says two keys and has one signature. */
-const EVICTION_MOST = 512
+/** Longest eviction envelope, in bytes: it says two keys, has one signature, and brings the successions up to its signer. */
+const EVICTION_MOST = 512 + SUCCESSIONS_MOST * SUCCESSION_MOST
 
 function evictionDomain(mesh: MeshId): string {
   return `vxmesh-eviction/1/${mesh}`
 }
 
-/** The word of the mesh key that whoever has this key, or was admitted by an invite of this key, is no member any more. */
-export function sealEviction(meshKey: Signer, key: PeerId, mesh: MeshId = meshNamed(meshKey.peer)): Bytes {
-  return meshKey.seal(evictionDomain(mesh), EvictionMessage.encode({ mesh, key }))
+/**
+ * The word of the mesh key that whoever has this key, or was admitted by an invite of this key, is no member any more.
+ * @param lineage how that came to be the key of the mesh, where it is not the first
+ */
+export function sealEviction(meshKey: Signer, key: PeerId, mesh: MeshId = meshNamed(meshKey.peer), lineage: Lineage = FIRST_KEY): Bytes {
+  return meshKey.seal(evictionDomain(mesh), EvictionMessage.encode({ mesh, key, successions: [...bytesOf(lineage)] }))
 }
 
 /** The mesh whose first key this is. */
@@ -184,15 +201,20 @@ export function meshNamed(key: PeerId): MeshId {
   return mesh.value
 }
 
-/** An eviction as it came, believed only if a key of the mesh signed it. */
+/**
+ * An eviction as it came, believed only if a key signed it that was made one of the mesh, for which it brings the evidence.
+ * Whether that key speaks for the mesh still, or lost its place to another, is all the same: an eviction is for ever, and
+ * all must hold the same ones.
+ */
 export function openEviction(trust: Trust, bytes: Bytes): Result<Eviction> {
   if (bytes.length > EVICTION_MOST) return refuse('eviction too long')
   const sealed = trust.verifier.open(evictionDomain(trust.mesh), bytes)
-  if (!sealed.ok || issuerIn(trust.mesh, trust.lineage ?? FIRST_KEY, sealed.value.signer).generation < 0)
-    return refuse('eviction not signed by the mesh')
-  const message = decode(EvictionMessage, sealed.value.payload)
+  if (!sealed.ok) return refuse('eviction not signed by the mesh')
+  const message = decode(EvictionMessage, sealed.value.payload, { successions: SUCCESSIONS_MOST })
   const key = message.ok ? parsePeerId(message.value.key) : message
   if (!key.ok || !message.ok || message.value.mesh !== trust.mesh) return refuse('malformed eviction')
+  const lineage = openLineage(trust, message.value.successions, trust.lineage)
+  if (!lineage.ok || keyOf(trust.mesh, lineage.value) !== sealed.value.signer) return refuse('eviction not signed by the mesh')
   return accept({ key: key.value, bytes, hash: bytesToHex(sha256(bytes)) })
 }
 
@@ -201,7 +223,7 @@ const CHECKSUM_BYTES = 4
 
 /** The invite as one line to paste or to keep in a file: a prefix, then base64url of the protobuf and the start of its SHA-256. */
 export function renderInvite(certificate: Bytes, privateKey: Bytes, seeds: readonly string[] = [], lineage: Lineage = FIRST_KEY): string {
-  const body = Invite.encode({ certificate, privateKey, seeds: [...seeds], successions: lineage.map(({ bytes }) => bytes) })
+  const body = Invite.encode({ certificate, privateKey, seeds: [...seeds], successions: [...bytesOf(lineage)] })
   const checked = Uint8Array.from([...body, ...sha256(body).subarray(0, CHECKSUM_BYTES)])
   return INVITE_PREFIX + toString(checked, 'base64url')
 }

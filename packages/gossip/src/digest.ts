@@ -5,7 +5,7 @@
  * those buckets travel: with one difference among 10,000 members about 2 kB and 40 summaries, instead of 10,000.
  *
  * An eviction is summarised like a belief about the key it names, of the last of all incarnations: so it is offered to
- * whoever lacks it, and wanted. A belief about an evicted member counts for nothing, since others may hold another or none.
+ * whoever lacks it, and wanted. A belief that others need not share counts for nothing: about an evicted member, say.
  * The keys of the mesh, where there was more than one, are summarised in the same way, under the first.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -13,6 +13,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import {
   EMPTY_VIEW,
   FIRST_KEY,
+  isPrivate,
   LAST_INCARNATION,
   pendingReissue,
   type Belief,
@@ -73,13 +74,13 @@ export function evictionsDigest({ evictions }: { readonly evictions: Evictions }
 function* items({ view, evictions, lineage }: Knowledge): Generator<readonly [PeerId, Item]> {
   yield* evictions
   if (lineage[0] !== undefined) yield [lineage[0].mesh, lineage]
-  for (const item of view) if (!item[1].evicted) yield item
+  for (const item of view) if (!isPrivate(item[1])) yield item
 }
 
 function itemOf({ view, evictions, lineage }: Knowledge, key: PeerId): Item | undefined {
   if (lineage[0]?.mesh === key) return lineage
   const belief = view.get(key)
-  return evictions.get(key) ?? (belief?.evicted === true ? undefined : belief)
+  return evictions.get(key) ?? (belief === undefined || isPrivate(belief) ? undefined : belief)
 }
 
 function incarnationOf(what: Item): Summary['incarnation'] {
@@ -93,9 +94,9 @@ export function rootAfter(root: Bytes, was: Belief | Lineage | undefined, is: It
   return next
 }
 
-/** Whether nobody is told of it: of a member that is evicted, or of the first key of the mesh while there is no other. */
+/** Whether nobody is told of it: of a belief that others need not share, or of the first key of the mesh while there is no other. */
 function isNothing(what: Item): boolean {
-  return 'length' in what ? what.length === 0 : 'evicted' in what && what.evicted
+  return 'length' in what ? what.length === 0 : 'evicted' in what && isPrivate(what)
 }
 
 /** As much of a fingerprint as the digest is long. */

@@ -33,7 +33,7 @@ test.each([
     evictionOf(b).map((byte, at, all) => (at === all.length - 1 ? byte ^ 1 : byte)),
     'eviction not signed by the mesh',
   ],
-  ['at too great a length', new Uint8Array(600), 'eviction too long'],
+  ['at too great a length', new Uint8Array(9000), 'eviction too long'],
 ])('an eviction signed %s is neither believed nor said on', (_name, bytes, reason) => {
   const member = met().frame(3, { evictions: [bytes] })
   expect(member.effects.map((effect) => (effect.kind === 'dropped' ? effect.reason : effect.kind))).toEqual([reason])

@@ -26,6 +26,7 @@ import {
   type Turn,
 } from './state.ts'
 import { strain } from './strain.ts'
+import { bytesOf } from './succession.ts'
 import { forgetReached, noteLink, receiveReached } from './reach.ts'
 import { receiveBuckets, receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
 import { receiveLineage, receiveReissue, tellAtTheDoor } from './rotation.ts'
@@ -68,7 +69,7 @@ export function linked(turn: Turn, { link: id, peer, dialled: target, at }: Extr
 
 /** Shows our certificates, and what it takes to verify them. */
 function greeted(turn: Turn, id: LinkId): void {
-  draft(turn, id).hello = { chain: ownAdmission(turn).chain, successions: turn.state.lineage.map(({ bytes }) => bytes) }
+  draft(turn, id).hello = { chain: ownAdmission(turn).chain, successions: bytesOf(turn.state.lineage) }
 }
 
 /** Of an evicted peer nothing is asked: it is told that it is evicted, and shown out. */

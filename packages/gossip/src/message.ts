@@ -25,6 +25,7 @@ import {
   type Signer,
   type Testimony,
 } from '@vxmesh/core'
+import { equals } from 'uint8arrays/equals'
 import { bitmap, bitsOf, BUCKET_BYTES, BUCKETS } from './buckets.ts'
 import { verifyChain, type Trust } from './certificate.ts'
 import { parseControlAddress, parseTunnelClaim, tunnelMessage } from './claim.ts'
@@ -112,16 +113,13 @@ export function openRecord(trust: Trust, bytes: Bytes, held: (peer: PeerId) => S
   const { signer } = sealed.value
   const { chain } = message.value
   const known = held(signer)?.admission
-  const admitted = known !== undefined && sameBytes(chain, known.chain) ? accept(known) : verifyChain(trust, chain)
+  const stands = known !== undefined && known.issuer.generation >= 0 && equals(chain, known.chain)
+  const admitted = stands ? accept(known) : verifyChain(trust, chain)
   if (!admitted.ok) return refuse(`record without admission: ${admitted.reason}`)
   if (admitted.value.peer !== signer) return refuse('record with the certificate of another member')
   const record = parseRecord(signer, message.value)
   // Why exactly is its owner's affair: a reason that quotes what was sent would be another one every time.
   return record.ok ? accept({ record: record.value, bytes, hash: hashOf(bytes), admission: admitted.value }) : refuse('malformed record')
-}
-
-function sameBytes(a: Bytes, b: Bytes): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
 function parseRecord(peer: PeerId, message: RecordMessage): Result<MemberRecord> {

@@ -20,6 +20,7 @@ import {
   NOTHING_HEARD,
   seconds,
   unreachable,
+  type Admission,
   type Bytes,
   type Incarnation,
   type Instant,
@@ -76,6 +77,8 @@ export type Beginning = {
   readonly saved: Saved
   /** The keys of the mesh after the first, as far as they were known. */
   readonly lineage?: Lineage
+  /** What we were a member by before a later key certified us anew, if one did. */
+  readonly fallback?: Admission | undefined
 }
 
 /** How many others must have heard a leave: each says it on to all the rest. */
@@ -86,9 +89,9 @@ const DEATHS_KEPT = seconds(15)
 
 /** A member at its start: it believes what it believed before, if it still verifies, and announces itself. */
 export function begin(beginning: Beginning, now: Instant, env: Environment): Step {
-  const { content, above, seeds, saved, lineage = FIRST_KEY } = beginning
+  const { content, above, seeds, saved, lineage = FIRST_KEY, fallback } = beginning
   const turn = takeTurn(
-    { ...emptyState(env.signer.peer, content, above, seeds, now), lineage, root: rootAfter(EMPTY_ROOT, undefined, lineage) },
+    { ...emptyState(env.signer.peer, content, above, seeds, now), lineage, fallback, root: rootAfter(EMPTY_ROOT, undefined, lineage) },
     now,
     env,
   )
@@ -195,7 +198,8 @@ function take(turn: Turn, input: Input): void {
       change(turn, { content: input.content })
       return publish(turn)
     case 'renew':
-      return publish(turn, input.admission)
+      publish(turn, input.admission)
+      return takeUp(turn)
     case 'leave':
       return leave(turn)
     case 'evict':

@@ -20,8 +20,8 @@ import { rootAfter } from './digest.ts'
 import { noteEnded } from './expiry.ts'
 import { hashOf } from './message.ts'
 import type { Link, LinkId, Turn } from './state.ts'
-import { isKnown, openLineage } from './succession.ts'
-import { change, changeBelief, draftItems, drop, flushLink, forward, offer, trustOf } from './turn.ts'
+import { bytesOf, isKnown, openLineage } from './succession.ts'
+import { change, changeBelief, draftItems, drop, faithOf, flushLink, forward, offer, trustOf } from './turn.ts'
 
 /** Successions that came over a link, all from the first key on: of strangers as well, since they prove themselves. */
 export function receiveLineage(turn: Turn, link: Link, list: readonly Bytes[]): void {
@@ -29,7 +29,9 @@ export function receiveLineage(turn: Turn, link: Link, list: readonly Bytes[]): 
   if (isKnown(held, list)) return
   const opened = openLineage(turn.env.trust, list, held)
   if (!opened.ok) return drop(turn, link.peer, opened.reason)
-  if (comesTooLate(held, opened.value, turn.env.wall())) return drop(turn, link.peer, 'succession of a key that had another successor')
+  // Whoever says so may have heard it in time.
+  if (comesTooLate(held, opened.value, turn.env.wall()))
+    return drop(turn, link.peer, 'succession of a key that had another successor', 'good')
   // Whoever sent what does not hold learns of what does.
   if (!succeed(turn, link.id, opened.value) && link.phase === 'open') offer(turn, link.id, turn.env.trust.mesh)
 }
@@ -38,15 +40,9 @@ export function receiveLineage(turn: Turn, link: Link, list: readonly Bytes[]): 
 export function succeed(turn: Turn, link: LinkId | undefined, lineage: Lineage): boolean {
   const { view, evictions, lineage: held, root, seen, unjudged } = turn.state
   const known = withLineage({ view, evictions, lineage: held }, lineage)
-  const lost = known.lineage === held ? partingFrom(lineage, held) : partingFrom(held, lineage)
-  if (lost !== undefined && turn.state.contested !== lost.to) {
-    change(turn, { contested: lost.to })
-    turn.effects.push({ kind: 'contested', key: lost.to })
-    // Those whose key holds would else never hear that there was another: what does not hold is said on, once.
-    if (known.lineage === held) forward(turn, link, turn.env.trust.mesh, (items) => (items.successions = bytesOf(lineage)))
-    else if (link !== undefined) draftItems(turn, link, turn.env.trust.mesh).successions = bytesOf(held)
-  }
-  if (known.lineage === held) return false
+  const holds = known.lineage !== held
+  contest(turn, link, holds ? { holds: lineage, loses: held } : { holds: held, loses: lineage })
+  if (!holds) return false
   const touched = [...known.view].flatMap(([peer, belief]) => (view.get(peer) === belief ? [] : [peer]))
   change(turn, {
     ...known,
@@ -65,23 +61,32 @@ export function succeed(turn: Turn, link: LinkId | undefined, lineage: Lineage):
   return true
 }
 
-function bytesOf(lineage: Lineage): readonly Bytes[] {
-  return lineage.map(({ bytes }) => bytes)
+/**
+ * Two keys were each made the next after the same one. Those whose key holds would else never hear that there was another,
+ * so what does not hold is said on, once: whoever has copies of the key could make any number.
+ */
+function contest(turn: Turn, link: LinkId | undefined, { holds, loses }: { readonly holds: Lineage; readonly loses: Lineage }): void {
+  const lost = partingFrom(loses, holds)
+  if (lost === undefined || turn.state.contested !== undefined) return
+  change(turn, { contested: lost.to })
+  turn.effects.push({ kind: 'contested', key: lost.to })
+  if (holds === turn.state.lineage) forward(turn, link, turn.env.trust.mesh, (items) => (items.successions = bytesOf(loses)))
+  else if (link !== undefined) draftItems(turn, link, turn.env.trust.mesh).successions = bytesOf(loses)
 }
 
 /** A certificate made anew that came over a link. */
 export function receiveReissue(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
   const opened = openReissue(trustOf(turn), bytes)
-  if (!opened.ok) return drop(turn, from, opened.reason)
+  if (!opened.ok) return drop(turn, from, opened.reason, faithOf(turn.state))
   certifyAnew(turn, link, opened.value)
 }
 
 /** The same, verified, from our own operator or over a link. */
 export function certifyAnew(turn: Turn, link: LinkId | undefined, reissue: Reissue): void {
-  if (!believeReissue(turn, reissue)) return
+  const isNews = believeReissue(turn, reissue)
   const belief = turn.state.view.get(reissue.subject)
-  if (belief !== undefined && pendingReissue(belief) === reissue)
+  if (isNews && belief !== undefined && pendingReissue(belief) === reissue)
     forward(turn, link, reissue.subject, (items) => (items.reissue = reissue.bytes))
   takeUp(turn)
 }
@@ -103,7 +108,7 @@ function fallBack(turn: Turn): void {
   if (fallback === undefined || view.get(turn.env.signer.peer)?.signed.admission.issuer.generation !== -1) return
   const admitted = verifyChain(trustOf(turn), fallback.chain)
   if (!admitted.ok) return
-  turn.effects.push({ kind: 'admitted', admission: admitted.value })
+  turn.effects.push({ kind: 'admitted', admission: admitted.value, former: undefined })
   publish(turn, admitted.value)
 }
 
@@ -114,8 +119,9 @@ export function takeUp(turn: Turn): void {
   if (own === undefined || reissue === undefined) return
   const admitted = verifyChain(trustOf(turn), rechain(own.signed.admission.chain, reissue.bytes))
   if (!admitted.ok) return
-  change(turn, { fallback: own.signed.admission })
-  turn.effects.push({ kind: 'admitted', admission: admitted.value })
+  const former = own.signed.admission
+  change(turn, { fallback: former })
+  turn.effects.push({ kind: 'admitted', admission: admitted.value, former })
   publish(turn, admitted.value)
 }
 

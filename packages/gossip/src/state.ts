@@ -224,7 +224,7 @@ export type Effect =
   /** Other keys speak for the mesh: to be written down as well. */
   | { readonly kind: 'succeed'; readonly lineage: Lineage }
   /** We were certified anew: to be written down before it is shown. */
-  | { readonly kind: 'admitted'; readonly admission: Admission }
+  | { readonly kind: 'admitted'; readonly admission: Admission; readonly former: Admission | undefined }
   /** Two keys were each to be the next. */
   | { readonly kind: 'contested'; readonly key: PeerId }
   | { readonly kind: 'send'; readonly link: LinkId; readonly bytes: Bytes }

@@ -107,10 +107,10 @@ describe('a certificate', () => {
   })
 
   test.each<[string, Bytes]>([
-    ['by the first key', reissue(meshKey, mesh, admissionOf(b.peer))],
-    ['by a stranger', reissue(stranger, mesh, admissionOf(b.peer))],
+    ['by the first key', reissue(meshKey, mesh, admissionOf(b.peer), wallTime(1))],
+    ['by a stranger', reissue(stranger, mesh, admissionOf(b.peer), wallTime(1))],
     ['for nobody alone', certifyInvite(secondKey, inviteIdentity.peer, UNBOUND, mesh)],
-    ['of another mesh', reissue(secondKey, sure(verifyMesh(otherKey)), admissionOf(b.peer))],
+    ['of another mesh', reissue(secondKey, sure(verifyMesh(otherKey)), admissionOf(b.peer), wallTime(1))],
   ])('made anew %s is none', (_name, bytes) => {
     expect(openReissue({ ...trust, lineage: rotated }, bytes)).toEqual({
       ok: false,

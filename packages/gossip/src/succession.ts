@@ -18,11 +18,12 @@ import {
   type Verifier,
   type WallTime,
 } from '@vxmesh/core'
+import { equals } from 'uint8arrays/equals'
 import { decode } from './decode.ts'
 import { Succession as SuccessionMessage } from './wire.js'
 
 /** Longest succession envelope, in bytes: it says three keys and has two signatures. */
-const SUCCESSION_MOST = 512
+export const SUCCESSION_MOST = 512
 
 /** What the key before signs, and in it what the next one does. */
 function domains(mesh: MeshId): { readonly from: string; readonly to: string } {
@@ -45,7 +46,7 @@ export function openLineage(
   const lineage: Succession[] = []
   for (const bytes of list) {
     const known = held[lineage.length]
-    const opened = known !== undefined && isSame(known.bytes, bytes) ? accept(known) : openSuccession(mesh, verifier, bytes)
+    const opened = known !== undefined && equals(known.bytes, bytes) ? accept(known) : openSuccession(mesh, verifier, bytes)
     if (!opened.ok) return opened
     const { from, to } = opened.value
     if (from !== keyOf(mesh, lineage) || to === mesh || lineage.some((each) => each.to === to)) return refuse('succession out of turn')
@@ -72,10 +73,11 @@ function openSuccession(mesh: MeshId, verifier: Verifier, bytes: Bytes): Result<
 export function isKnown(held: Lineage, list: readonly Bytes[]): boolean {
   return list.every((bytes, index) => {
     const known = held[index]
-    return known !== undefined && isSame(known.bytes, bytes)
+    return known !== undefined && equals(known.bytes, bytes)
   })
 }
 
-function isSame(a: Bytes, b: Bytes): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
+/** As they travel, and are written down. */
+export function bytesOf(lineage: Lineage): readonly Bytes[] {
+  return lineage.map(({ bytes }) => bytes)
 }

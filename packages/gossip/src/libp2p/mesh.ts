@@ -33,8 +33,8 @@ export type MeshListener = {
   evict(evictions: Evictions, eviction: Eviction): void
   /** Other keys speak for the mesh: must have been written down when it returns. */
   succeed(lineage: Lineage): void
-  /** We were certified anew: must have been written down when it returns. */
-  admitted(admission: Admission): void
+  /** We were certified anew, and `former` is what counts again if the key that did so loses its place; or it has: must have been written down when it returns. */
+  admitted(admission: Admission, former: Admission | undefined): void
   /** Two keys were each to be the next of the mesh: this one lost its place, or never got it. */
   contested(key: PeerId): void
   /** The view or a standing changed. */
@@ -62,6 +62,8 @@ export type MeshOptions = {
   readonly saved: Saved
   /** The keys of the mesh after the first, as far as they are known. */
   readonly lineage: Lineage
+  /** What we were a member by before a later key certified us anew, if one did. */
+  readonly fallback: Admission | undefined
   readonly clock: Clock
   readonly random: Random
   /** The wall clock. */
@@ -140,8 +142,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
   const control = (content: Omit<Content, 'control'>): Content => ({ ...content, control: transport.listening })
   busy = true
-  const { above, seeds, saved, lineage } = options
-  advance(begin({ content: control(options.content), above, seeds, saved, lineage }, clock.now(), env))
+  const { above, seeds, saved, lineage, fallback } = options
+  advance(begin({ content: control(options.content), above, seeds, saved, lineage, fallback }, clock.now(), env))
   drain()
 
   return {
@@ -196,7 +198,7 @@ function perform(effect: Effect, { transport, listener, left, look }: Means): vo
     case 'succeed':
       return listener.succeed(effect.lineage)
     case 'admitted':
-      return listener.admitted(effect.admission)
+      return listener.admitted(effect.admission, effect.former)
     case 'contested':
       return listener.contested(effect.key)
     case 'send':

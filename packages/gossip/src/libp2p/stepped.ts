@@ -52,6 +52,9 @@ export const admissionOf = (peer: PeerId) => sure(verifyChain(trust, chainOf(pee
 export const recordOf = (of: Identity, incarnation = start, leaving = false) =>
   sealRecord(mesh, of, admissionOf(of.peer), { ...content, bootId: '1', incarnation, leaving })
 
+/** What it starts from, and is a member by. */
+type Before = Partial<Pick<Beginning, 'saved' | 'lineage' | 'fallback'> & Pick<Environment, 'admission'>>
+
 /** A member that is stepped by hand, and what it did in its last step. */
 export class Stepped {
   state: State
@@ -61,11 +64,11 @@ export class Stepped {
   ahead = 0
   readonly #env: Environment
 
-  constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1', before: Partial<Pick<Beginning, 'saved' | 'lineage'>> = {}) {
+  constructor(self: Identity, seeds: readonly Seed[] = [], bootId = '1', before: Before = {}) {
     this.#env = {
       trust,
       signer: self,
-      admission: admissionOf(self.peer),
+      admission: before.admission ?? admissionOf(self.peer),
       bootId,
       random: () => 0.5,
       wall: () => wallTime(this.now + this.ahead),

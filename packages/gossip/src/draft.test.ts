@@ -2,7 +2,7 @@ import type { Bytes } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { FRAME_MOST, parseFrame } from './message.ts'
 import type { Draft } from './draft.ts'
-import { frames } from './turn.ts'
+import { frames } from './draft.ts'
 
 const item = (length: number, fill: number): Bytes => new Uint8Array(length).fill(fill)
 
