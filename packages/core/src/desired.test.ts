@@ -102,6 +102,22 @@ describe('an underlay address', () => {
     expect(withStanding(wanted, new Map())).toBe(wanted.table)
   })
 
+  test.each<[Standing]>([[{ state: 'evicted' }], [{ state: 'left' }], [{ state: 'dead', because: 'quorum' }]])(
+    'that was of a member that is gone (%o) keeps nothing there, whoever says that it is there now',
+    (gone) => {
+      const view = viewOf([signed('a', 1, { tunnels: [own] }), signed('b', 1), signed('c', 1, { tunnels: [claim('b')] })])
+      const marked = view.map((belief, each) => (each === peer('c') ? { ...belief, evicted: gone.state === 'evicted' } : belief))
+      const standings = new Map<PeerId, Standing>([
+        [peer('a'), alive],
+        [peer('b'), alive],
+        [peer('c'), gone],
+      ])
+      const wanted = desired(marked, standings, peer('a'), own, { whereabouts: () => 'unheard' })
+      expect([wanted.verdicts.get(peer('b')), wanted.table.size, wanted.standing.size]).toEqual([unreached, 0, 0])
+      expect(wanted.evicted.has('flood 10.0.0.98' as never)).toBe(gone.state === 'evicted')
+    },
+  )
+
   test('of a member that has moved counts once it was reached there: until then packets go where it was', () => {
     const before = new Map([[peer('b'), { underlay: ip('10.0.0.7'), port: sure(parsePort(4789)) }]])
     const places = [...given({ whereabouts: () => 'unheard', before }).table.values()]

@@ -96,7 +96,30 @@ export function desired(
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
   const wanted = table(own.mode === 'gre' && !out ? [...entries, ...unreachableOf(own.overlay)] : entries)
-  return { table: wanted, standing: table(kept), evicted: condemned, verdicts, conflicts: lost }
+  return {
+    table: wanted,
+    standing: table(kept.length === 0 ? kept : unclaimed(kept, view, standings, own)),
+    evicted: condemned,
+    verdicts,
+    conflicts: lost,
+  }
+}
+
+/** Those that nobody who is gone had: what was somebody else's until it went is not to stay because another says that it is there now. */
+function unclaimed(
+  kept: readonly Entry[],
+  view: View,
+  standings: { get(peer: PeerId): Standing | undefined },
+  own: TunnelClaim,
+): readonly Entry[] {
+  const former = new Set<Slot>()
+  for (const [peer, { signed }] of view) {
+    const standing = standings.get(peer)
+    if (standing === undefined || isForwarded(standing)) continue
+    for (const claim of signed.record.tunnels)
+      if (sameTunnel(claim, own)) for (const entry of [...entriesFor(claim, own), admission(claim)]) former.add(slot(entry))
+  }
+  return kept.filter((entry) => !former.has(slot(entry)))
 }
 
 function verdict(

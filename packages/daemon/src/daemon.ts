@@ -285,7 +285,7 @@ function saveLater(store: Store, mesh: () => Mesh | undefined): { changed(): voi
     clearTimeout(timer)
     timer = undefined
     const current = mesh()
-    if (current !== undefined) store.saveView(current.state().view)
+    if (current !== undefined) store.saveView(current.state())
   }
   return {
     changed: () => {

@@ -21,7 +21,7 @@ import {
   type TunnelClaim,
   type TunnelSpec,
 } from '@vxmesh/core'
-import { begin, surroundings, type Environment, type State } from '@vxmesh/gossip'
+import { begin, surroundings, whereabouts, type Environment, type State } from '@vxmesh/gossip'
 import { envelopeVerifier } from '@vxmesh/gossip/libp2p'
 import { describe } from '@vxmesh/kernel-adapter'
 import type { PlanReport } from './answers.ts'
@@ -111,7 +111,11 @@ async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
   )
   const hold = removalHold(surroundings(state, membership.identity.peer, clock.now()))
   const reports = found.map(({ spec, steps, claim, guarded, actual }) => {
-    const wanted = desired(state.view, state.standings, membership.identity.peer, claim, { within: withinUnderlay(options) })
+    const wanted = desired(state.view, state.standings, membership.identity.peer, claim, {
+      lapsed: state.lapsed,
+      within: withinUnderlay(options),
+      whereabouts: (peer, underlay) => (options.kernel === 'memory' ? 'reached' : whereabouts(state, peer, underlay, clock.now())),
+    })
     return foreseen(
       spec.device,
       steps,

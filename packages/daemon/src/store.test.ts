@@ -19,6 +19,7 @@ import {
   type TunnelName,
   type Vni,
 } from '@vxmesh/core'
+import type { State } from '@vxmesh/gossip'
 import { openStore, type Store } from './store.ts'
 
 const TUNNEL = '16'
@@ -217,7 +218,7 @@ describe('the state file of a daemon that had one tunnel', () => {
 test('evictions are saved, and loaded again byte for byte, in a file of their own', () => {
   const bytes = Uint8Array.of(0, 1, 255)
   expect(open().saveEvictions(NO_EVICTIONS.set('a' as PeerId, { key: 'a' as PeerId, bytes, hash: '' }))).toBe(true)
-  expect(open().saved).toEqual({ records: [], accusations: [], evictions: [bytes], reissues: [] })
+  expect(open().saved).toEqual({ records: [], accusations: [], evictions: [bytes], reissues: [], reached: [] })
   expect(readdirSync(directory)).toContain('evictions.json')
 })
 
@@ -227,13 +228,21 @@ test('evictions that cannot be saved are not said to be', () => {
   expect(troubles).toHaveLength(1)
 })
 
+const NOWHERE = EMPTY_VIEW as unknown as State['reached']
+const PEER = '12D3KooWGRUahbFr8B3fLXwPWjvFmAw9NXzkT3qtgZ4hFJWiLyVP'
+
 test('a view is saved, and loaded again byte for byte', () => {
   const record = Uint8Array.of(0, 1, 255)
   const [accusation, reissue] = [Uint8Array.of(7), Uint8Array.of(8)]
   const none = EMPTY_VIEW as unknown as Belief['accusations']
   const accusations = none.set('b' as PeerId, { bytes: accusation } as Accusation)
-  open().saveView(EMPTY_VIEW.set('a' as PeerId, { signed: { bytes: record }, accusations, reissue: { bytes: reissue } } as Belief))
-  expect(open().saved).toEqual({ records: [record], accusations: [accusation], evictions: [], reissues: [reissue] })
+  const [peer, address] = [PEER as PeerId, '10.0.0.5' as IpAddress]
+  open().saveView({
+    view: EMPTY_VIEW.set(peer, { signed: { bytes: record }, accusations, reissue: { bytes: reissue } } as Belief),
+    reached: NOWHERE.set(peer, new Set([address])),
+  })
+  const reached = [{ peer, addresses: [address] }]
+  expect(open().saved).toEqual({ records: [record], accusations: [accusation], evictions: [], reissues: [reissue], reached })
   expect(troubles).toEqual([])
 })
 
@@ -256,7 +265,7 @@ describe('a file that cannot be read', () => {
     expect(troubles).toEqual([`${file} cannot be read: set aside as ${file}.bad, the mesh is asked instead`])
     expect(readdirSync(directory)).toEqual([`${file}.bad`])
     expect(readFileSync(join(directory, `${file}.bad`), 'utf8')).toBe(text)
-    expect(store.saved).toEqual({ records: [], accusations: [], evictions: [], reissues: [] })
+    expect(store.saved).toEqual({ records: [], accusations: [], evictions: [], reissues: [], reached: [] })
     expect(store.highestIncarnation(wallTime(7))).toBe(7)
   })
 
@@ -274,7 +283,7 @@ test('a disk that takes nothing is reported, and what was to be written is known
   const store = open()
   store.setIncarnation(5000 as Incarnation)
   store.noteWritten(DEVICE, [flood('10.0.0.1')])
-  store.saveView(EMPTY_VIEW)
+  store.saveView({ view: EMPTY_VIEW, reached: NOWHERE })
   expect(troubles).toEqual(['cannot write state.json', 'cannot write state.json', 'cannot write view.json'])
   expect(store.highestIncarnation(wallTime(1))).toBe(5000)
   expect([...store.written(DEVICE)]).toEqual(['flood 10.0.0.1'])

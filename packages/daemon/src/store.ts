@@ -1,13 +1,16 @@
 /**
  * What the daemon remembers across restarts, apart from who it is: its incarnation, since when it claims what, which
- * entries on adopted devices it wrote, which addresses it gave to devices, the view, and who is evicted. A file that cannot be read is
- * set aside and the mesh is asked instead; a disk that takes nothing stops nothing, and is reported.
+ * entries on adopted devices it wrote, which addresses it gave to devices, the view, where members were found, and who is
+ * evicted. A file that cannot be read is set aside and the mesh is asked instead; a disk that takes nothing stops nothing, and
+ * is reported.
  */
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   parseIncarnation,
   parseInterfaceAddress,
+  parseIp,
+  parsePeerId,
   parseWallTime,
   slot,
   wallTime,
@@ -22,7 +25,7 @@ import {
   type View,
   type WallTime,
 } from '@vxmesh/core'
-import type { Saved } from '@vxmesh/gossip'
+import type { Saved, State } from '@vxmesh/gossip'
 import { z } from 'zod'
 import { readOptional, replaceFile } from './files.ts'
 import type { Asked } from './options.ts'
@@ -74,6 +77,8 @@ const viewFile = z.object({
   accusations: z.array(z.base64()),
   /** Older files do not have it. */
   reissues: z.array(z.base64()).default([]),
+  /** At which underlay addresses members were found. Older files do not have it. */
+  reached: z.array(z.object({ peer: z.string(), addresses: z.array(z.string()) })).default([]),
 })
 const evictionsFile = z.object({ version: z.literal(1), evictions: z.array(z.base64()) })
 
@@ -108,7 +113,7 @@ export type Store = {
   /** What the last start was asked for; undefined before the first. */
   asked(): Asked | undefined
   noteAsked(asked: Asked): void
-  saveView(view: View): void
+  saveView(known: { readonly view: View; readonly reached: State['reached'] }): void
   /** False when they could not be written down. */
   saveEvictions(evictions: Evictions): boolean
 }
@@ -122,7 +127,7 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
   const viewPath = join(directory, 'view.json')
   const evictionsPath = join(directory, 'evictions.json')
   let state: StateFile = load(statePath, stateFile, trouble, read) ?? { version: 1, incarnation: 0, claims: {}, written: {}, given: {} }
-  const view = load(viewPath, viewFile, trouble, read) ?? { version: 1, records: [], accusations: [], reissues: [] }
+  const view = load(viewPath, viewFile, trouble, read) ?? { version: 1, records: [], accusations: [], reissues: [], reached: [] }
   const { evictions } = load(evictionsPath, evictionsFile, trouble, read) ?? { evictions: [] }
 
   function write(path: string, content: object): boolean {
@@ -161,6 +166,7 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
       accusations: view.accusations.map(fromBase64),
       evictions: evictions.map(fromBase64),
       reissues: view.reissues.map(fromBase64),
+      reached: view.reached.flatMap(reachedIn),
     },
     highestIncarnation(now) {
       const highest = parseIncarnation(Math.max(state.incarnation, now, 1))
@@ -197,16 +203,22 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
       if (JSON.stringify(asked) !== JSON.stringify(state.asked)) change({ asked })
     },
     saveEvictions: (current) => write(evictionsPath, { version: 1, evictions: [...current.values()].map(({ bytes }) => toBase64(bytes)) }),
-    saveView(current) {
+    saveView({ view: current, reached }) {
       const beliefs = [...current.values()]
       write(viewPath, {
         version: 1,
         records: beliefs.map(({ signed }) => toBase64(signed.bytes)),
         reissues: beliefs.flatMap(({ reissue }) => (reissue === undefined ? [] : [toBase64(reissue.bytes)])),
         accusations: beliefs.flatMap(({ accusations }) => [...accusations.values()].map(({ bytes }) => toBase64(bytes))),
+        reached: [...reached].map(([peer, addresses]) => ({ peer, addresses: [...addresses] })),
       })
     },
   }
+}
+
+function reachedIn({ peer: text, addresses }: z.infer<typeof viewFile>['reached'][number]): NonNullable<Saved['reached']> {
+  const peer = parsePeerId(text)
+  return peer.ok ? [{ peer: peer.value, addresses: addresses.map(parseIp).flatMap((each) => (each.ok ? [each.value] : [])) }] : []
 }
 
 function without<Noted>(notes: Readonly<Record<string, Noted>>, device: DeviceName): Record<string, Noted> {

@@ -37,9 +37,9 @@ import { approach, dialDue } from './dialling.ts'
 import { EMPTY_ROOT, rootAfter } from './digest.ts'
 import { believeEviction, evict } from './evictions.ts'
 import { linked, receive, tidyLinks, undialled, unlinked } from './linking.ts'
-import { openAccusation, openRecord } from './message.ts'
+import { openAccusation, openRecord, type Reached } from './message.ts'
 import type { Draft } from './draft.ts'
-import { askWhere, seekLinked, tried } from './reach.ts'
+import { askWhere, remember, seekLinked, tried } from './reach.ts'
 import {
   ANTI_ENTROPY,
   BEAT,
@@ -66,6 +66,8 @@ export type Saved = {
   readonly accusations: readonly Bytes[]
   readonly evictions: readonly Bytes[]
   readonly reissues?: readonly Bytes[]
+  /** Where members had been found. */
+  readonly reached?: readonly Reached[]
 }
 
 /** What a member starts from. */
@@ -103,6 +105,7 @@ export function begin(beginning: Beginning, now: Instant, env: Environment): Ste
     const opened = openAccusation(trustOf(turn), bytes)
     if (opened.ok && turn.state.view.has(opened.value.observer)) heed(turn, opened.value)
   }
+  for (const each of saved.reached ?? []) remember(turn, each)
   publish(turn)
   // Last, so that what is remembered of the evicted, ourselves perhaps, is known for what it is.
   for (const bytes of saved.evictions) {

@@ -130,3 +130,19 @@ test('of a peer whose link is gone and that is no member nothing is kept', () =>
   member.take({ kind: 'unlinked', link: 1 })
   expect(member.state.reached).toEqual(Map())
 })
+
+test('after a restart members are where they had been found, as far as they claim it still', () => {
+  const saved = {
+    ...{ records: [says(b, [HERE])], accusations: [], evictions: [] },
+    reached: [
+      { peer: b.peer, addresses: [HERE, THERE] },
+      { peer: c.peer, addresses: [VICTIM] },
+    ],
+  }
+  const member = new Stepped(a, [], '2', { saved })
+  expect([where(member, b.peer, HERE), where(member, b.peer, THERE), where(member, c.peer, VICTIM)]).toEqual([
+    'reached',
+    'unheard',
+    'unheard',
+  ])
+})

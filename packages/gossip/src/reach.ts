@@ -56,6 +56,12 @@ function note(turn: Turn, link: LinkId, peer: PeerId, addresses: readonly IpAddr
   if (said.length > 0) forward(turn, link, peer, (items) => (items.reached = said))
 }
 
+/** Where a member was found before we started anew: those who were found there since would have said so of another. */
+export function remember(turn: Turn, { peer, addresses }: Reached): void {
+  const known = kept(turn.state, peer, new Set(addresses))
+  if (known.size > 0) change(turn, { reached: turn.state.reached.set(peer, known) })
+}
+
 /** A record is new: what it no longer claims was true of an address that others may have by now. */
 export function keepReached(turn: Turn, peer: PeerId): void {
   const known = turn.state.reached.get(peer)
