@@ -40,7 +40,10 @@ test('the mesh key is rotated while members forward, are away and come: no ping 
   await until('the one that was away has taken the new key up', async () => (await issuerOf(bastion, second)) === rotation?.key, {
     within: seconds(30),
   })
-  expect(await rotate()).toMatchObject({ code: 0, stdout: expect.stringMatching(/is under way until .*\n(.*\n)*in force at 3 of 3 live members\n$/) })
+  expect(await rotate()).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/is under way until .*\n(.*\n)*in force at 3 of 3 live members\n$/),
+  })
 
   await until('the overlap is over', () => Date.now() > begun + 1000 * OVERLAP + 500, { within: seconds(40) })
   const refused = newcomer.up('--seed', '192.168.226.4')

@@ -3,6 +3,7 @@
  * could be heard by whom. A law that breaks ends the simulation with its seed, the time, the host and the last lines.
  */
 import {
+  issuerIn,
   mergeLineages,
   elapsed,
   holds,
@@ -147,8 +148,9 @@ export class Laws {
       if (held === belief) return
       const { record, hash } = belief.signed
       if (record.peer !== peer || !seals.sealed(peer, hash)) this.broken(host, 'law 2', `believes what ${peer} never signed`)
-      if (held !== undefined && record.incarnation < held.signed.record.incarnation)
-        this.broken(host, 'law 2', `went back on ${record.name}`)
+      // What a key certified that has lost its place to another was never said, as far as all others know.
+      const founded = held !== undefined && issuerIn(seals.mesh, state.lineage, held.signed.admission.issuer.key).generation >= 0
+      if (founded && record.incarnation < held.signed.record.incarnation) this.broken(host, 'law 2', `went back on ${record.name}`)
       for (const [observer, accusation] of belief.accusations) {
         const own = accusation.observer === observer && accusation.subject === peer && accusation.incarnation === record.incarnation
         if (!own || !seals.sealed(observer, accusation.hash))

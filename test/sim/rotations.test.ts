@@ -78,3 +78,38 @@ test('of two operators in two halves one has the key that holds, everywhere, and
   for (const name of names) expect(generations(cluster, name)).toEqual(new Set([1]))
   cluster.settle()
 })
+
+test('what the key that loses did meanwhile: its revocation holds everywhere, who took it up is a member by the former key again', () => {
+  const [one, other] = [
+    ['a', 'b', 'c', 'd'],
+    ['e', 'f', 'g', 'h'],
+  ] as const
+  const cluster = new Cluster([...one, ...other], { seed: 304 })
+  cluster.run(seconds(5))
+  cluster.partition(one, other)
+  for (const by of [one[0], other[0]]) {
+    cluster.rotate(by)
+    cluster.certify(by)
+  }
+  cluster.run(seconds(5))
+  const [, loser] = [one, other].toSorted(([a], [b]) => (keyAt(cluster, a)! < keyAt(cluster, b)! ? -1 : 1))
+  const [operator, revoked, again, silent] = loser!
+  cluster.evict(revoked, operator)
+  cluster.kill(again)
+  cluster.run(seconds(1))
+  cluster.start(again)
+  cluster.run(seconds(5))
+  cluster.powerOff(silent)
+  cluster.heal()
+  cluster.run(seconds(30))
+  const rest = [...one, ...other].filter((name) => name !== revoked && name !== silent)
+  const states = () => rest.map((name) => cluster.host(name).state!)
+  expect(states().map(({ evictions }) => evictions.size)).toEqual(rest.map(() => 1))
+  expect(new Set(states().map(({ root }) => String(root))).size).toBe(1)
+  expect(states().flatMap(({ strikes }) => [...strikes.keys()])).toEqual([])
+  cluster.certify(rest[0]!)
+  cluster.run(seconds(1))
+  const others = states().flatMap(({ view }) => [...view.values()].filter(({ evicted }) => !evicted))
+  expect(others.filter(({ signed }) => signed.admission.issuer.generation < 0)).toEqual([])
+  cluster.settle()
+})

@@ -114,7 +114,7 @@ describe('an underlay address', () => {
       ])
       const wanted = desired(marked, standings, peer('a'), own, { whereabouts: () => 'unheard' })
       expect([wanted.verdicts.get(peer('b')), wanted.table.size, wanted.standing.size]).toEqual([unreached, 0, 0])
-      expect(wanted.evicted.has('flood 10.0.0.98' as never)).toBe(gone.state === 'evicted')
+      expect(wanted.evicted.has('flood 10.0.0.98')).toBe(gone.state === 'evicted')
     },
   )
 

@@ -17,6 +17,14 @@ export function rotate(cluster: Cluster, dice: Dice): void {
     // The command may be broken off in between.
     if (dice.chance(0.8)) cluster.certify(by)
   }
+  // One that took a key up may start anew before it hears that another holds.
+  if (operators.length > 1) {
+    const again = dice.pick(rest)
+    cluster.run(milliseconds(dice.exponential(1000)))
+    cluster.kill(again)
+    cluster.run(milliseconds(dice.exponential(1000)))
+    cluster.start(again)
+  }
   cluster.run(milliseconds(dice.exponential(3000)))
   cluster.heal()
   for (const name of cluster.names) cluster.start(name, { withoutState: dice.chance(0.1) })

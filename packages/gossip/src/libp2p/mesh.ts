@@ -1,6 +1,7 @@
 /** The running protocol: one state, one queue of inputs, one timer, and the effects carried out in order. */
 import { randomBytes } from 'node:crypto'
 import {
+  addressRange,
   instant,
   type Admission,
   type Clock,
@@ -111,11 +112,14 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const transport = await startTransport(identity, options.listen, options.seedPort, {
     linked: (link, peer, dialled, at) => feed({ kind: 'linked', link, peer, dialled, at }),
     unlinked: (link) => feed({ kind: 'unlinked', link }),
-    frame: (link, bytes) => feed({ kind: 'frame', link, bytes }),
+    frame: (link, bytes) => {
+      feed({ kind: 'frame', link, bytes })
+      if (state?.links.get(link)?.phase === 'open') transport.admitted(link)
+    },
     congested: (link) => feed({ kind: 'congested', link }),
     drained: (link) => feed({ kind: 'drained', link }),
     undialled: (target, failure) => feed({ kind: 'undialled', target, failure }),
-    knows: (address) => state !== undefined && membersAt(state.view).has(address),
+    knows: (address) => addressRange(address) === 'loopback' || (state !== undefined && membersAt(state.view).has(address)),
     garbled: (peer, reason) => listener.dropped(peer, reason),
   })
 

@@ -15,7 +15,8 @@ export type Station = {
   last(): LinkId
 }
 
-export async function openStation(listen: ControlAddress): Promise<Station> {
+/** @param known whether all who come are taken for members, and wait at no door */
+export async function openStation(listen: ControlAddress, known = true): Promise<Station> {
   const identity = await makeIdentity()
   const heard: string[] = []
   const frames: Bytes[] = []
@@ -30,7 +31,7 @@ export async function openStation(listen: ControlAddress): Promise<Station> {
     congested: () => heard.push('congested'),
     drained: () => heard.push('drained'),
     undialled: (_target, failure) => heard.push(failure),
-    knows: () => false,
+    knows: () => known,
     garbled: (_peer, reason) => heard.push(`garbled: ${reason}`),
   })
   const [at = listen] = transport.listening

@@ -20,8 +20,8 @@ afterEach(async () => {
   for (const close of cleanup.splice(0)) await close()
 })
 
-async function station(): Promise<Station> {
-  const made = await openStation(ANY_PORT)
+async function station(known = true): Promise<Station> {
+  const made = await openStation(ANY_PORT, known)
   cleanup.push(async () => made.transport.stop())
   return made
 }
@@ -282,4 +282,15 @@ describe('stopping', () => {
     expect(b.frames).toHaveLength(4)
     expect(a.heard.filter((each) => each !== 'congested' && each !== 'drained')).toEqual(['linked by dial'])
   })
+})
+
+test('a place at the door is kept by who is not admitted, and by nobody else', async () => {
+  const [host, guest] = [await station(false), await station()]
+  const knock = async (): Promise<string | undefined> => dialled(guest, host.identity.peer, [host.at])
+  for (let times = 0; times < 8; times++) expect(await knock()).toBe('linked by dial')
+  const full = performance.now()
+  await vi.waitUntil(() => performance.now() > full + 1000)
+  expect(await knock()).not.toBe('linked by dial')
+  for (let link = host.last(); link > 0; link--) host.transport.admitted(link)
+  expect(await knock()).toBe('linked by dial')
 })

@@ -4,17 +4,7 @@
  */
 import { TimeoutError, type Connection, type MultiaddrConnection, type Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import {
-  addressRange,
-  instant,
-  MeshError,
-  parseIp,
-  parsePeerId,
-  type Bytes,
-  type ControlAddress,
-  type IpAddress,
-  type PeerId,
-} from '@vxmesh/core'
+import { instant, MeshError, parseIp, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
 import { makeDoor } from './door.ts'
@@ -40,7 +30,7 @@ export type TransportEvents = {
   congested(link: LinkId): void
   drained(link: LinkId): void
   undialled(target: Target, failure: DialFailure): void
-  /** Whether a member is there, as far as is known: it need not wait at the door. */
+  /** Whether members are there, as far as is known: whoever comes from there need not wait at the door. */
   knows(address: IpAddress): boolean
   /** Bytes that were no frames: the peer's link is closed. */
   garbled(peer: PeerId, reason: string): void
@@ -56,6 +46,8 @@ export type Transport = {
   send(link: LinkId, bytes: Bytes): void
   /** Dials a member at its addresses, or a seed wherever its name leads; reports `linked` or `undialled`. */
   dial(target: Target, addresses: readonly ControlAddress[] | undefined): void
+  /** The peer of a link is a member: it leaves its place at the door to others. */
+  admitted(link: LinkId): void
   /** Whether that very peer answers there. Makes no link. */
   finds(peer: PeerId, place: ControlAddress): Promise<boolean>
   unlink(link: LinkId, reason: string): void
@@ -65,7 +57,7 @@ export type Transport = {
   stop(): Promise<void>
 }
 
-type OpenLink = { readonly stream: Stream; readonly connection: Connection }
+type OpenLink = { readonly stream: Stream; readonly connection: Connection; readonly leave?: (() => void) | undefined }
 
 export async function startTransport(
   identity: Identity,
@@ -74,13 +66,20 @@ export async function startTransport(
   events: TransportEvents,
 ): Promise<Transport> {
   const door = makeDoor()
+  /** By where those are who are in. */
+  const inside = new Map<string, () => void>()
 
   function refuses(connection: MultiaddrConnection): boolean {
     const address = addressOf(connection.remoteAddr)
-    if (address === undefined || addressRange(address) === 'loopback' || events.knows(address)) return false
+    if (address === undefined || events.knows(address)) return false
     const leave = door.enter(address, instant(performance.now()))
     if (leave === undefined) return true
-    connection.addEventListener('close', leave)
+    const from = socketOf(connection.remoteAddr)
+    inside.set(from, leave)
+    connection.addEventListener('close', () => {
+      inside.delete(from)
+      leave()
+    })
     return false
   }
 
@@ -98,7 +97,7 @@ export async function startTransport(
     }
     const link = ++lastLink
     const frames = deframer(FRAME_MOST)
-    links.set(link, { stream, connection })
+    links.set(link, { stream, connection, leave: inside.get(socketOf(connection.remoteAddr)) })
     const ended = (): void => {
       if (!links.delete(link)) return
       // Not at once: libp2p may be at ending this connection itself, and writes a last word to it after it told us.
@@ -203,6 +202,7 @@ export async function startTransport(
       const places = isSeed(target) ? seedAddresses(target, defaultPort) : memberAddresses(target, addresses ?? [])
       void places.then(async (found) => dialAll(target, found))
     },
+    admitted: (link) => links.get(link)?.leave?.(),
     async finds(peer, place) {
       const found = await dialOne(multiaddr(`${toMultiaddr(place)}/p2p/${peer}`), async (connection) => connection)
       if (typeof found === 'string') return false
@@ -289,4 +289,10 @@ function failureOf(error: unknown): DialFailure {
 function worst(failures: readonly DialFailure[]): DialFailure {
   const order: readonly DialFailure[] = ['self', 'refused', 'unusable', 'unanswered']
   return order.find((failure) => failures.includes(failure)) ?? 'untried'
+}
+
+/** The address and port of the other end, whoever that is. */
+function socketOf(address: Multiaddr): string {
+  const [socket = ''] = address.toString().split('/p2p/')
+  return socket
 }
