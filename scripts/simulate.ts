@@ -2,6 +2,7 @@
  * One history of a simulated mesh. The same words tell the same history, on any machine: nothing here looks at a clock.
  * Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
  */
+import { messageOf } from '@vxmesh/core'
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
@@ -51,7 +52,7 @@ Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
 try {
   main(process.argv.slice(2))
 } catch (error) {
-  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+  const [line = ''] = messageOf(error).split('\n')
   console.error(`simulate: ${line}`)
   process.exitCode = 2
 }

@@ -54,7 +54,6 @@ const node = await startMesh({
   identity,
   mesh,
   lineage: FIRST_KEY,
-  fallback: undefined,
   admission,
   listen: [{ address: sure(parseIp(own)), port: sure(parsePort(4788)) }],
   content: content(victim),

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
-import { MeshError } from '@vxmesh/core'
+import { MeshError, messageOf } from '@vxmesh/core'
 import { z } from 'zod'
 import { statusSocket } from './defaults.ts'
 import { reach } from './exclusive.ts'
@@ -106,7 +106,7 @@ function reasonOf(control: string, error: unknown): string {
   if (code === 'EACCES')
     return 'permission denied; it belongs to the user that runs the daemon, and what only tells to the group of the directory as well'
   if (code === 'ECONNRESET') return 'it hung up: too many may be asking it; try again'
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }
 
 function isSocket(path: string): boolean {

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { MeshError } from '@vxmesh/core'
+import { MeshError, messageOf } from '@vxmesh/core'
 import { isMap, isScalar, LineCounter, parseDocument, type YAMLParseError, type YAMLWarning } from 'yaml'
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.ts'
@@ -131,7 +131,7 @@ function plain(file: string, make: () => unknown): unknown {
   try {
     return make()
   } catch (error) {
-    throw unreadable(file, error instanceof Error ? error.message : String(error), error)
+    throw unreadable(file, messageOf(error), error)
   }
 }
 

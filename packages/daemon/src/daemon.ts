@@ -2,6 +2,7 @@
 import {
   MeshError,
   milliseconds,
+  messageOf,
   type IpAddress,
   type Kernel,
   type MemberRecord,
@@ -78,7 +79,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
   const { identity, mesh: meshId, admission } = membership
   const { name, seeds } = options
   using ended = untilSignalled()
-  const trouble = (what: string, error: unknown) => log.error({ event: 'state', reason: reasonOf(error) }, what)
+  const trouble = (what: string, error: unknown) => log.error({ event: 'state', reason: messageOf(error) }, what)
   const store = openStore(options.stateDir, trouble)
   const kept = keep(options.stateDir, membership, (error) => trouble('cannot write down what we are a member by', error))
   const established = await establishAll(kernels, options, meshId, store)
@@ -293,8 +294,4 @@ function saveLater(store: Store, mesh: () => Mesh | undefined): { changed(): voi
     },
     now,
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

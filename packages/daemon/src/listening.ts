@@ -1,5 +1,5 @@
 /** Where the daemon listens: at every address that its tunnels send from, as those change. */
-import type { IpAddress, Port } from '@vxmesh/core'
+import { messageOf, type IpAddress, type Port } from '@vxmesh/core'
 import { CONTROL_MOST } from '@vxmesh/gossip'
 import type { Mesh } from '@vxmesh/gossip/libp2p'
 import { listeningTrouble } from './prelude.ts'
@@ -50,7 +50,7 @@ export function followTunnels(mesh: Pick<Mesh, 'listening' | 'move'>, { locals, 
     try {
       await follow()
     } catch (error) {
-      warn('listen', `${error instanceof Error ? error.message : String(error)}; it is tried again`)
+      warn('listen', `${messageOf(error)}; it is tried again`)
     } finally {
       moving = false
     }

@@ -20,6 +20,7 @@ import {
   ownEntries,
   pauseAfter,
   plan,
+  messageOf,
   reclaimed,
   slot,
   unmarked,
@@ -130,7 +131,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       failures = rejections.length > 0 ? failures + 1 : 0
     } catch (error) {
       failures++
-      log.error({ event: 'kernel', reason: message(error) }, message(error))
+      log.error({ event: 'kernel', reason: messageOf(error) }, messageOf(error))
     }
     return pauseAfter(failures, held)
   }
@@ -291,7 +292,3 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
 /** When a reading was, and after how many signs. */
 type Kept = { readonly reading: Reading; readonly at: Instant; readonly signs: number }
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

@@ -74,7 +74,6 @@ async function start(name: string, admitted: Admission, options: Start = {}): Pr
     above: (options.above ?? 1) as Incarnation,
     seeds: (options.seeds ?? []).map(({ listening: [at] }) => `${at?.address ?? ''}:${String(at?.port)}` as Seed),
     seedPort: 1,
-    fallback: undefined,
     lineage: FIRST_KEY,
     saved: options.saved ?? { records: [], accusations: [], evictions: [] },
     clock: { now: () => instant(performance.now()) },

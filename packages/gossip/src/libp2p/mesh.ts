@@ -64,7 +64,7 @@ export type MeshOptions = {
   /** The keys of the mesh after the first, as far as they are known. */
   readonly lineage: Lineage
   /** What we were a member by before a later key certified us anew, if one did. */
-  readonly fallback: Admission | undefined
+  readonly fallback?: Admission | undefined
   readonly clock: Clock
   readonly random: Random
   /** The wall clock. */

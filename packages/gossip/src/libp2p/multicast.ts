@@ -7,7 +7,7 @@
  * beyond the link can say anything here.
  */
 import { createSocket, type RemoteInfo } from 'node:dgram'
-import { family, hostOf, parseIp, type Bytes, type IpAddress, type Lan } from '@vxmesh/core'
+import { family, hostOf, parseIp, messageOf, type Bytes, type IpAddress, type Lan } from '@vxmesh/core'
 
 /** Bytes that the kernel keeps until they are read: twice what it gives unasked, for what is said while others shout. */
 const BACKLOG = 212_992
@@ -45,7 +45,7 @@ export function joinGroup(lan: Lan, spoken: Family, events: GroupEvents): Group 
   const socket = createSocket({ type: spoken === 'ipv4' ? 'udp4' : 'udp6', reuseAddr: true })
   let phase: 'joining' | 'open' | 'closed' = 'joining'
   const fail = (error: unknown): void => {
-    if (phase !== 'closed') events.failed(error instanceof Error ? error.message : String(error))
+    if (phase !== 'closed') events.failed(messageOf(error))
   }
   socket.on('error', fail)
   socket.on('message', (packet, from) => {

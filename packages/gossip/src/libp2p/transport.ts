@@ -4,10 +4,21 @@
  */
 import { TimeoutError, type Connection, type MultiaddrConnection, type Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { instant, MeshError, parseIp, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
+import {
+  instant,
+  MeshError,
+  parseIp,
+  parsePeerId,
+  messageOf,
+  type Bytes,
+  type ControlAddress,
+  type IpAddress,
+  type PeerId,
+} from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
 import { makeDoor } from './door.ts'
+import { failureOf, worst } from './failure.ts'
 import { deframer, frame } from './framing.ts'
 import { ANSWER_TIMEOUT, GREETING_TIMEOUT, listeningAddresses, makeNode, toMultiaddr, WELCOME_TIMEOUT } from './node.ts'
 import { seedAddresses } from './seed.ts'
@@ -195,7 +206,7 @@ export async function startTransport(
         if (!open.stream.send(frame(bytes))) events.congested(link)
       } catch (error) {
         // The connection broke under the write: its end is reported like any other.
-        abort(open.connection, error instanceof Error ? error.message : String(error))
+        abort(open.connection, messageOf(error))
       }
     },
     dial(target, addresses) {
@@ -267,28 +278,6 @@ function addressOf(place: Multiaddr): IpAddress | undefined {
 
 async function memberAddresses(peer: PeerId, addresses: readonly ControlAddress[]): Promise<readonly Multiaddr[]> {
   return addresses.map((address) => multiaddr(`${toMultiaddr(address)}/p2p/${peer}`))
-}
-
-/** A refusal proves that the host lives; it is looked for in whatever libp2p wrapped the error in. */
-function failureOf(error: unknown): DialFailure {
-  if (!(error instanceof Error)) return 'unusable'
-  const wrapped: readonly unknown[] = error instanceof AggregateError ? error.errors : [error.cause]
-  const inner = wrapped.filter((each) => each instanceof Error)
-  if ('code' in error && error.code === 'ECONNREFUSED') return 'refused'
-  if (/dial self/i.test(error.message)) return 'self'
-  if (inner.length > 0) return worst(inner.map(failureOf))
-  const silent =
-    ['TimeoutError', 'AbortError'].includes(error.name) ||
-    ('code' in error && /^E(HOSTUNREACH|NETUNREACH|TIMEDOUT|HOSTDOWN)$/.test(String(error.code)))
-  if (silent) return 'unanswered'
-  const local = 'code' in error && /^E(MFILE|NFILE|NOBUFS|NOMEM|ADDRNOTAVAIL|ACCES|PERM)$/.test(String(error.code))
-  return local ? 'untried' : 'unusable'
-}
-
-/** Of several addresses, the one that proves most. */
-function worst(failures: readonly DialFailure[]): DialFailure {
-  const order: readonly DialFailure[] = ['self', 'refused', 'unusable', 'unanswered']
-  return order.find((failure) => failures.includes(failure)) ?? 'untried'
 }
 
 /** The address and port of the other end, whoever that is. */
