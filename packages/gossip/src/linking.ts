@@ -85,7 +85,8 @@ export function unlinked(turn: Turn, id: LinkId): void {
   change(turn, { links: turn.state.links.delete(id) })
   turn.drafts.delete(id)
   forgetReached(turn, link.peer)
-  if (openLinkTo(turn.state, link.peer) !== undefined) return
+  // It ended for the sake of another: then we know where it led to.
+  if (openLinkTo(turn.state, link.peer) !== undefined) return leadsTo(turn, link)
   // It closed before it admitted us: it is of another mesh, or does not accept our certificate.
   if (link.phase === 'greeting' && link.dialled !== undefined && isSeed(link.dialled)) trouble(turn, link.dialled, 'unwelcome')
   redial(turn, link)
@@ -203,15 +204,19 @@ function refuseLink(turn: Turn, link: Link, reason: string): void {
 function open(turn: Turn, link: Link): void {
   const rival = openLinkTo(turn.state, link.peer)
   changeLink(turn, link.id, { phase: 'open' })
-  if (link.dialled !== undefined && isSeed(link.dialled) && turn.state.seeds.has(link.dialled)) {
-    change(turn, { seeds: turn.state.seeds.set(link.dialled, { peer: link.peer, trouble: undefined }) })
-  }
+  leadsTo(turn, link)
   touch(turn, link.peer)
   if (link.dialled === undefined) greeted(turn, link.id)
   offer(turn, link.id, turn.env.signer.peer)
   draftRoot(turn, link.id)
   if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')
   noteLink(turn, link.peer)
+}
+
+/** A seed led to a peer that is admitted. */
+function leadsTo(turn: Turn, { dialled: target, peer }: Link): void {
+  const { seeds } = turn.state
+  if (target !== undefined && isSeed(target) && seeds.has(target)) change(turn, { seeds: seeds.set(target, { peer, trouble: undefined }) })
 }
 
 /**
