@@ -14,6 +14,7 @@ import {
   type PeerId,
   type Reissue,
 } from '@vxmesh/core'
+import { ENVELOPE_COST } from './allowance.ts'
 import { hashesOf, publish } from './beliefs.ts'
 import { openReissue, rechain, verifyChain } from './certificate.ts'
 import { rootAfter } from './digest.ts'
@@ -21,12 +22,13 @@ import { noteEnded } from './expiry.ts'
 import { hashOf } from './message.ts'
 import type { Link, LinkId, Turn } from './state.ts'
 import { isKnown, openLineage } from './succession.ts'
-import { change, changeBelief, draftItems, drop, flushLink, forward, offer, trustOf } from './turn.ts'
+import { change, changeBelief, charge, draftItems, drop, flushLink, forward, noteNews, offer, trustOf } from './turn.ts'
 
 /** Successions that came over a link, all from the first key on: of strangers as well, since they prove themselves. */
 export function receiveLineage(turn: Turn, link: Link, list: readonly Bytes[]): void {
   const held = turn.state.lineage
   if (isKnown(held, list)) return
+  charge(turn, link.peer, list.length * ENVELOPE_COST)
   const opened = openLineage(turn.env.trust, list, held)
   if (!opened.ok) return drop(turn, link.peer, opened.reason)
   if (comesTooLate(held, opened.value, turn.env.wall())) return drop(turn, link.peer, 'succession of a key that had another successor')
@@ -48,6 +50,7 @@ export function succeed(turn: Turn, link: LinkId | undefined, lineage: Lineage):
   }
   if (known.lineage === held) return false
   const touched = [...known.view].flatMap(([peer, belief]) => (view.get(peer) === belief ? [] : [peer]))
+  noteNews(turn)
   change(turn, {
     ...known,
     root: touched.reduce((sum, peer) => rootAfter(sum, view.get(peer), known.view.get(peer)), rootAfter(root, held, known.lineage)),
@@ -72,6 +75,7 @@ function bytesOf(lineage: Lineage): readonly Bytes[] {
 /** A certificate made anew that came over a link. */
 export function receiveReissue(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
+  charge(turn, from, ENVELOPE_COST)
   const opened = openReissue(trustOf(turn), bytes)
   if (!opened.ok) return drop(turn, from, opened.reason)
   certifyAnew(turn, link, opened.value)
