@@ -2,22 +2,12 @@
  * Links over libp2p: TCP, Noise, yamux, and one stream of one protocol a connection. Numbers links, turns bytes into
  * frames and back, and reports what happens; it decides nothing about members.
  */
-import { TimeoutError, type Connection, type MultiaddrConnection, type Stream } from '@libp2p/interface'
+import { TimeoutError, type Connection, type Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import {
-  addressRange,
-  instant,
-  MeshError,
-  parseIp,
-  parsePeerId,
-  type Bytes,
-  type ControlAddress,
-  type IpAddress,
-  type PeerId,
-} from '@vxmesh/core'
+import { MeshError, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
-import { makeDoor } from './door.ts'
+import { addressOf, makeDoorstep } from './doorstep.ts'
 import { deframer, frame } from './framing.ts'
 import { ANSWER_TIMEOUT, GREETING_TIMEOUT, listeningAddresses, makeNode, toMultiaddr, WELCOME_TIMEOUT } from './node.ts'
 import { seedAddresses } from './seed.ts'
@@ -73,18 +63,8 @@ export async function startTransport(
   defaultPort: number,
   events: TransportEvents,
 ): Promise<Transport> {
-  const door = makeDoor()
-
-  function refuses(connection: MultiaddrConnection): boolean {
-    const address = addressOf(connection.remoteAddr)
-    if (address === undefined || addressRange(address) === 'loopback' || events.knows(address)) return false
-    const leave = door.enter(address, instant(performance.now()))
-    if (leave === undefined) return true
-    connection.addEventListener('close', leave)
-    return false
-  }
-
-  let node = await makeNode(identity, listen, refuses)
+  const doorstep = makeDoorstep((address) => events.knows(address))
+  let node = await makeNode(identity, listen, doorstep)
   const links = new Map<LinkId, OpenLink>()
   const stopping = new AbortController()
   let lastLink: LinkId = 0
@@ -183,7 +163,7 @@ export async function startTransport(
       const former = node
       const [first] = listening
       const at = first === undefined ? [] : addresses.map((address) => ({ address, port: first.port }))
-      node = await makeNode(identity, at, refuses)
+      node = await makeNode(identity, at, doorstep)
       // What hangs on the address that is gone could say goodbye to nobody, so nobody is waited for.
       for (const { connection } of links.values()) abort(connection, 'our addresses have changed')
       void former.stop()
@@ -256,13 +236,6 @@ async function openLink(connection: Connection, signal: AbortSignal): Promise<Op
     abort(connection, 'it does not speak our protocol')
     throw error
   }
-}
-
-/** The address that a connection is from or to. */
-function addressOf(place: Multiaddr): IpAddress | undefined {
-  const host = place.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')
-  const parsed = parseIp((host?.value ?? '').replace(/^::ffff:(?=[0-9.]+$)/, ''))
-  return parsed.ok ? parsed.value : undefined
 }
 
 async function memberAddresses(peer: PeerId, addresses: readonly ControlAddress[]): Promise<readonly Multiaddr[]> {
