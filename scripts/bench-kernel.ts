@@ -310,11 +310,11 @@ async function childTicks(): Promise<number> {
 }
 
 /** As the daemon is started: by scripts/vxmesh, and by its own first line. */
-const NURSERY = '--max-semi-space-size=2'
+const NURSERY = ['--max-semi-space-size=2', '--initial-old-space-size=64']
 
 /** Resident memory, in MiB, of a program that holds a table of this size, after some changes and many full readings. */
 async function resident(count: number): Promise<number> {
-  const { stdout } = await promisify(execFile)(process.execPath, [NURSERY, import.meta.filename, '--hold', String(count)])
+  const { stdout } = await promisify(execFile)(process.execPath, [...NURSERY, import.meta.filename, '--hold', String(count)])
   return Number(stdout)
 }
 

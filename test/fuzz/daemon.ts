@@ -83,6 +83,7 @@ const STATUS: StatusReport = {
   health: [],
   dropped: {},
   anti_entropy: { comparisons: 0, bytes: 0 },
+  event_loop_lag: null,
   discovery: { interfaces: [], candidates: 0, dials: 0 },
 }
 const EVICTIONS: EvictionReport = { version: 1, evictions: 0, living: 1, enforcing: 1, waiting: [] }

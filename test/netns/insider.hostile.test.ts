@@ -6,7 +6,9 @@ import { openSwitch, until } from './harness.ts'
 import { converged, initMesh, member, messages } from './member.ts'
 import { used } from './used.ts'
 
-test('a member that floods a daemon is cut off when nothing of it can be believed, and holds up nobody', async () => {
+const WAYS = ['malformed', 'rubbish', 'empty', 'again', 'asking', 'replays', 'boasting', 'accusing']
+
+test('a member that floods a daemon with what cannot be believed, or is of no use, is cut off and holds up nobody', async () => {
   await using net = await openSwitch()
   await using mesh = await initMesh()
   const bastion = member(mesh, await net.host('bastion', '192.168.226.4/24'), '192.168.234.1/23')
@@ -20,20 +22,19 @@ test('a member that floods a daemon is cut off when nothing of it can be believe
   const attack = (way: string) =>
     hostile.start(['node', join(import.meta.dirname, 'insider.ts'), mesh.invite, bastion.underlay, way, '1000'])
 
-  for (const way of ['malformed', 'rubbish']) {
+  for (const way of WAYS) {
     const process = attack(way)
-    const cut = (): number | undefined => process.lines.flatMap((line) => /^cut off after (\d+) ms$/.exec(line)?.[1] ?? []).map(Number)[0]
+    const cut = (): number | undefined => process.lines.flatMap((line) => /^cut off after (\d+) ms/.exec(line)?.[1] ?? []).map(Number)[0]
     await until(`${way} frames are noticed`, () => cut() !== undefined || process.lines, { within: seconds(30) })
-    console.log(`${way}: cut off after ${String(cut())} ms`)
+    console.log(`${way}: ${process.lines.findLast((line) => line.startsWith('cut')) ?? ''}`)
     expect(cut()).toBeLessThanOrEqual(2000)
+    // From its address it would go on knocking, and the next would wait behind it.
     process.signal('SIGKILL')
     await process.exit
   }
 
-  const useless = attack('useless')
-  await until('useless frames come', () => useless.lines.filter((line) => line.startsWith('said')).length >= 2 || useless.lines, {
-    within: seconds(30),
-  })
+  const last = attack('asking')
+  await until('it asks', () => last.lines.length >= 1 || last.lines, { within: seconds(30) })
   const [start, began] = [await used(daemon.pid), performance.now()]
   const newcomer = second.up('--seed', bastion.underlay)
   await until('the newcomer is up', () => messages(newcomer).some((line) => line.includes(' is up: ')) || messages(newcomer), {
@@ -41,10 +42,8 @@ test('a member that floods a daemon is cut off when nothing of it can be believe
   })
   const joined = await converged([bastion, first, second], seconds(4))
   const share = ((await used(daemon.pid)).cpu - start.cpu) / ((performance.now() - began) / 1000)
-  console.log(
-    `useless: a join took ${String(Math.round(joined))} ms, the daemon ${String(Math.round(share * 100))} % of a core; ${useless.lines.at(-1) ?? ''}`,
-  )
+  console.log(`a join took ${String(Math.round(joined))} ms, the daemon ${String(Math.round(share * 100))} % of a core`)
   const lines = messages(daemon).slice(said)
   expect(lines.filter((line) => /member (host-00|host-01) .* is (suspect|dead|restarting)/.test(line))).toEqual([])
-  expect(lines.filter((line) => line.includes('was dropped')).length).toBeLessThanOrEqual(10)
+  expect(lines.filter((line) => line.includes('was dropped')).length).toBeLessThanOrEqual(2 * (WAYS.length + 1))
 })

@@ -4,14 +4,16 @@
  *     node insider.ts INVITE TARGET WAY RATE
  *
  * RATE frames a second, while it is let in: `malformed`, ones that cannot be read; `rubbish`, ones with records that nobody
- * should believe: names that reach for a terminal or a shell, an incarnation beyond the last, and a bad signature; `useless`,
- * ones that are well-formed and say nothing new: questions, wishes, and what it has heard.
+ * should believe: names that reach for a terminal or a shell, an incarnation beyond the last, and a bad signature. Others are
+ * well-formed and of no use: `empty`, nothing; `again`, its own record; `asking`, questions and wishes; `replays`, what it has
+ * heard; `boasting`, its own record, each time a later one; `accusing`, everybody, of silence, at what it last heard of them.
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { parseIncarnation, parseIp, parseMemberName, parsePort, type Bytes, type Result } from '@vxmesh/core'
-import { certifyMember, encodeFrame, parseFrame, parseInvite, sealRecord, verifyChain } from '@vxmesh/gossip'
+import { parseIncarnation, parseIp, parseMemberName, parsePort, type Bytes, type Incarnation, type PeerId, type Result } from '@vxmesh/core'
+import { certifyMember, encodeFrame, parseFrame, parseInvite, sealAccusation, sealRecord, verifyChain } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed } from '@vxmesh/gossip/libp2p'
+import { openRecord } from '../../packages/gossip/src/message.ts'
 import { startTransport, type Transport } from '../../packages/gossip/src/libp2p/transport.ts'
 import { Record as RecordMessage } from '../../packages/gossip/src/wire.js'
 
@@ -24,9 +26,12 @@ const [file = '', target = '', way = '', rate = '1000'] = process.argv.slice(2)
 const { mesh, certificate, privateKey } = sure(parseInvite(envelopeVerifier, readFileSync(file, 'utf8')))
 const identity = await makeIdentity()
 const chain = certifyMember(mesh, sure(parseIdentity(privateKey)), certificate, identity.peer)
-const admission = sure(verifyChain({ mesh, verifier: envelopeVerifier }, chain))
 const content = { name: sure(parseMemberName('insider')), enforces: '', control: [], tunnels: [], bootId: '1', leaving: false }
-const own = sealRecord(mesh, identity, admission, { ...content, incarnation: sure(parseIncarnation(Date.now())) })
+const trust = { mesh, verifier: envelopeVerifier }
+const admission = sure(verifyChain(trust, chain))
+const recordOf = (incarnation: number) =>
+  sealRecord(mesh, identity, admission, { ...content, incarnation: sure(parseIncarnation(incarnation)) })
+const own = recordOf(Date.now())
 
 const NAMES = ['\u001b[31mred', 'two\nlines', '\u202egnp', '-rf', '', 'x'.repeat(9000)]
 
@@ -39,39 +44,61 @@ const rubbish = NAMES.map((name) => forged(name, 1n))
   .concat([forged('late', 2n ** 64n - 1n), own.bytes.with(200, 0)])
   .map((bytes) => encodeFrame({ records: [Uint8Array.from(bytes)] }))
 const heard: Bytes[] = []
+const latest = new Map<PeerId, Incarnation>()
+const asked = encodeFrame({
+  wants: [identity.peer],
+  questions: Array.from({ length: 64 }, (_, nonce) => ({ nonce, subject: identity.peer })),
+})
 const frames: Readonly<Record<string, (count: number) => Bytes>> = {
   malformed: () => Uint8Array.from(randomBytes(400)),
   rubbish: (count) => rubbish[count % rubbish.length] ?? own.bytes,
-  useless: (count) => {
-    const questions = Array.from({ length: 64 }, (_, nonce) => ({ nonce, subject: identity.peer }))
-    if (count % 3 === 0) return encodeFrame({ questions })
-    return count % 3 === 1
-      ? encodeFrame({ wants: [identity.peer] })
-      : (heard[count % Math.max(1, heard.length)] ?? encodeFrame({ questions }))
-  },
+  empty: () => encodeFrame({}),
+  again: () => encodeFrame({ records: [own.bytes] }),
+  asking: () => asked,
+  replays: (count) => heard[count % Math.max(1, heard.length)] ?? encodeFrame({}),
+  boasting: (count) => encodeFrame({ records: [recordOf(Date.now() + count).bytes] }),
+  accusing: () =>
+    encodeFrame({
+      accusations: [...latest].map(([peer, incarnation]) => sealAccusation(mesh, identity, peer, incarnation, 'silent').bytes),
+    }),
+}
+
+/** Keeps what it hears, and of whom. */
+function listen(bytes: Bytes): void {
+  const frame = parseFrame(bytes)
+  const records = frame.ok ? (frame.value.records ?? []) : []
+  if (records.length > 0 && heard.length < 100) heard.push(bytes)
+  for (const each of records) {
+    const opened = openRecord(trust, each, () => undefined)
+    if (opened.ok && opened.value.record.peer !== identity.peer) latest.set(opened.value.record.peer, opened.value.record.incarnation)
+  }
 }
 
 let admitted: number | undefined
 let since = 0
 const ignore = (): undefined => undefined
-const transport: Transport = await startTransport(identity, [{ address: sure(parseIp('127.0.0.1')), port: sure(parsePort(4788)) }], 4788, {
-  linked: (link) => transport.send(link, encodeFrame({ hello: chain })),
-  frame: (link, bytes) => {
-    const frame = parseFrame(bytes)
-    if (frame.ok && (frame.value.records ?? []).length > 0 && heard.length < 100) heard.push(bytes)
-    if (admitted === link) return
-    admitted = link
-    since = performance.now()
-    transport.send(link, encodeFrame({ records: [own.bytes] }))
-    console.log('let in')
+const transport: Transport = await startTransport(
+  identity,
+  [{ address: sure(parseIp('127.0.0.1')), port: sure(parsePort(20_000 + (process.pid % 40_000))) }],
+  4788,
+  {
+    linked: (link) => transport.send(link, encodeFrame({ hello: chain })),
+    frame: (link, bytes) => {
+      listen(bytes)
+      if (admitted === link) return
+      admitted = link
+      since = performance.now()
+      transport.send(link, encodeFrame({ records: [own.bytes] }))
+      console.log('let in')
+    },
+    unlinked: (link) => {
+      if (link === admitted) console.log(`cut off after ${String(Math.round(performance.now() - since))} ms, at frame ${String(count)}`)
+      admitted = undefined
+    },
+    ...{ congested: ignore, drained: ignore, garbled: ignore, knows: () => true },
+    undialled: () => console.log('turned away'),
   },
-  unlinked: (link) => {
-    if (link === admitted) console.log(`cut off after ${String(Math.round(performance.now() - since))} ms`)
-    admitted = undefined
-  },
-  ...{ congested: ignore, drained: ignore, garbled: ignore, knows: () => true },
-  undialled: () => console.log('turned away'),
-})
+)
 
 let count = 0
 function say(link: number): void {

@@ -23,7 +23,7 @@ import {
   type Slot,
   type TunnelClaim,
 } from '@vxmesh/core'
-import { evictionsDigest, parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
+import { ALLOWANCE, evictionsDigest, parseFrame, rootOf, type Effect, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Turn } from './reconcile.ts'
 import type { World } from './world.ts'
@@ -118,6 +118,7 @@ export class Laws {
       this.broken(host, 'law 1', 'went back to an earlier key of the mesh')
     if (before === undefined || SIZED.some((part) => before[part] !== state[part]) || before.watches.size !== state.watches.size)
       this.#sizes(host, state)
+    if (before !== undefined && before.allowances !== state.allowances) this.#allowances(host, state)
     this.#greetings(host, before, state, effects)
     this.#words(host, before, state, effects)
   }
@@ -163,7 +164,7 @@ export class Laws {
 
   /** Law 7: what a member remembers is bounded by how many members and seeds there are, whatever it is sent. */
   #sizes(host: Host, state: State): void {
-    const { links, dials, watches, shunned, dropped, seeds, view, heard } = state
+    const { links, dials, watches, shunned, allowances, dropped, seeds, view, heard } = state
     const known = view.size + seeds.size
     const bounds = {
       'links at the door': [links.count(({ phase }) => phase === 'greeting'), LINKS_A_PEER * known + LINKS_AT_THE_DOOR],
@@ -171,11 +172,24 @@ export class Laws {
       dials: [dials.size, known],
       watches: [watches.size, view.size + links.size],
       shunned: [shunned.size, view.size],
+      allowances: [allowances.size, view.size + links.size],
       heard: [heard.size, view.size],
       'dropped reasons': [dropped.size, REASONS_MOST],
     } as const
     for (const [what, [size, most]] of Object.entries(bounds)) {
       if (size > most) this.broken(host, 'law 7', `${String(size)} ${what}, where ${String(most)} are enough`)
+    }
+  }
+
+  /** Nobody honest is near to being cut off for all that it says: see `allowance.ts`. */
+  #allowances(host: Host, state: State): void {
+    for (const [peer, { left }] of state.allowances) {
+      if (left < ALLOWANCE / 2 && this.truth.isHonest(peer) && this.truth.isHonest(host.peer))
+        this.broken(
+          host,
+          'law 3',
+          `hears so much of ${state.view.get(peer)?.signed.record.name ?? peer} that ${left.toFixed(0)} is left to it`,
+        )
     }
   }
 

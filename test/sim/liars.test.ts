@@ -2,14 +2,17 @@
 import { milliseconds, seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { Cluster } from './cluster.ts'
-import { accuseEverybody, forgeRecords, garbage, replayEverything, replayRecords } from './lies.ts'
+import { accuseEverybody, boast, forgeRecords, garbage, replayEverything, replayRecords, sayNothing } from './lies.ts'
 
 const names = ['a', 'b', 'c', 'd', 'e']
+
+/** About as often as they refute: who accuses more often gains nothing by it, and is cut off. */
+const AS_THEY_REFUTE = milliseconds(130)
 
 test.each([3, 4, 5, 8])('in a mesh of %i, a member that accuses everybody without pause evicts nobody', (size) => {
   const cluster = new Cluster(Array.from('abcdefgh').slice(0, size), { seed: 100 })
   cluster.run(seconds(5))
-  cluster.corrupt('b', accuseEverybody)
+  cluster.corrupt('b', accuseEverybody, AS_THEY_REFUTE)
   cluster.run(seconds(12))
   for (const name of cluster.names) expect(cluster.removed(name)).toEqual([])
   for (const name of cluster.names) expect(cluster.reaches(name)).toHaveLength(size - 1)
@@ -18,7 +21,7 @@ test.each([3, 4, 5, 8])('in a mesh of %i, a member that accuses everybody withou
 test('a member that accuses everybody does not hasten the death of one that is really silent by more than its own word', () => {
   const cluster = new Cluster(names, { seed: 101 })
   cluster.run(seconds(5))
-  cluster.corrupt('b', accuseEverybody)
+  cluster.corrupt('b', accuseEverybody, AS_THEY_REFUTE)
   cluster.run(seconds(5))
   cluster.pause('d', milliseconds(600))
   cluster.run(seconds(10))
@@ -28,7 +31,7 @@ test('a member that accuses everybody does not hasten the death of one that is r
 test('a host that is cut off while others are falsely accused removes none of them, neither then nor after', () => {
   const cluster = new Cluster(names, { seed: 107 })
   cluster.run(seconds(5))
-  cluster.corrupt('b', accuseEverybody)
+  cluster.corrupt('b', accuseEverybody, AS_THEY_REFUTE)
   cluster.run(seconds(2))
   cluster.partition(['c'], ['a', 'b', 'd', 'e'])
   cluster.run(seconds(30))
@@ -42,7 +45,7 @@ test('a host that is cut off while others are falsely accused removes none of th
 test.each([3, 15])('a host that stands still for %i s while others are falsely accused removes none of them when it goes on', (pause) => {
   const cluster = new Cluster(names, { seed: 108 })
   cluster.run(seconds(5))
-  cluster.corrupt('b', accuseEverybody)
+  cluster.corrupt('b', accuseEverybody, AS_THEY_REFUTE)
   cluster.run(seconds(2))
   cluster.pause('c', seconds(pause))
   cluster.run(seconds(pause + 10))
@@ -84,6 +87,22 @@ test('a member that sends garbage is shunned by everybody, and nobody else suffe
   cluster.corrupt('b', garbage)
   cluster.run(seconds(30))
   for (const name of ['a', 'c', 'd', 'e']) expect(cluster.host(name).state?.shunned.has(cluster.host('b').peer)).toBe(true)
+  for (const name of ['a', 'c', 'd', 'e']) expect(cluster.reaches(name)).toHaveLength(3)
+  expect(cluster.removed('b')).toEqual([])
+})
+
+test.each([
+  ['says nothing', sayNothing],
+  ['tells of itself', boast],
+  ['says again what it hears', replayEverything],
+  ['accuses everybody', accuseEverybody],
+])('a member that %s a thousand times a second is cut off by everybody within two seconds, and nobody else suffers', (_what, lie) => {
+  const cluster = new Cluster(names, { seed: 109 })
+  cluster.run(seconds(5))
+  cluster.corrupt('b', lie, milliseconds(1))
+  cluster.run(seconds(2))
+  for (const name of ['a', 'c', 'd', 'e']) expect(cluster.host(name).state?.shunned.has(cluster.host('b').peer)).toBe(true)
+  cluster.run(seconds(30))
   for (const name of ['a', 'c', 'd', 'e']) expect(cluster.reaches(name)).toHaveLength(3)
   expect(cluster.removed('b')).toEqual([])
 })

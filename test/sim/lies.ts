@@ -60,6 +60,17 @@ export const replayRecords: Lie = ({ overheard, dice }) => {
   return records.length === 0 ? [] : [encodeFrame({ records: Array.from({ length: 5 }, () => dice.pick(records)) })]
 }
 
+/** Says nothing, in a frame that is one. */
+export const sayNothing: Lie = () => [encodeFrame({})]
+
+/** Tells of itself again and again, each time anew. */
+export const boast: Lie = ({ state, env, dice }) => {
+  const own = state.view.get(env.signer.peer)?.signed.record
+  if (own === undefined) return []
+  const incarnation = trusted(parseIncarnation(own.incarnation + 1 + dice.below(1000)))
+  return [encodeFrame({ records: [sealRecord(env.trust.mesh, env.signer, env.admission, { ...own, incarnation }).bytes] })]
+}
+
 /** What is left of a frame when nothing is passed on that others said: a member that listens and keeps it to itself. */
 export function ownWords(self: PeerId, bytes: Bytes): Bytes {
   const frame = parseFrame(bytes)

@@ -11,7 +11,7 @@
  * dials to the dead (5 s, a quarter more by jitter), one dial that times out (1 s), one greeting that goes wrong (3 s) and
  * is tried again (up to 2.5 s), one comparison that comes late (0.9 + 1 s) and one that is lost (1 s): 16 s; 20 with a margin.
  */
-import { elapsed, instant, seconds, type Instant } from '@vxmesh/core'
+import { elapsed, instant, seconds, type Instant, type PeerId } from '@vxmesh/core'
 import type { Host } from './host.ts'
 import type { Station } from './network.ts'
 import type { World } from './world.ts'
@@ -67,6 +67,11 @@ export class Truth {
   /** From now on the laws protect others from this host, and it from nobody. */
   lies(host: Host): void {
     this.#liars.add(host)
+  }
+
+  /** Whether whoever has this identity says what the protocol has it say, as far as it can. */
+  isHonest(peer: PeerId): boolean {
+    return ![...this.#liars].some((liar) => liar.peer === peer)
   }
 
   isBlameless(subject: Host, observer: Host): boolean {

@@ -112,6 +112,8 @@ export const statusAnswer = z.object({
     .default({ interfaces: [], candidates: 0, dials: 0 }),
   /** Comparisons of views that this daemon began, and the bytes it sent for any; daemons of before do not tell. */
   anti_entropy: z.object({ comparisons: z.number(), bytes: z.number() }).readonly().default({ comparisons: 0, bytes: 0 }),
+  /** How late the daemon got to what it had to do, over the last ten seconds; null: it has not run for as long yet, and from daemons of before. */
+  event_loop_lag: z.object({ p50_ms: z.number(), p99_ms: z.number(), max_ms: z.number() }).readonly().nullable().default(null),
 })
 
 /** Answer to `POST /v1/leave`. */

@@ -29,6 +29,7 @@ const STATUS: StatusReport = {
   health: [],
   dropped: { 'malformed frame': 2 },
   anti_entropy: { comparisons: 3, bytes: 277 },
+  event_loop_lag: null,
   discovery: { interfaces: [], candidates: 0, dials: 0 },
 }
 const PLAN: PlanReport = { version: 1, device: 'provider0', devices: ['provider0'], commands: [], hold: null }

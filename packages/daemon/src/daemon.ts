@@ -19,9 +19,10 @@ import { startFinder } from './discover.ts'
 import { foreseen, together } from './foresight.ts'
 import { loadMembership, readInvite, renewedBy, type Membership } from './identity.ts'
 import { keep, type Kept } from './kept.ts'
+import { watchLag } from './lag.ts'
 import { expiryOf, warnOfExpiry } from './lifetimes.ts'
 import { followTunnels, listeningPlaces } from './listening.ts'
-import { makeLog, type Log } from './log.ts'
+import { makeLog, once, type Log, type Once } from './log.ts'
 import { askedOf, withinUnderlay, type UpOptions } from './options.ts'
 import { checkListening, keepWithin, LOOPBACK, lockDevice, lockState, makeKernels, withLocals, type Kernels } from './prelude.ts'
 import { evictionReport } from './progress.ts'
@@ -35,9 +36,6 @@ import { establishAll, startTunnel, tellOfFormer, type Carrier, type Tunnel } fr
 
 /** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */
 const SAVE_AFTER = milliseconds(500)
-
-/** How many different things are logged once each; all that is dropped is counted. */
-const ONCE_MOST = 200
 
 /** Runs a member until it is told to stop or to leave. Throws `MeshError` when it cannot start. */
 export async function runDaemon(asked: UpOptions): Promise<void> {
@@ -126,6 +124,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
   })
   parts.mesh = mesh
   using _expiry = warnOfExpiry(() => mesh.state().view.get(identity.peer)?.signed.admission.bounds, wallClock, warn)
+  using lag = watchLag()
   using finder = startFinder({ options, mesh, membership, warn })
   const devices = established.map(({ device, spec: { mode } }) => `${device.name} (${carrierWords({ ...device, mode })}, ${device.origin})`)
   log.info(
@@ -171,6 +170,7 @@ async function run({ options, log, kernels, membership, control }: Parts): Promi
         self: identity.peer,
         state: mesh.state(),
         discovery: finder.report(),
+        lag: lag.report(),
         now: clock.now(),
         wall: wallClock(),
       }
@@ -265,18 +265,6 @@ function logMember(log: Log, record: MemberRecord, was: Standing | undefined, is
   const fields = { event: 'member', peer, member: name, incarnation, underlay: underlays[0], state: is.state, was: was?.state }
   const where = underlays.length === 0 ? 'no tunnel' : underlays.join(', ')
   log.info(fields, `member ${name} (${where}) is ${is.state}${was === undefined ? '' : `, was ${was.state}`}`)
-}
-
-type Once = (key: string, text: string) => void
-
-/** Warns of each thing once, and of a bounded number of things. */
-function once(log: Log): Once {
-  const said = new Set<string>()
-  return (key, text) => {
-    if (said.has(key) || said.size >= ONCE_MOST) return
-    said.add(key)
-    log.warn({ event: 'warning' }, text)
-  }
 }
 
 /** Saves the view a moment after it changed, so that a storm of changes is one write. */

@@ -35,3 +35,18 @@ const SUSPECT = /[^\u0020-\u007E]|\\[bfnrtu]/
 function shown(line: string): string {
   return SUSPECT.test(line.trimEnd()) ? `${printableJson(JSON.parse(line))}\n` : line
 }
+
+/** How many different things are logged once each; all that is dropped is counted. */
+const ONCE_MOST = 200
+
+export type Once = (key: string, text: string) => void
+
+/** Warns of each thing once, and of a bounded number of things. */
+export function once(log: Log): Once {
+  const said = new Set<string>()
+  return (key, text) => {
+    if (said.has(key) || said.size >= ONCE_MOST) return
+    said.add(key)
+    log.warn({ event: 'warning' }, text)
+  }
+}

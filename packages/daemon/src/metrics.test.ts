@@ -13,6 +13,7 @@ const REPORT = {
   dropped: { 'a\n"reason"\u202E': 2 },
   discovery: { interfaces: [], candidates: 5, dials: 6 },
   anti_entropy: { comparisons: 3, bytes: 277 },
+  event_loop_lag: { p50_ms: 0.3, p99_ms: 12.5, max_ms: 40 },
 }
 
 test('says in numbers what status says, each with its unit and its help', async () => {
@@ -39,12 +40,15 @@ test('says in numbers what status says, each with its unit and its help', async 
       'vxmesh_discovery_dials_total 6',
       'vxmesh_anti_entropy_comparisons_total 3',
       'vxmesh_anti_entropy_sent_bytes_total 277',
+      'vxmesh_event_loop_lag_seconds{quantile="0.5"} 0.0003',
+      'vxmesh_event_loop_lag_seconds{quantile="0.99"} 0.0125',
+      'vxmesh_event_loop_lag_seconds{quantile="1"} 0.04',
     ]),
   )
 })
 
 test('what is not known has no number, and what is not printable is not printed', async () => {
-  const text = await renderMetrics({ ...REPORT, rotation: null })
-  expect(text).not.toMatch(/^vxmesh_(mtu_bytes|guard_standing|rotation_waiting_members|former_mesh_key\w+)[ {]/m)
+  const text = await renderMetrics({ ...REPORT, rotation: null, event_loop_lag: null })
+  expect(text).not.toMatch(/^vxmesh_(mtu_bytes|guard_standing|rotation_waiting_members|former_mesh_key\w+|event_loop_lag_seconds)[ {]/m)
   expect(text.split('\n')).toContain(String.raw`vxmesh_dropped_total{reason="a\\u{a}\"reason\"\\u{202e}"} 2`)
 })

@@ -59,6 +59,19 @@ const OF_MESH: readonly Measure<StatusReport, readonly Row[]>[] = [
     'Comparisons of views that this daemon began.',
     (report) => alone(report.anti_entropy.comparisons),
   ],
+  [
+    Gauge,
+    'event_loop_lag_seconds',
+    'How late the daemon got to what it had to do, over the last ten seconds.',
+    ({ event_loop_lag: lag }) =>
+      lag === null
+        ? []
+        : [
+            [{ quantile: '0.5' }, lag.p50_ms / 1000],
+            [{ quantile: '0.99' }, lag.p99_ms / 1000],
+            [{ quantile: '1' }, lag.max_ms / 1000],
+          ],
+  ],
   [Counter, 'anti_entropy_sent_bytes_total', 'Sent for comparisons of views.', (report) => alone(report.anti_entropy.bytes)],
 ]
 

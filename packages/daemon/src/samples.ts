@@ -55,5 +55,6 @@ export function report(members: readonly MemberRow[], tunnel: Partial<TunnelRow>
     dropped: {},
     anti_entropy: { comparisons: 0, bytes: 0 },
     discovery: { interfaces: [], candidates: 0, dials: 0 },
+    event_loop_lag: null,
   }
 }

@@ -89,6 +89,7 @@ function reportOf(
     state,
     tunnels,
     discovery: { interfaces: [], candidates: 0, dials: 0 },
+    lag: null,
     now: 2000,
     wall: wallTime(0),
   })

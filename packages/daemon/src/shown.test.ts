@@ -70,6 +70,7 @@ function report(text: string): StatusReport {
     dropped: { [text]: 1 },
     discovery: { interfaces: [text], candidates: 0, dials: 0 },
     anti_entropy: { comparisons: 0, bytes: 0 },
+    event_loop_lag: null,
   }
 }
 

@@ -100,14 +100,15 @@ function reportOf(members: Readonly<Record<string, Sketch>>, around: Surrounding
     ...{ repairs: 0, writes: 0, room: 1450 },
     ...around.picture,
   }
-  return statusReport({ mesh: M, self: SELF, state, tunnels: [{ tunnel: TUNNEL, picture }], discovery: LAN, now: NOW, wall: WALL })
+  return statusReport({ ...{ mesh: M, self: SELF, state, now: NOW, wall: WALL }, tunnels: [{ tunnel: TUNNEL, picture }], ...AROUND })
 }
 
 const carriedBy = (peer: string, entry: string) => {
   const inside = { overlay: ['192.168.234.9/23'], mac: '02:00:00:00:00:09', mtu: 1450, mtu_limit: 1450 }
   return { device: 'provider0', underlay: underlay(peer), port: 4789, ...inside, entry, note: null }
 }
-const [LAN, WALL] = [{ interfaces: ['eth0'], candidates: 2, dials: 1 }, 0 as StatusInput['wall']]
+const AROUND = { discovery: { interfaces: ['eth0'], candidates: 2, dials: 1 }, lag: { p50_ms: 0, p99_ms: 1, max_ms: 2 } }
+const WALL = 0 as StatusInput['wall']
 const TUNNEL = { device: 'provider0' as DeviceName, mode: 'vxlan', id: VNI } as const
 const [NONE, ONE] = [0, 1].map((count) => ({ wanted: count, present: count }))
 
@@ -191,7 +192,7 @@ test('a report has every field that the answer promises, and is nothing else', (
     health: [],
     dropped: { 'malformed frame': 2 },
     anti_entropy: { comparisons: 3, bytes: 277 },
-    discovery: LAN,
+    ...{ discovery: AROUND.discovery, event_loop_lag: AROUND.lag },
   })
 })
 

@@ -10,6 +10,7 @@ import { carriedRow, devicesInTrouble, lostClaims, order, tunnelNotes, tunnelRow
 export type StatusInput = Told & {
   readonly mesh: MeshId
   readonly discovery: StatusReport['discovery']
+  readonly lag: StatusReport['event_loop_lag']
   /** The wall clock, by which memberships end. */
   readonly wall: WallTime
   /** Now, on the clock that the state was made with, in milliseconds. */
@@ -31,6 +32,7 @@ export function statusReport(input: StatusInput): StatusReport {
     dropped: dropped.toObject(),
     anti_entropy: { comparisons: comparisons.begun, bytes: comparisons.bytes },
     discovery: input.discovery,
+    event_loop_lag: input.lag,
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type SignedRecord,
   type Testimony,
 } from '@vxmesh/core'
+import { ENVELOPE_COST, OWN_WORD_COST } from './allowance.ts'
 import { isOut, showOut } from './evictions.ts'
 import { isSpared, noteMembership } from './expiry.ts'
 import { hashOf, openAccusation, openRecord, sealAccusation, sealRecord } from './message.ts'
@@ -21,7 +22,7 @@ import { meetOurselves, resume } from './clone.ts'
 import { keepReached, tryAddresses } from './reach.ts'
 import { refuted } from './rebuff.ts'
 import { strain } from './strain.ts'
-import { change, changeBelief, draft, drop, faithOf, forward, offer, reachedAt, trustOf } from './turn.ts'
+import { change, changeBelief, charge, draft, drop, faithOf, forward, offer, reachedAt, trustOf } from './turn.ts'
 
 /** A refutation answers all accusations at once; one in this time keeps an accuser from making us flood. */
 export const REFUTE_PAUSE = milliseconds(200)
@@ -29,10 +30,12 @@ export const REFUTE_PAUSE = milliseconds(200)
 /** Believes a record that came over a link, if it is new and verified, and sends it on in the same turn. */
 export function receiveRecord(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
+  charge(turn, from, ENVELOPE_COST)
   const opened = openRecord(trustOf(turn), bytes, (peer) => turn.state.view.get(peer)?.signed)
   if (!opened.ok) return drop(turn, from, opened.reason, faithOf(turn.state))
   const signed = opened.value
   const { record } = signed
+  if (record.peer === from) charge(turn, from, OWN_WORD_COST)
   if (record.peer === turn.env.signer.peer) return meetOurselves(turn, link, signed.record, publish)
   if (believe(turn, signed)) {
     const found = reachedAt(turn.state, record.peer)
@@ -80,9 +83,11 @@ export function hashesOf(belief: Belief | undefined): readonly string[] {
 /** Believes an accusation that came over a link, and sends it on in the same turn. */
 export function receiveAccusation(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
+  charge(turn, from, ENVELOPE_COST)
   const opened = openAccusation(trustOf(turn), bytes)
   if (!opened.ok) return drop(turn, from, opened.reason)
   const accusation = opened.value
+  if (accusation.observer === from) charge(turn, from, OWN_WORD_COST)
   // An observer that we do not know is not admitted, as far as we know: its record comes first, or comes later by anti-entropy.
   if (!turn.state.view.has(accusation.observer)) return
   if (!heed(turn, accusation)) return

@@ -35,3 +35,10 @@ describe('a place where a member may be', () => {
     expect(new Stepped(a, [SEED]).take({ kind: 'approach', place: SEED }).kinds()).not.toContain('dial')
   })
 })
+
+test('a seed that leads to a member which is linked to us already is not dialled again, whichever end let the second link go', () => {
+  const member = new Stepped(a, [SEED]).meet(1, b)
+  member.take({ kind: 'linked', link: 2, peer: b.peer, dialled: SEED }).take({ kind: 'unlinked', link: 2 })
+  expect(member.state.seeds.get(SEED)).toEqual({ peer: b.peer, trouble: undefined })
+  expect(member.wait(1000).filter(({ kind }) => kind === 'dial')).toEqual([])
+})

@@ -1,8 +1,7 @@
 import type { Bytes } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
+import { frames, type Draft } from './draft.ts'
 import { FRAME_MOST, parseFrame } from './message.ts'
-import type { Draft } from './draft.ts'
-import { frames } from './draft.ts'
 
 const item = (length: number, fill: number): Bytes => new Uint8Array(length).fill(fill)
 

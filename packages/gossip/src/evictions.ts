@@ -4,11 +4,12 @@
  * anybody says for it, is believed or passed on again. The subject itself is told at the door, so that its operator knows.
  */
 import { withEviction, type Bytes, type Eviction, type PeerId } from '@vxmesh/core'
+import { ENVELOPE_COST } from './allowance.ts'
 import { openEviction } from './certificate.ts'
 import { rootAfter } from './digest.ts'
 import { hashOf } from './message.ts'
 import type { LinkId, Turn } from './state.ts'
-import { change, drop, evictionOf, flushLink, forward, offer, trustOf, unlink } from './turn.ts'
+import { change, charge, drop, evictionOf, flushLink, forward, noteNews, offer, trustOf, unlink } from './turn.ts'
 
 /** How many evictions a mesh can have: at a few hundred bytes each they are kept for ever, by everybody. */
 const EVICTIONS_MOST = 10_000
@@ -16,6 +17,7 @@ const EVICTIONS_MOST = 10_000
 /** An eviction that came over a link: believed, written down and said on, if it is new and verified. */
 export function receiveEviction(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
+  charge(turn, from, ENVELOPE_COST)
   const opened = openEviction(trustOf(turn), bytes)
   if (!opened.ok) return drop(turn, from, opened.reason)
   evict(turn, link, opened.value)
@@ -45,6 +47,7 @@ export function believeEviction(turn: Turn, eviction: Eviction): boolean {
     const accusations = known.view.get(peer)?.accusations
     return [...(view.get(peer)?.accusations ?? [])].flatMap(([observer, { hash }]) => (accusations?.has(observer) === true ? [] : [hash]))
   })
+  noteNews(turn)
   change(turn, {
     ...known,
     root: touched.reduce((sum, peer) => rootAfter(sum, view.get(peer), known.view.get(peer)), rootAfter(root, undefined, eviction)),

@@ -1,3 +1,4 @@
+export { ALLOWANCE } from './allowance.ts'
 export {
   ADDRESSES_MOST,
   certifyInvite,

@@ -4,6 +4,7 @@
  */
 import { after, seconds, type Bounds, type Bytes, type PeerId } from '@vxmesh/core'
 import { Set } from 'immutable'
+import { ALLOWANCE, frameCost, leftOf, LINK_COST } from './allowance.ts'
 import { ownAdmission, receiveAccusation, receiveRecord } from './beliefs.ts'
 import { verifyChain } from './certificate.ts'
 import { isPassive } from './clone.ts'
@@ -30,17 +31,10 @@ import { bytesOf } from './succession.ts'
 import { forgetReached, noteLink, receiveReached } from './reach.ts'
 import { receiveBuckets, receiveRoot, receiveSummaries, receiveWants } from './sync.ts'
 import { receiveLineage, receiveReissue, tellAtTheDoor } from './rotation.ts'
-import { change, changeLink, draft, draftRoot, drop, offer, openLinks, openLinkTo, trustOf, unlink } from './turn.ts'
+import { change, changeLink, charge, draft, draftRoot, drop, offer, openLinks, openLinkTo, trustOf, unlink } from './turn.ts'
 
 /** How many peers may be at the door at once, all together: from how many places, and how many from each, see `libp2p/door.ts`. */
 const GREETINGS_MOST = 256
-
-/**
- * So much that a peer says in so long may not be believed: somebody's word that is about to be overruled may come over
- * anybody's link. Whoever says more does not tell what it heard, since who relays has verified it.
- */
-const STRIKES_MOST = 64
-const STRIKES_COUNT = seconds(10)
 
 /** A stream to a peer whose key the Noise handshake has proven. */
 export function linked(turn: Turn, { link: id, peer, dialled: target, at }: Extract<Input, { kind: 'linked' }>): void {
@@ -86,7 +80,8 @@ export function unlinked(turn: Turn, id: LinkId): void {
   change(turn, { links: turn.state.links.delete(id) })
   turn.drafts.delete(id)
   forgetReached(turn, link.peer)
-  if (openLinkTo(turn.state, link.peer) !== undefined) return
+  // It ended for the sake of another: then we know where it led to.
+  if (openLinkTo(turn.state, link.peer) !== undefined) return leadsTo(turn, link)
   // It closed before it admitted us: it is of another mesh, or does not accept our certificate.
   if (link.phase === 'greeting' && link.dialled !== undefined && isSeed(link.dialled)) trouble(turn, link.dialled, 'unwelcome')
   redial(turn, link)
@@ -120,10 +115,22 @@ export function tidyLinks(turn: Turn): void {
     redial(turn, link)
   }
   shed(turn)
-  const strikes = turn.state.strikes.filter(({ since }) => turn.now - since < STRIKES_COUNT)
-  if (strikes.size !== turn.state.strikes.size) change(turn, { strikes })
+  tidyAllowances(turn)
   const shunned = turn.state.shunned.filter((until) => turn.now < until)
   if (shunned.size !== turn.state.shunned.size) change(turn, { shunned })
+}
+
+/** Lets what news added melt, and forgets the allowances of those who are gone once they are full again. */
+function tidyAllowances(turn: Turn): void {
+  const { state, now } = turn
+  const allowances = state.allowances.withMutations((map) => {
+    for (const [peer, { news }] of state.allowances) {
+      const left = leftOf(state, peer, now)
+      if (left >= ALLOWANCE && openLinkTo(state, peer) === undefined) map.delete(peer)
+      else if (news !== state.news) map.set(peer, { left, at: now, news: state.news })
+    }
+  })
+  if (allowances !== state.allowances) change(turn, { allowances })
 }
 
 /** A link that the graph no longer asks for is kept this long: whoever joins or moves makes many of them for a moment. */
@@ -152,8 +159,9 @@ export function receive(turn: Turn, id: LinkId, bytes: Bytes): void {
   const frame = parseFrame(bytes)
   if (!frame.ok) return shun(turn, link, frame.reason)
   touch(turn, link.peer)
+  charge(turn, link.peer, frameCost(bytes.length, frame.value.questions?.length ?? 0))
   receiveFrame(turn, link, frame.value)
-  if ((turn.state.strikes.get(link.peer)?.count ?? 0) > STRIKES_MOST) shun(turn, link, 'said too much that is not believed')
+  if (isTooMuch(turn, link)) shun(turn, link, 'said too much that is not believed, or of no use')
 }
 
 function greet(turn: Turn, link: Link, bytes: Bytes): void {
@@ -204,15 +212,20 @@ function refuseLink(turn: Turn, link: Link, reason: string): void {
 function open(turn: Turn, link: Link): void {
   const rival = openLinkTo(turn.state, link.peer)
   changeLink(turn, link.id, { phase: 'open' })
-  if (link.dialled !== undefined && isSeed(link.dialled) && turn.state.seeds.has(link.dialled)) {
-    change(turn, { seeds: turn.state.seeds.set(link.dialled, { peer: link.peer, trouble: undefined }) })
-  }
+  charge(turn, link.peer, LINK_COST)
+  leadsTo(turn, link)
   touch(turn, link.peer)
   if (link.dialled === undefined) greeted(turn, link.id)
   offer(turn, link.id, turn.env.signer.peer)
   draftRoot(turn, link.id)
   if (rival !== undefined) unlink(turn, loser(turn, link, rival).id, 'another link to this peer')
   noteLink(turn, link.peer)
+}
+
+/** A seed led to a peer that is admitted. */
+function leadsTo(turn: Turn, { dialled: target, peer }: Link): void {
+  const { seeds } = turn.state
+  if (target !== undefined && isSeed(target) && seeds.has(target)) change(turn, { seeds: seeds.set(target, { peer, trouble: undefined }) })
 }
 
 /**
@@ -232,15 +245,23 @@ function shun(turn: Turn, link: Link, reason: string): void {
   unlink(turn, link.id, reason)
 }
 
+function isTooMuch({ state, now }: Turn, { peer }: Link): boolean {
+  return leftOf(state, peer, now) < 0
+}
+
 function receiveFrame(turn: Turn, link: Link, frame: Frame): void {
   const { id, peer } = link
   receiveLineage(turn, link, frame.successions ?? [])
-  for (const bytes of frame.evictions ?? []) receiveEviction(turn, id, peer, bytes)
+  // One frame may hold what it takes a fifth of a second to verify: nobody waits for all of it.
+  const each = (envelopes: readonly Bytes[] = [], take: (turn: Turn, link: LinkId, from: PeerId, bytes: Bytes) => void): void => {
+    for (const bytes of envelopes) if (!isTooMuch(turn, link)) take(turn, id, peer, bytes)
+  }
+  each(frame.evictions, receiveEviction)
   if (!turn.state.links.has(id)) return
-  for (const bytes of frame.records ?? []) receiveRecord(turn, id, peer, bytes)
-  for (const bytes of frame.reissues ?? []) receiveReissue(turn, id, peer, bytes)
+  each(frame.records, receiveRecord)
+  each(frame.reissues, receiveReissue)
   for (const reached of frame.reached ?? []) receiveReached(turn, id, peer, reached)
-  for (const bytes of frame.accusations ?? []) receiveAccusation(turn, id, peer, bytes)
+  each(frame.accusations, receiveAccusation)
   if (frame.buckets !== undefined) receiveBuckets(turn, id, frame.buckets)
   if (frame.summaries !== undefined) receiveSummaries(turn, id, frame.summaries)
   receiveWants(turn, id, frame.wants ?? [])

@@ -121,7 +121,7 @@ describe('a key that lost its place to another', () => {
     for (let times = 0; times < 100; times++) member.frame(2, { records: [byLoser(d, 101 + times)], reissues: [anew(d, loserKey)] })
     expect(member.wait(1000).filter(({ kind }) => kind === 'unlink')).toEqual([])
     expect([...member.state.dropped.values()].reduce((sum, each) => sum + each, 0)).toBe(200)
-    expect(member.state.strikes.size).toBe(0)
+    expect(member.state.shunned.size).toBe(0)
   })
 
   test('leaves a member what it was by the key before, also when that started anew meanwhile', () => {

@@ -14,6 +14,7 @@ import {
   type PeerId,
   type Reissue,
 } from '@vxmesh/core'
+import { ENVELOPE_COST } from './allowance.ts'
 import { hashesOf, publish } from './beliefs.ts'
 import { openReissue, rechain, verifyChain } from './certificate.ts'
 import { rootAfter } from './digest.ts'
@@ -21,12 +22,13 @@ import { noteEnded } from './expiry.ts'
 import { hashOf } from './message.ts'
 import type { Link, LinkId, Turn } from './state.ts'
 import { bytesOf, isKnown, openLineage } from './succession.ts'
-import { change, changeBelief, draftItems, drop, faithOf, flushLink, forward, offer, trustOf } from './turn.ts'
+import { change, changeBelief, charge, draftItems, drop, faithOf, flushLink, forward, noteNews, offer, trustOf } from './turn.ts'
 
 /** Successions that came over a link, all from the first key on: of strangers as well, since they prove themselves. */
 export function receiveLineage(turn: Turn, link: Link, list: readonly Bytes[]): void {
   const held = turn.state.lineage
   if (isKnown(held, list)) return
+  charge(turn, link.peer, list.length * ENVELOPE_COST)
   const opened = openLineage(turn.env.trust, list, held)
   if (!opened.ok) return drop(turn, link.peer, opened.reason)
   // Whoever says so may have heard it in time.
@@ -44,6 +46,7 @@ export function succeed(turn: Turn, link: LinkId | undefined, lineage: Lineage):
   contest(turn, link, holds ? { holds: lineage, loses: held } : { holds: held, loses: lineage })
   if (!holds) return false
   const touched = [...known.view].flatMap(([peer, belief]) => (view.get(peer) === belief ? [] : [peer]))
+  noteNews(turn)
   change(turn, {
     ...known,
     root: touched.reduce((sum, peer) => rootAfter(sum, view.get(peer), known.view.get(peer)), rootAfter(root, held, known.lineage)),
@@ -77,6 +80,7 @@ function contest(turn: Turn, link: LinkId | undefined, { holds, loses }: { reado
 /** A certificate made anew that came over a link. */
 export function receiveReissue(turn: Turn, link: LinkId, from: PeerId, bytes: Bytes): void {
   if (turn.state.seen.has(hashOf(bytes))) return
+  charge(turn, from, ENVELOPE_COST)
   const opened = openReissue(trustOf(turn), bytes)
   if (!opened.ok) return drop(turn, from, opened.reason, faithOf(turn.state))
   certifyAnew(turn, link, opened.value)

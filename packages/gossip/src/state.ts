@@ -30,6 +30,7 @@ import {
   type WallTime,
 } from '@vxmesh/core'
 import type { Trust } from './certificate.ts'
+import type { Allowance } from './allowance.ts'
 import type { Circle } from './circle.ts'
 import type { Clone } from './clone.ts'
 import type { Draft } from './draft.ts'
@@ -112,9 +113,6 @@ export type SeedState = { readonly peer: PeerId | undefined; readonly trouble: D
 /** How often a member came back from the dead, and when last: see `detector.ts`. */
 export type Flaps = { readonly count: number; readonly at: Instant }
 
-/** How late our own timers run: more with each that is, less with every second in which none is. See `strain.ts`. */
-type Strain = { readonly score: number; readonly at: Instant }
-
 /** What comparing views took so far: how often we began to, and the bytes of digests and summaries that we sent. */
 type Comparisons = { readonly begun: number; readonly bytes: number }
 
@@ -149,7 +147,8 @@ export type State = Judgement & {
   readonly unjudged: Set<PeerId>
   readonly circle: Circle
   readonly flaps: Map<PeerId, Flaps>
-  readonly strain: Strain
+  /** How late our own timers run: more with each that is, less with every second in which none is. See `strain.ts`. */
+  readonly strain: { readonly score: number; readonly at: Instant }
   /** Another machine that runs with our key. */
   readonly clone: Clone | undefined
   readonly comparisons: Comparisons
@@ -164,8 +163,9 @@ export type State = Judgement & {
   readonly seen: Set<string>
   /** Peers that broke the protocol, and until when they are left alone. */
   readonly shunned: Map<PeerId, Instant>
-  /** How much of what peers said was not believed, since when: see `linking.ts`. */
-  readonly strikes: Map<PeerId, { readonly count: number; readonly since: Instant }>
+  /** How much was new to us so far, and how much of no use peers may still say: see `allowance.ts`. */
+  readonly news: number
+  readonly allowances: Map<PeerId, Allowance>
   /** Whether a view has been found equal to some member's since then. */
   readonly exchanged: boolean
   /** When members died, of late. */

@@ -8,6 +8,7 @@ import {
   type PeerId,
   type View,
 } from '@vxmesh/core'
+import { leftOf, UNBELIEVED_COST } from './allowance.ts'
 import type { Trust } from './certificate.ts'
 import { rootAfter } from './digest.ts'
 import { frames, type Draft, type PeerItems } from './draft.ts'
@@ -33,7 +34,20 @@ export function trustOf({ env, state }: Turn): Trust {
 /** The view in which one belief changed, and what follows from it at once. */
 export function changeBelief(turn: Turn, view: View, peer: PeerId): void {
   const { root, unjudged, view: before } = turn.state
+  noteNews(turn)
   change(turn, { view, root: rootAfter(root, before.get(peer), view.get(peer)), unjudged: unjudged.add(peer) })
+}
+
+/** Something is new to us: copies of it may come. */
+export function noteNews(turn: Turn): void {
+  change(turn, { news: turn.state.news + 1 })
+}
+
+/** Takes from what an admitted peer may say that is of no use. */
+export function charge(turn: Turn, peer: PeerId, cost: number): void {
+  const { allowances, news } = turn.state
+  if (openLinkTo(turn.state, peer) === undefined) return
+  change(turn, { allowances: allowances.set(peer, { left: leftOf(turn.state, peer, turn.now) - cost, at: turn.now, news }) })
 }
 
 /** The frame that this turn will send on a link. */
@@ -106,11 +120,8 @@ export function unlink(turn: Turn, link: LinkId, reason: string): void {
  * unless others may believe it in good faith: by other keys of the mesh than ours, while there are two lines of them.
  */
 export function drop(turn: Turn, peer: PeerId, reason: string, faith: 'bad' | 'good' = 'bad'): void {
-  const { dropped, strikes } = turn.state
-  change(turn, { dropped: dropped.update(reason, 0, (count) => count + 1) })
-  const { count, since } = strikes.get(peer) ?? { count: 0, since: turn.now }
-  if (faith === 'bad' && openLinkTo(turn.state, peer) !== undefined)
-    change(turn, { strikes: strikes.set(peer, { count: count + 1, since }) })
+  change(turn, { dropped: turn.state.dropped.update(reason, 0, (count) => count + 1) })
+  if (faith === 'bad') charge(turn, peer, UNBELIEVED_COST)
   turn.effects.push({ kind: 'dropped', peer, reason })
 }
 

@@ -38,3 +38,11 @@ test.each([
   for (let count = 0; count < 8; count++) door.enter(ip(one), instant(0))
   expect(door.enter(ip(other), instant(0)) === undefined).toBe(same)
 })
+
+test('to ask whether it is open takes nothing, and tells what would come of entering', () => {
+  const door = makeDoor()
+  for (let count = 0; count < 100; count++) expect(door.isOpen(ip('10.0.0.1'), instant(0))).toBe(true)
+  for (let count = 0; count < 8; count++) expect(door.enter(ip('10.0.0.1'), instant(0))).toBeDefined()
+  expect(door.isOpen(ip('10.0.0.1'), instant(60_000))).toBe(false)
+  expect(door.isOpen(ip('10.0.0.2'), instant(60_000))).toBe(true)
+})

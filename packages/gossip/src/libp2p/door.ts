@@ -18,6 +18,8 @@ const REMEMBERED_MOST = 4096
 type Visits = { inside: number; left: number; at: Instant }
 
 export type Door = {
+  /** Whether one from there would be let in. Whoever is not costs no more than this. */
+  isOpen(address: IpAddress, now: Instant): boolean
   /** Lets one in, or not: gives what is to be called once it is gone. */
   enter(address: IpAddress, now: Instant): (() => void) | undefined
 }
@@ -30,18 +32,21 @@ export function makeDoor(): Door {
     // The last one that came is the last in the map.
     visits.delete(place)
     const made = known ?? { inside: 0, left: AT_ONCE, at: now }
+    made.left = Math.min(AT_ONCE, made.left + ((now - made.at) / 1000) * PACE)
+    made.at = now
     visits.set(place, made)
     const [first] = visits.keys()
     if (visits.size > REMEMBERED_MOST && first !== undefined) visits.delete(first)
     return made
   }
 
+  const isWelcome = ({ inside, left }: Visits): boolean => inside < INSIDE_MOST && left >= 1
+
   return {
+    isOpen: (address, now) => isWelcome(visitsFrom(placeOf(address), now)),
     enter(address, now) {
       const from = visitsFrom(placeOf(address), now)
-      from.left = Math.min(AT_ONCE, from.left + ((now - from.at) / 1000) * PACE)
-      from.at = now
-      if (from.inside >= INSIDE_MOST || from.left < 1) return undefined
+      if (!isWelcome(from)) return undefined
       from.left--
       from.inside++
       let gone = false

@@ -119,7 +119,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     congested: (link) => feed({ kind: 'congested', link }),
     drained: (link) => feed({ kind: 'drained', link }),
     undialled: (target, failure) => feed({ kind: 'undialled', target, failure }),
-    knows: (address) => addressRange(address) === 'loopback' || (state !== undefined && membersAt(state.view).has(address)),
+    knows: (address) => addressRange(address) === 'loopback' || (state !== undefined && membersAt(state).has(address)),
     garbled: (peer, reason) => listener.dropped(peer, reason),
   })
 
@@ -174,15 +174,15 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   }
 }
 
-const places = new WeakMap<View, ReadonlySet<IpAddress>>()
+const places = new WeakMap<View, Pick<State, 'shunned'> & { readonly at: ReadonlySet<IpAddress> }>()
 
-/** Where members are, by their own word. */
-function membersAt(view: View): ReadonlySet<IpAddress> {
+/** Where members are, by their own word, but for those that are cut off: they would come back as fast as they can. */
+function membersAt({ view, shunned }: State): ReadonlySet<IpAddress> {
   const known = places.get(view)
-  if (known !== undefined) return known
-  const records = [...view.values()].flatMap(({ signed, evicted }) => (evicted ? [] : [signed.record]))
+  if (known?.shunned === shunned) return known.at
+  const records = [...view].flatMap(([peer, { signed, evicted }]) => (evicted || shunned.has(peer) ? [] : [signed.record]))
   const made = new Set(records.flatMap(({ control }) => control.map(({ address }) => address)))
-  places.set(view, made)
+  places.set(view, { shunned, at: made })
   return made
 }
 

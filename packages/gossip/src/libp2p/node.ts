@@ -7,13 +7,14 @@
  * run (identify, ping, DHT and relay are surface that a closed mesh does not need).
  */
 import { noise } from '@chainsafe/libp2p-noise'
-import type { Libp2p, MultiaddrConnection } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { family, parsePort, type ControlAddress } from '@vxmesh/core'
 import { BlackHoleDatastore } from 'datastore-core/black-hole'
 import { createLibp2p } from 'libp2p'
 import { FRAME_MOST } from '../message.ts'
+import type { Doorstep } from './doorstep.ts'
 import type { Identity } from './signer.ts'
 
 /**
@@ -31,19 +32,15 @@ export const WELCOME_TIMEOUT = 15_000
 /** What a stream may hold before the protocol is told that the link is congested, and at most, in bytes. */
 const WRITE_BUFFER_MOST = 4 * 1024 * 1024
 
-/** @param refuses whether a connection that has just come is ended before anything is read from it */
-export async function makeNode(
-  identity: Identity,
-  listen: readonly ControlAddress[],
-  refuses: (connection: MultiaddrConnection) => boolean,
-): Promise<Libp2p> {
+export async function makeNode(identity: Identity, listen: readonly ControlAddress[], doorstep: Doorstep): Promise<Libp2p> {
+  const listenOpts = { noDelay: true, blockList: doorstep }
   return createLibp2p({
     start: false,
     privateKey: identity.privateKey,
     // libp2p notes every peer that it met or failed to reach, and anybody can be any number of peers: it notes them here.
     datastore: new BlackHoleDatastore(),
     addresses: { listen: listen.map(toMultiaddr) },
-    transports: [tcp({ inboundSocketInactivityTimeout: 60_000, outboundSocketInactivityTimeout: 60_000 })],
+    transports: [tcp({ inboundSocketInactivityTimeout: 60_000, outboundSocketInactivityTimeout: 60_000, listenOpts })],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -55,7 +52,7 @@ export async function makeNode(
       }),
     ],
     connectionMonitor: { enabled: false },
-    connectionGater: { denyInboundConnection: refuses },
+    connectionGater: { denyInboundConnection: (connection) => doorstep.refuses(connection) },
     connectionManager: {
       maxConnections: 1200,
       maxIncomingPendingConnections: 256,

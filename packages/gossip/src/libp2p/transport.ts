@@ -2,22 +2,12 @@
  * Links over libp2p: TCP, Noise, yamux, and one stream of one protocol a connection. Numbers links, turns bytes into
  * frames and back, and reports what happens; it decides nothing about members.
  */
-import { TimeoutError, type Connection, type MultiaddrConnection, type Stream } from '@libp2p/interface'
+import { TimeoutError, type Connection, type Stream } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import {
-  instant,
-  MeshError,
-  parseIp,
-  parsePeerId,
-  messageOf,
-  type Bytes,
-  type ControlAddress,
-  type IpAddress,
-  type PeerId,
-} from '@vxmesh/core'
+import { MeshError, messageOf, parsePeerId, type Bytes, type ControlAddress, type IpAddress, type PeerId } from '@vxmesh/core'
 import { FRAME_MOST } from '../message.ts'
 import { isSeed, type DialFailure, type LinkId, type Target } from '../state.ts'
-import { makeDoor } from './door.ts'
+import { addressOf, makeDoorstep } from './doorstep.ts'
 import { failureOf, worst } from './failure.ts'
 import { deframer, frame } from './framing.ts'
 import { ANSWER_TIMEOUT, GREETING_TIMEOUT, listeningAddresses, makeNode, toMultiaddr, WELCOME_TIMEOUT } from './node.ts'
@@ -76,25 +66,8 @@ export async function startTransport(
   defaultPort: number,
   events: TransportEvents,
 ): Promise<Transport> {
-  const door = makeDoor()
-  /** By where those are who are in. */
-  const inside = new Map<string, () => void>()
-
-  function refuses(connection: MultiaddrConnection): boolean {
-    const address = addressOf(connection.remoteAddr)
-    if (address === undefined || events.knows(address)) return false
-    const leave = door.enter(address, instant(performance.now()))
-    if (leave === undefined) return true
-    const from = socketOf(connection.remoteAddr)
-    inside.set(from, leave)
-    connection.addEventListener('close', () => {
-      inside.delete(from)
-      leave()
-    })
-    return false
-  }
-
-  let node = await makeNode(identity, listen, refuses)
+  const doorstep = makeDoorstep((address) => events.knows(address))
+  let node = await makeNode(identity, listen, doorstep)
   const links = new Map<LinkId, OpenLink>()
   const stopping = new AbortController()
   let lastLink: LinkId = 0
@@ -108,7 +81,7 @@ export async function startTransport(
     }
     const link = ++lastLink
     const frames = deframer(FRAME_MOST)
-    links.set(link, { stream, connection, leave: inside.get(socketOf(connection.remoteAddr)) })
+    links.set(link, { stream, connection, leave: doorstep.leave(connection.remoteAddr) })
     const ended = (): void => {
       if (!links.delete(link)) return
       // Not at once: libp2p may be at ending this connection itself, and writes a last word to it after it told us.
@@ -193,7 +166,7 @@ export async function startTransport(
       const former = node
       const [first] = listening
       const at = first === undefined ? [] : addresses.map((address) => ({ address, port: first.port }))
-      node = await makeNode(identity, at, refuses)
+      node = await makeNode(identity, at, doorstep)
       // What hangs on the address that is gone could say goodbye to nobody, so nobody is waited for.
       for (const { connection } of links.values()) abort(connection, 'our addresses have changed')
       void former.stop()
@@ -269,19 +242,6 @@ async function openLink(connection: Connection, signal: AbortSignal): Promise<Op
   }
 }
 
-/** The address that a connection is from or to. */
-function addressOf(place: Multiaddr): IpAddress | undefined {
-  const host = place.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')
-  const parsed = parseIp((host?.value ?? '').replace(/^::ffff:(?=[0-9.]+$)/, ''))
-  return parsed.ok ? parsed.value : undefined
-}
-
 async function memberAddresses(peer: PeerId, addresses: readonly ControlAddress[]): Promise<readonly Multiaddr[]> {
   return addresses.map((address) => multiaddr(`${toMultiaddr(address)}/p2p/${peer}`))
-}
-
-/** The address and port of the other end, whoever that is. */
-function socketOf(address: Multiaddr): string {
-  const [socket = ''] = address.toString().split('/p2p/')
-  return socket
 }
