@@ -8,7 +8,9 @@ import {
   passable,
   plan,
   removalHold,
+  table,
   wallTime,
+  wantedAlone,
   withStanding,
   ZERO_MAC,
   type Actual,
@@ -96,8 +98,8 @@ async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
   }
   if (membership === undefined)
     return together(
-      found.map(({ spec, steps, guarded, actual }) =>
-        foreseen(spec.device, steps, plan(guarded(new Map()), { ...actual, ours: new Set() }), {
+      found.map(({ spec, steps, claim, guarded, actual }) =>
+        foreseen(spec.device, steps, plan(guarded(table(wantedAlone(claim))), { ...actual, ours: new Set() }), {
           desired: { evicted: new Set() },
           hold: undefined,
         }),

@@ -17,6 +17,7 @@ import {
   type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
+import { missingKind } from './capabilities.ts'
 import { Echoes, echoesOf } from './echo.ts'
 import { parseHost } from './host.ts'
 import { GuardEye } from './guard-eye.ts'
@@ -125,7 +126,10 @@ async function establish(spec: TunnelSpec, given: Given = () => {}): Promise<Dev
 }
 
 async function steps(spec: TunnelSpec): Promise<readonly string[]> {
-  return (await decided(spec)).steps.map((step) => words(stepCommand(spec, step)))
+  const { present, steps: all } = await decided(spec)
+  const missing = present === undefined ? missingKind(spec) : undefined
+  if (missing !== undefined) throw new MeshError({ code: 'NOT_PERMITTED', reason: missing })
+  return all.map((step) => words(stepCommand(spec, step)))
 }
 
 async function decided(spec: TunnelSpec): Promise<{ readonly present: Present | undefined; readonly steps: readonly Step[] }> {
