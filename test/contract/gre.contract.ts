@@ -166,6 +166,8 @@ function traps(lab: () => Lab): void {
 
   test('what is unreachable outlives the device, and is known for ours on the next', async () => {
     await lab().deleteDevice(device)
+    const { entries, marked: ours } = await lab().kernel.left(SPEC)
+    expect([[...entries.keys()].toSorted(), [...ours].toSorted()]).toEqual([UNREACHABLE, UNREACHABLE])
     await lab().kernel.establish(SPEC)
     expect(await slots(lab())).toEqual(marked(...UNREACHABLE))
   })

@@ -125,9 +125,14 @@ test('what somebody deletes or changes, and what a device lost when it went down
   expect((await first.status()).tunnels[0]?.repairs).toBeGreaterThan(3)
 })
 
-test('a daemon that ends leaves all as it is, says what the next would do, and the next deletes nothing', async () => {
-  const monitor = first.host.start(['ip', 'monitor', 'neigh', 'route'])
+test('a daemon that ends leaves all as it is, says what the next would do, of a device that is gone too, and the next deletes nothing', async () => {
   await down(first)
+  // What is unreachable outlives a device, and would be refused if it were added again.
+  await typed(first.host, 'ip link delete dev provider0')
+  const anew = await first.vxmesh('plan', '--state-dir', first.stateDirectory)
+  expect(anew.stdout).not.toContain('unreachable')
+  await typed(first.host, anew.stdout)
+  const monitor = first.host.start(['ip', 'monitor', 'neigh', 'route'])
   await typed(first.host, 'ip neighbour delete 192.168.234.1 dev provider0; ip route delete 192.168.234.1 dev provider0')
   const planned = await first.vxmesh('plan', '--state-dir', first.stateDirectory)
   expect(planned).toMatchObject({ code: 2, stderr: '' })

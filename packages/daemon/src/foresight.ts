@@ -141,11 +141,12 @@ async function find(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Fou
   // A device that is made sends as a guard wants it.
   const device = reading?.device ?? { privileged: true }
   const guarded = (wanted: Table) => withGuard(spec, claim, device, wanted)
-  if (reading === undefined) return { spec, steps, claim, guarded, actual: NOTHING_THERE }
+  if (reading === undefined) {
+    const { entries, marked } = await kernel.left(spec)
+    return { spec, steps, claim, guarded, actual: { entries, ours: marked } }
+  }
   return { spec, steps, claim, guarded, actual: { ...reading, ours: ownEntries(reading, store.written(spec.device)) } }
 }
-
-const NOTHING_THERE: Actual = { entries: new Map(), ours: new Set() }
 
 /** A store that remembers what a dry run notes, and writes none of it. */
 function openQuietly(directory: string): Store {

@@ -85,11 +85,13 @@ export class MemoryHost {
   readNow(spec: TunnelSpec): Reading | undefined {
     const device = this.#devices.get(spec.device)
     if (device === undefined) return undefined
-    const networks = [...device.addresses, ...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves)
-    return {
-      device: this.#device(spec, device),
-      ...together([this.guards.of(spec.device), device.tables, within(this.#unreachable, networks)]),
-    }
+    const own = within(this.#unreachable, device.addresses.flatMap(halves))
+    return { device: this.#device(spec, device), ...together([device.tables, own, this.leftNow(spec)]) }
+  }
+
+  /** `Kernel.left`, at once. */
+  leftNow({ device, addresses, formerAddresses = [] }: TunnelSpec): Tables {
+    return together([this.guards.of(device), within(this.#unreachable, [...addresses, ...formerAddresses].flatMap(halves))])
   }
 
   /** `Kernel.attempt`, at once. */
