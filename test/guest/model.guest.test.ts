@@ -2,10 +2,12 @@
 import { afterAll, beforeAll } from 'vitest'
 import { kernelModel } from '../contract/kernel.model.ts'
 import { lastingLab } from '../contract/lab.ts'
+import { loadGre } from './kinds.ts'
 
 let lab: Awaited<ReturnType<typeof lastingLab>>
 
 beforeAll(async () => {
+  await loadGre()
   lab = await lastingLab('gre')
 })
 afterAll(async () => lab.dispose())

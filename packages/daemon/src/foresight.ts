@@ -31,6 +31,7 @@ import { monotonicClock as clock } from './clock.ts'
 import { claimOf, specOf, withFormer } from './establish.ts'
 import { DEFAULTS } from './defaults.ts'
 import { withGuard } from './guard.ts'
+import { homing } from './home.ts'
 import { isMember, loadMembership, readInvite, type Membership } from './identity.ts'
 import { parseMember, withinUnderlay, type UpOptions } from './options.ts'
 import { inItsWords, kernelsFor, withLocals } from './prelude.ts'
@@ -135,8 +136,10 @@ type Found = {
 }
 
 async function find(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Found> {
-  const steps = await kernel.steps(spec)
+  const fresh = await kernel.steps(spec)
   const reading = await kernel.read(spec)
+  const change = reading && (await homing(kernel, store).look(spec, reading.device))
+  const steps = change === undefined ? fresh : await kernel.steps({ ...spec, ...change })
   const claim = reading === undefined ? claimOn(spec) : claimOf(spec, reading.device, undefined, store)
   // A device that is made sends as a guard wants it.
   const device = reading?.device ?? { privileged: true }

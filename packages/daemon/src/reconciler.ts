@@ -114,7 +114,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let orphaned: Table | undefined
   /** What was wanted when we ended: who leaves while the kernel is read is ours as well. */
   const remembered = options.decide().desired
-  const home = homing(kernel)
+  const home = homing(kernel, store)
   const fitting = fittings(kernel)
   let missing = false
   let looking: Promise<Reading | undefined> | undefined

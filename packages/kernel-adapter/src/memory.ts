@@ -145,6 +145,12 @@ export class MemoryHost {
     return this.#put(name, { ...device, addresses: [...device.addresses, address] })
   }
 
+  /** Somebody's `ip address delete`. */
+  takeAway(name: DeviceName, address: InterfaceAddress): void {
+    const device = this.#devices.get(name)
+    if (device !== undefined) this.#release(name, device, address)
+  }
+
   /** Somebody's `ip link delete`. */
   deleteDevice(name: DeviceName): void {
     if (this.#devices.delete(name)) this.#wake()
