@@ -45,6 +45,8 @@ test('a host that is renumbered is followed: its device sends from the new addre
   expect((await second.vxmesh('leave')).code).toBe(0)
   // What its underlay had room for is known from before, so that the device may grow with it.
   await second.host.run(['ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1600'])
+  const planned = await second.vxmesh('plan', '--state-dir', second.stateDirectory)
+  expect(planned.stdout).toContain('ip link set dev provider0 mtu 1550\n')
   second.up('--seed', '192.168.226.77', '--local', 'eth0')
   await floodsTo(second, '192.168.226.77', bastion.underlay)
   await shows(second, ' mtu 1550 ')
