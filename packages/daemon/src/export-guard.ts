@@ -1,5 +1,5 @@
 /** The guard of a tunnel as a file of nftables, so that who leaves does not open the tunnel by that. */
-import { family, type DeviceName, type Mode, type Port, type TunnelId } from '@vxmesh/core'
+import type { DeviceName, Mode, Port, TunnelId } from '@vxmesh/core'
 import { guardLines, guardOf } from '@vxmesh/kernel-adapter'
 import { text, type Endpoint, type HostFiles } from './exported.ts'
 
@@ -8,7 +8,7 @@ type Tunnel = { readonly device: DeviceName; readonly mode: Mode; readonly id: T
 /** What nft is told; undefined where there is no guard, or none that is known of. */
 function lines({ device, mode, id }: Tunnel, host: Endpoint, others: readonly Endpoint[]): readonly string[] | undefined {
   if (host.guard !== 'on') return undefined
-  const members = others.map(({ underlay }) => underlay).filter((underlay) => family(underlay) === family(host.underlay))
+  const members = [...new Set(others.map(({ underlay }) => underlay))]
   const ports: readonly Port[] = [...new Set([host, ...others].map(({ port }) => port))].toSorted((a, b) => a - b)
   // The device is made anew, and sends as a guard wants it.
   return guardLines(guardOf({ mode, id, underlay: host.underlay, port: host.port, ports, privileged: true }), members, device)

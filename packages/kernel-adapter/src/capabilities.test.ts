@@ -29,11 +29,17 @@ const SIX = parseIp('fd00:226::4')
 const NO_GRE = 'this kernel has no GRE: load its module (modprobe ip_gre; in a container, on the host)'
 
 test.each([
-  ['one that takes no modules and has no GRE', ['sys/module/vxlan'], FOUR, NO_GRE],
-  ['one that has GRE built in', ['sys/module/ip_gre'], FOUR, undefined],
-  ['one that may load it', ['sys/module/vxlan', 'proc/modules'], FOUR, undefined],
+  ['one that takes no modules and has no GRE', ['proc/version', 'sys/module/vxlan'], FOUR, NO_GRE],
+  ['one that has GRE built in', ['proc/version', 'sys/module/ip_gre'], FOUR, undefined],
+  ['one that may load it', ['proc/version', 'proc/modules', 'sys/module/vxlan'], FOUR, undefined],
   ['one of which nothing is shown', [], FOUR, undefined],
-  ['one that has GRE over IPv4 only', ['sys/module/ip_gre'], SIX, NO_GRE.replace('GRE', 'GRE over IPv6').replace('ip_gre', 'ip6_gre')],
+  ['one of which only processes are shown', ['sys/module/vxlan'], FOUR, undefined],
+  [
+    'one that has GRE over IPv4 only',
+    ['proc/version', 'sys/module/ip_gre'],
+    SIX,
+    NO_GRE.replace('GRE', 'GRE over IPv6').replace('ip_gre', 'ip6_gre'),
+  ],
 ])('what a kernel lacks is told before it is asked for anything: %s', (_name, there, local, missing) => {
   const root = mkdtempSync(join(tmpdir(), 'vxmesh-kinds-'))
   for (const path of there) mkdirSync(join(root, path), { recursive: true })

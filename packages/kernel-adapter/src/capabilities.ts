@@ -26,8 +26,10 @@ export async function missingForGuard(): Promise<string | undefined> {
 /** What device a tunnel needs is unknown to a kernel that takes no modules and has it not built in; undefined where it may have it. */
 export function missingKind({ mode, local }: Pick<TunnelSpec, 'mode' | 'local'>, root = '/'): string | undefined {
   const needed = mode === 'vxlan' ? VXLAN : local !== undefined && family(local) === 'ipv6' ? IP6GRE : GRE
-  const [modules, built] = ['proc/modules', `sys/module/${needed.module}`].map((path) => existsSync(join(root, path)))
-  return modules === true || built === true || !existsSync(join(root, 'sys/module')) ? undefined : without(needed)
+  const shows = (path: string) => existsSync(join(root, path))
+  // A /proc may show processes alone, and a /sys be none.
+  if (!shows('proc/version') || !shows('sys/module')) return undefined
+  return shows('proc/modules') || shows(`sys/module/${needed.module}`) ? undefined : without(needed)
 }
 
 async function missingTool(tool: Command['tool']): Promise<string | undefined> {
