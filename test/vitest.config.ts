@@ -6,7 +6,7 @@ const storm = 'test/netns/storm.netns.test.ts'
 const hostile = 'test/netns/**/*.hostile.test.ts'
 const guest = 'test/guest/**/*.guest.test.ts'
 /** They take minutes there, and are run where the guest is asked for by name. */
-const guestLong = ['test/guest/contract.guest.test.ts', 'test/guest/tunnels.guest.test.ts']
+const guestLong = ['test/guest/contract.guest.test.ts', 'test/guest/model.guest.test.ts', 'test/guest/tunnels.guest.test.ts']
 /** A machine that a process imitates: all takes ten times as long. */
 const imitated = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 } as const
 const openVswitch = 'test/ovs/**/*.ovs.test.ts'

@@ -166,8 +166,13 @@ function traps(lab: () => Lab): void {
 
   test('what is unreachable outlives the device, and is known for ours on the next', async () => {
     await lab().deleteDevice(device)
+    const { entries, marked: ours } = await lab().kernel.left(SPEC)
+    expect([[...entries.keys()].toSorted(), [...ours].toSorted()]).toEqual([UNREACHABLE, UNREACHABLE])
     await lab().kernel.establish(SPEC)
     expect(await slots(lab())).toEqual(marked(...UNREACHABLE))
+    await lab().deleteDevice(device)
+    expect(await lab().kernel.attempt(device, drops(...BARRIERS))).toEqual([])
+    expect((await lab().kernel.left(SPEC)).entries).toEqual(new Map())
   })
 
   test('a neighbour of ours that somebody replaces keeps our mark', async () => {

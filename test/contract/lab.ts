@@ -36,7 +36,7 @@ export async function makeLab(mode: Mode = 'vxlan'): Promise<Lab> {
 /** The same again and again, where it takes its time to make one: each test finds it without what the one before left behind. */
 export async function lastingLab(mode: Mode): Promise<{ again(): Promise<Lab>; readonly dispose: () => Promise<void> }> {
   const { close } = await makeLab(mode)
-  return { again: async () => watching({ ...bench(mode), close: async () => forced(LEFT) }), dispose: close }
+  return { again: async () => watchingLate({ ...bench(mode), close: async () => forced(LEFT) }), dispose: close }
 }
 
 function bench(mode: Mode): Omit<Lab, 'close'> {
@@ -74,6 +74,21 @@ function watching(lab: Lab): Lab {
       await watch.close()
       await lab.close()
     },
+  }
+}
+
+/** Watches when there is something to write or to read: a test that makes a device and no more need not have the tools started. */
+function watchingLate(lab: Lab): Lab {
+  let watched: Lab | undefined
+  const late = (): Lab['kernel'] => (watched ??= watching(lab)).kernel
+  return {
+    ...lab,
+    kernel: {
+      ...lab.kernel,
+      read: async (spec) => late().read(spec),
+      attempt: async (device, operations) => late().attempt(device, operations),
+    },
+    close: async () => (watched ?? lab).close(),
   }
 }
 

@@ -5,6 +5,8 @@ import { kernelModel } from './kernel.model.ts'
 kernelContract('the fake kernel', makeLab)
 kernelContract('the fake kernel', makeLab, 'gre')
 kernelModel('the fake kernel', makeLab, 500)
+kernelModel('the fake kernel', makeLab, 150, 'gre')
+kernelModel('the fake kernel', makeLab, 150, 'gre over IPv6')
 
 async function makeLab(): Promise<Lab> {
   const host = new MemoryHost({

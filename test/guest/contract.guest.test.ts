@@ -3,14 +3,14 @@ import { parseDeviceName } from '@vxmesh/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DIALECTS, kernelContract, must } from '../contract/kernel.contract.ts'
 import { inspect, lastingLab } from '../contract/lab.ts'
-import { run } from '../netns/process.ts'
+import { loadGre } from './kinds.ts'
 
 const KERNELS_OWN = ['gre0', 'gretap0', 'erspan0', 'ip6gre0', 'ip6tnl0'].map((name) => must(parseDeviceName(name)))
 let before: readonly unknown[]
 let lab: Awaited<ReturnType<typeof lastingLab>>
 
 beforeAll(async () => {
-  await run(['sh', '-ec', 'for kind in gre ip6gre; do ip link add name provider0 type $kind external; ip link delete dev provider0; done'])
+  await loadGre()
   before = await Promise.all(KERNELS_OWN.map(inspect))
   lab = await lastingLab('gre')
 })

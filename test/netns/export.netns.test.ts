@@ -10,19 +10,26 @@ import { started, trio, type Trio } from './trio.ts'
 
 const OVERLAYS = ['192.168.234.1', '192.168.234.2', '192.168.234.3']
 
-/** Exports from the first host, ends every daemon without a word, and deletes what they made. */
-async function leftBehind(hosts: Trio): Promise<string> {
-  const daemons = await started(hosts)
+/** The guard of the first host. */
+async function guardOf({ bastion }: Trio): Promise<string> {
+  return bastion.host.run(['nft', '--stateless', 'list', 'table', 'inet', `vxmesh-${DEVICE}`])
+}
+
+/** Exports from the first host, which has a guard, ends every daemon without a word, and deletes what they made. */
+async function leftBehind(hosts: Trio): Promise<{ readonly directory: string; readonly guard: string }> {
+  const daemons = await started(hosts, '--guard', 'on')
   const directory = join(hosts.mesh.directory, 'export')
   const exported = await hosts.bastion.vxmesh('export', '--dir', directory)
   expect(exported).toMatchObject({ code: 0, stderr: '' })
-  expect(exported.stdout.trimEnd().split('\n')).toHaveLength(12)
+  expect(exported.stdout.trimEnd().split('\n')).toHaveLength(13)
   expect((await hosts.bastion.vxmesh('export')).stdout).toBe(readFileSync(join(directory, 'bastion', `${DEVICE}.sh`), 'utf8'))
   expect((await hosts.bastion.vxmesh('export', '--dir', directory)).code).toBe(78)
   for (const daemon of daemons) daemon.signal('SIGTERM')
   await Promise.all(daemons.map(async ({ exit }) => exit))
   for (const { host } of hosts.all) await host.run(['ip', 'link', 'delete', 'dev', DEVICE])
-  return directory
+  const guard = await guardOf(hosts)
+  await hosts.bastion.host.run(['nft', 'flush', 'ruleset'])
+  return { directory, guard }
 }
 
 async function allPing({ all }: Trio): Promise<unknown> {
@@ -34,16 +41,24 @@ const scripts = {
   what: "shell scripts, in the recipe's own words,",
   apply: async (host: Host, directory: string) => host.run(['sh', join(directory, `${DEVICE}.sh`)]),
 }
-const networkdFiles = { what: 'files of systemd-networkd', apply: async (host: Host, directory: string) => networkd(host, directory) }
+const networkdFiles = {
+  what: 'files of systemd-networkd',
+  apply: async (host: Host, directory: string) => {
+    await host.run(['sh', '-euc', 'for each in "$1"/*.nft; do [ ! -e "$each" ] || nft -f "$each"; done', 'sh', directory])
+    networkd(host, directory)
+  },
+}
 
 const carriers = canNetworkd ? [scripts, networkdFiles] : [scripts]
 
-test.each(carriers)('the exported $what carry the tunnel alone', async ({ apply }) => {
+test.each(carriers)('the exported $what carry the tunnel alone, with the guard of who exported it', async ({ apply }) => {
   await using hosts = await trio()
-  const directory = await leftBehind(hosts)
+  const { directory, guard } = await leftBehind(hosts)
   await Promise.all(hosts.all.map(async ({ host }) => apply(host, join(directory, host.name))))
+  expect(await guardOf(hosts)).toBe(guard)
   await until('every host pings every other', async () => allPing(hosts), { within: seconds(60) })
   expect(await Promise.all(hosts.all.map(async (each) => each.flood()))).toEqual(
     hosts.all.map((own) => hosts.all.filter((other) => other !== own).map(({ underlay }) => underlay)),
   )
+  expect(await hosts.bastion.host.run(['ip', '-details', 'link', 'show', 'dev', DEVICE])).toContain(' srcport 600 1023 ')
 })

@@ -27,9 +27,13 @@ export async function trio(): Promise<Trio> {
   return { net, mesh, bastion, first, second, all: [bastion, first, second], [Symbol.asyncDispose]: dispose }
 }
 
-/** All three up, the third knowing only the first, and converged. */
-export async function started(hosts: Trio): Promise<readonly [Process, Process, Process]> {
-  const processes = [hosts.bastion.up(), hosts.first.up('--seed', '192.168.226.4'), hosts.second.up('--seed', '192.168.226.4')] as const
+/** All three up, the third knowing only the first, and converged. `flags`: of the first. */
+export async function started(hosts: Trio, ...flags: readonly string[]): Promise<readonly [Process, Process, Process]> {
+  const processes = [
+    hosts.bastion.up(...flags),
+    hosts.first.up('--seed', '192.168.226.4'),
+    hosts.second.up('--seed', '192.168.226.4'),
+  ] as const
   await converged(hosts.all)
   return processes
 }

@@ -14,6 +14,14 @@ async function floodsTo(member: Member, ...underlays: readonly string[]): Promis
   await until(`${member.host.name} floods to ${wanted}`, found, { within: seconds(30) })
 }
 
+async function shows({ host }: Member, text: string): Promise<void> {
+  const shown = async (): Promise<unknown> => {
+    const found = await host.run(['ip', 'address', 'show', 'dev', DEVICE])
+    return found.includes(text) || found
+  }
+  await until(`the device of ${host.name} has${text}`, shown, { within: seconds(30) })
+}
+
 test('a host that is renumbered is followed: its device sends from the new address, and every other kernel to it', async () => {
   await using hosts = await trio()
   const { bastion, first, second } = hosts
@@ -35,8 +43,15 @@ test('a host that is renumbered is followed: its device sends from the new addre
 
   // A daemon that starts anew finds it there, and may be told its interface, so that it need not know its own address.
   expect((await second.vxmesh('leave')).code).toBe(0)
+  // What its underlay had room for is known from before, so that the device may grow with it.
+  await second.host.run(['ip', 'link', 'set', 'dev', 'eth0', 'mtu', '1600'])
+  const planned = await second.vxmesh('plan', '--state-dir', second.stateDirectory)
+  expect(planned.stdout).toContain('ip link set dev provider0 mtu 1550\n')
   second.up('--seed', '192.168.226.77', '--local', 'eth0')
   await floodsTo(second, '192.168.226.77', bastion.underlay)
+  await shows(second, ' mtu 1550 ')
+  await second.host.run(['ip', 'address', 'delete', '192.168.234.3/23', 'dev', DEVICE])
+  await shows(second, ' 192.168.234.3/23 ')
 })
 
 test('the MTU of a device follows that of its underlay, until somebody sets it by hand', async () => {

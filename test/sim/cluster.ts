@@ -325,14 +325,15 @@ export class Cluster {
   }
 
   /** Somebody with `bridge` and `ip` at hand: floods to an address, or no longer, or to nobody; writes an entry, or deletes one. */
-  tamper(name: string, how: Tampering): void {
-    this.#striking(name, `tamper ${name} ${JSON.stringify(how)}`, () => {
+  tamper(name: string, how: Tampering, device = DEVICE): void {
+    const where = device === DEVICE ? '' : ` ${device}`
+    this.#striking(name, `tamper ${name}${where} ${JSON.stringify(how)}`, () => {
       const { kernel } = this.host(name)
-      if (how === 'remove all') kernel.remove(DEVICE)
-      else if ('add' in how) kernel.append(DEVICE, ip(how.add))
-      else if ('write' in how) kernel.write(DEVICE, how.write)
-      else if ('erase' in how) kernel.erase(DEVICE, how.erase)
-      else kernel.remove(DEVICE, ip(how.remove))
+      if (how === 'remove all') kernel.remove(device)
+      else if ('add' in how) kernel.append(device, ip(how.add))
+      else if ('write' in how) kernel.write(device, how.write)
+      else if ('erase' in how) kernel.erase(device, how.erase)
+      else kernel.remove(device, ip(how.remove))
     })
   }
 

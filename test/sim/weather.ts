@@ -2,12 +2,29 @@
 import { milliseconds, seconds, type Duration } from '@vxmesh/core'
 import { Cluster, type ClusterOptions } from './cluster.ts'
 import { Dice } from './dice.ts'
+import { DEVICE, SECOND_DEVICE } from './world.ts'
 
 /** A cluster that stands at the beginning, and what is to happen to it. */
 export type Telling = { readonly cluster: Cluster; readonly tell: () => void }
 
 /** What a history is shown by. */
 export type Shown = Pick<ClusterOptions, 'trace' | 'replay'>
+
+/** Addresses in a second tunnel, of those that have one. */
+type SecondTunnels = NonNullable<ClusterOptions['seconds']>
+
+/**
+ * In three histories of ten some have a second tunnel. Which, other dice say, so that all other histories are as ever; and so
+ * are those of the first seeds, which are known to catch what `./scripts/mutate` plants.
+ */
+const KNOWN_SEEDS = 1000
+
+function secondTunnels(names: readonly string[], seed: number): SecondTunnels {
+  const dice = new Dice(seed + 0.75 * 2 ** 40)
+  if (seed < KNOWN_SEEDS || !dice.chance(0.3)) return {}
+  const having = [...names.slice(0, 1), ...dice.some(names.slice(1))]
+  return Object.fromEntries(having.map((name, index) => [name, `172.16.${String(index >> 8)}.${String(1 + (index & 255))}`]))
+}
 
 /** A storm of this length, then calm. */
 export function weather(size: number, seed: number, storm: Duration, shown: Shown): Telling {
@@ -17,9 +34,11 @@ export function weather(size: number, seed: number, storm: Duration, shown: Show
   const far = dice.chance(0.2)
   const dropping = dice.chance(0.3)
   const bursts = { every: seconds(dice.between(5, 60)), last: seconds(dice.exponential(1)), drops: dice.between(0, 0.4) }
+  const tunnels = secondTunnels(names, seed)
   const cluster = new Cluster(names, {
     ...shown,
     seed,
+    seconds: tunnels,
     adopted: dice.some(names).filter(() => dice.chance(0.3)),
     stopped: dice.some(names).filter(() => dice.chance(0.3)),
     ...(far ? { sites: Object.fromEntries(names.map((name) => [name, `site ${String(dice.below(3))}`])) } : {}),
@@ -41,7 +60,7 @@ export function weather(size: number, seed: number, storm: Duration, shown: Show
       const calm = milliseconds(dice.exponential(pace))
       cluster.run(calm)
       passed += calm
-      strike(cluster, dice)
+      strike(cluster, dice, tunnels)
     }
     clear(cluster)
   }
@@ -68,9 +87,10 @@ export function clear(cluster: Cluster, gone: readonly string[] = []): void {
 }
 
 /** One thing that goes wrong, or right again. */
-function strike(cluster: Cluster, dice: Dice): void {
+function strike(cluster: Cluster, dice: Dice, tunnels: SecondTunnels): void {
   const { names } = cluster
   const name = dice.pick(names)
+  const device = name in tunnels && dice.chance(0.5) ? SECOND_DEVICE : DEVICE
   const others = names.filter((each) => each !== name)
   const side = dice.some(names)
   const other = names.filter((each) => !side.includes(each))
@@ -87,8 +107,8 @@ function strike(cluster: Cluster, dice: Dice): void {
     () => cluster.powerOn(name),
     () => cluster.pause(name, milliseconds(dice.exponential(4000))),
     () => cluster.leave(name),
-    () => cluster.tamper(name, 'remove all'),
-    () => cluster.tamper(name, { add: `10.9.9.${String(1 + dice.below(9))}` }),
+    () => cluster.tamper(name, 'remove all', device),
+    () => cluster.tamper(name, { add: `10.9.9.${String(1 + dice.below(9))}` }, device),
     () => cluster.knock(name, dice.below(20)),
     () => cluster.backUp(name),
     () => cluster.start(name, { fromBackup: true, clockBehind: seconds(1000) }),

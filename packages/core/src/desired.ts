@@ -1,7 +1,7 @@
 import { conflicts, trespass, type Conflict } from './claims.ts'
 import { isForwarded, type Standing } from './member.ts'
 import type { SignedRecord, TunnelClaim } from './record.ts'
-import { sameTunnel, unreachableOf } from './tunnel.ts'
+import { sameTunnel, wantedAlone } from './tunnel.ts'
 import { holds, slot, table, type Entry, type Slot, type Table } from './table.ts'
 import {
   addressRange,
@@ -95,7 +95,7 @@ export function desired(
       for (const entry of [...meant.entries, admission(claim)]) kept.push(entry)
   }
   const entries = [...verdicts.values()].flatMap((each) => (each.kind === 'wanted' ? each.entries : []))
-  const wanted = table(own.mode === 'gre' && !out ? [...entries, ...unreachableOf(own.overlay)] : entries)
+  const wanted = table(out ? entries : [...entries, ...wantedAlone(own)])
   return {
     table: wanted,
     standing: table(kept.length === 0 ? kept : unclaimed(kept, view, standings, own)),

@@ -105,6 +105,8 @@ export interface Kernel {
   hasBridge(name: DeviceName): Promise<boolean>
   /** The device and its entries as they are now; undefined when there is no such device. Throws `KERNEL_UNREADABLE`. */
   read(spec: TunnelSpec): Promise<Reading | undefined>
+  /** What is there of the tunnel though its device be gone: its guard, and what is unreachable. Throws `KERNEL_UNREADABLE`. */
+  left(spec: TunnelSpec): Promise<Pick<Reading, 'entries' | 'marked'>>
   /** Tries every operation, in order, whatever becomes of the others. Success is not convergence: only reading is. */
   attempt(device: DeviceName, operations: readonly Operation[]): Promise<readonly Rejection[]>
   /** Calls `wake` soon after anything may have changed. A hint, never the truth: events get lost. */

@@ -29,3 +29,8 @@ export function tunnelWords({ mode, id }: { readonly mode: Mode; readonly id: nu
 export function unreachableOf(own: readonly InterfaceAddress[]): readonly Extract<Entry, { kind: 'unreachable' }>[] {
   return [...new Set(own.flatMap(halves))].map((network) => ({ kind: 'unreachable', network }))
 }
+
+/** What a tunnel needs in the kernel though nobody else be in it. */
+export function wantedAlone({ mode, overlay }: { readonly mode: Mode; readonly overlay: readonly InterfaceAddress[] }): readonly Entry[] {
+  return mode === 'gre' ? unreachableOf(overlay) : []
+}

@@ -1,6 +1,7 @@
 /** A tunnel of multipoint GRE as static files: what one host would have to be told by hand. */
 import { family, hostOf, unreachableOf, type DeviceName, type Entry, type GreKey } from '@vxmesh/core'
 import { describeTarget, UNREACHABLE_METRIC } from '@vxmesh/kernel-adapter'
+import { guardFiles, guardScript } from './export-guard.ts'
 import { text, type Endpoint, type HostFiles } from './exported.ts'
 
 type Tunnel = { readonly device: DeviceName; readonly key: GreKey | undefined }
@@ -13,6 +14,7 @@ export function greFiles(tunnel: Tunnel, host: Endpoint, others: readonly Endpoi
     script,
     { name: `${device}.netdev`, content: netdev(tunnel, host) },
     { name: `${device}.network`, content: network(tunnel, host, others) },
+    ...guardFiles({ device, mode: 'gre', id: tunnel.key }, host, others),
   ]
 }
 
@@ -23,6 +25,7 @@ function shellScript({ device, key }: Tunnel, host: Endpoint, others: readonly E
     '#!/bin/sh',
     `# The tunnel ${device} of ${host.name}, as vxmesh kept it. Run it as root, once after each boot, on that host alone.`,
     'set -e',
+    ...guardScript({ device, mode: 'gre', id: key }, host, others),
     overIpv6 ? `ip link add name ${device} type ip6gre external` : `ip tunnel add ${device} mode gre local ${host.underlay}${keyed}`,
     `ip link set dev ${device} mtu ${String(host.mtu)}`,
     ...host.overlay.map((address) => `ip address add ${address} dev ${device}`),

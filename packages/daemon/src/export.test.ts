@@ -136,6 +136,64 @@ describe('an export', () => {
     })
   })
 
+  describe('of a tunnel with a guard', () => {
+    const guarded = (mesh: StatusReport, mode: 'vxlan' | 'gre' = 'vxlan'): StatusReport => {
+      const guard = { standing: true, wanted: 1, admitted: 1 }
+      return { ...mesh, tunnels: mesh.tunnels.map((each) => ({ ...each, mode, guard })) }
+    }
+    const RULES = [
+      'table inet vxmesh-provider0',
+      'delete table inet vxmesh-provider0',
+      'table inet vxmesh-provider0 {',
+      ...['set members {', 'type ipv4_addr', 'elements = { 192.168.226.5, 192.168.226.6 }', '}'],
+      ...['chain input {', 'type filter hook input priority filter; policy accept;'],
+    ]
+
+    test('has it before there is a device, which sends as the guard wants it', () => {
+      const mesh = guarded(report(BASTION, row('host-00', 5), row('host-01', 6, { port: 8472 })))
+      const script = meaningful(content('bastion', 'provider0.sh', mesh))
+      expect(script.slice(0, 11)).toEqual(['set -e', "nft -f - <<'END'", ...RULES])
+      expect(script.slice(11, 21)).toEqual([
+        'meta nfproto ipv4 udp dport 4789 @th,96,24 != 0x10 accept',
+        'udp dport 4789 ip saddr @members accept',
+        'meta nfproto ipv4 udp dport 4789 counter drop',
+        '}',
+        'chain postrouting {',
+        'type filter hook postrouting priority 300; policy accept;',
+        'ip saddr 192.168.226.4 udp dport 4789 udp sport != 600-1023 @th,96,24 0x10 counter drop',
+        'ip saddr 192.168.226.4 udp dport 8472 udp sport != 600-1023 @th,96,24 0x10 counter drop',
+        ...['}', '}'],
+      ])
+      expect(script[21]).toBe('END')
+      expect(script[22]).toMatch(/ type vxlan id 16 local 192.168.226.4 dstport 4789 srcport 600 1023$/)
+      expect(meaningful(content('bastion', 'provider0.nft', mesh))).toEqual(script.slice(2, 21))
+      expect(content('bastion', 'provider0.netdev', mesh)).toContain('\nPortRange=600-1023\n')
+      expect(content('bastion', 'provider0.yaml', mesh)).toContain('\n      port-range: [600, 1023]\n')
+    })
+
+    test('has that of the host which was asked, and says that others tell of their own', () => {
+      const mesh = guarded(report(BASTION, row('host-00', 5)))
+      expect(content('host-00', 'provider0.sh', mesh)).toContain(
+        '\n# Whether it had a guard only that host can tell: "vxmesh export" there.\n',
+      )
+      expect(
+        exportFiles(mesh)
+          .filter(({ name }) => name.endsWith('.nft'))
+          .map(({ host }) => host),
+      ).toEqual(['bastion'])
+      expect(content('host-00', 'provider0.sh', report(BASTION, row('host-00', 5)))).not.toContain('guard')
+    })
+
+    test('of GRE lets in members and other keys', () => {
+      const mesh = guarded(report(BASTION, row('host-00', 5), row('host-01', 6)), 'gre')
+      const script = meaningful(content('bastion', 'provider0.sh', mesh))
+      expect(script.slice(2, 11)).toEqual(RULES)
+      expect(script).toContain('ip protocol gre ip saddr @members accept')
+      expect(script).toContain('ip tunnel add provider0 mode gre local 192.168.226.4 key 16')
+      expect(meaningful(content('bastion', 'provider0.nft', mesh))).toEqual(script.slice(2, script.indexOf('END')))
+    })
+  })
+
   test('for netplan says all that netplan has words for', () => {
     expect(meaningful(content('bastion', 'provider0.yaml', report(BASTION)))).toEqual([
       'network:',

@@ -22,8 +22,10 @@ import {
   type Result,
   type Vni,
 } from '@vxmesh/core'
+import { SOURCE_PORTS } from '@vxmesh/kernel-adapter'
 import type { MemberRow, StatusReport, TunnelRow } from './answers.ts'
 import { greFiles } from './export-gre.ts'
+import { guardFiles, guardScript } from './export-guard.ts'
 import { text, type Endpoint, type HostFiles } from './exported.ts'
 import { createFile, makeDirectory, readOptional, trouble } from './files.ts'
 
@@ -35,7 +37,7 @@ export type ExportedFile = { readonly host: string; readonly self: boolean; read
 /**
  * For every member that carries the tunnel and is not gone: a shell script in the words of `ip` and `bridge`, the files
  * of systemd-networkd, and netplan's as far as netplan goes: of multipoint GRE it knows nothing, nor does systemd-networkd
- * of the routes that it takes over IPv6. Throws `CONFIG_INVALID` when a report cannot be exported.
+ * of the routes that it takes over IPv6. Where the host that was asked has a guard, a file of nftables. Throws `CONFIG_INVALID` when a report cannot be exported.
  */
 export function exportFiles(report: StatusReport): readonly ExportedFile[] {
   return report.tunnels.flatMap((row) =>
@@ -62,7 +64,7 @@ function tunnelFiles(row: TunnelRow, rows: readonly Row[]): readonly ExportedFil
   const filesOf = (host: Endpoint, others: readonly Endpoint[]): HostFiles =>
     row.mode === 'gre' ? greFiles({ device, key }, host, others) : vxlanFiles({ device, id: value(parseVni(row.id ?? 0)) }, host, others)
   const members = rows.filter(isCarried)
-  const hosts = members.map((member) => endpoint(member, row.master))
+  const hosts = members.map((member) => endpoint(member, row))
   const shared = new Set(hosts.map(({ name }) => name).filter((name, index, all) => all.indexOf(name) !== index))
   return hosts.flatMap((host, index) => {
     const others = hosts.filter((other) => other !== host && family(other.underlay) === family(host.underlay))
@@ -77,6 +79,7 @@ function vxlanFiles(tunnel: Tunnel, host: Endpoint, others: readonly Endpoint[])
     { name: `${tunnel.device}.netdev`, content: netdev(tunnel, host) },
     { name: `${tunnel.device}.network`, content: network(tunnel, host, others) },
     { name: `${tunnel.device}.yaml`, content: netplan(tunnel, host) },
+    ...guardFiles({ ...tunnel, mode: 'vxlan' }, host, others),
   ]
 }
 
@@ -107,7 +110,7 @@ function isCarried({ self, state, entry, underlay, overlay, mac }: Row): boolean
   )
 }
 
-function endpoint({ name, self, underlay, port, mac, mtu, overlay }: Row, master: string | null): Endpoint {
+function endpoint({ name, self, underlay, port, mac, mtu, overlay }: Row, { master, guard }: TunnelRow): Endpoint {
   const bridged = mac === null ? 'untold' : undefined
   return {
     name: value(parseMemberName(name)),
@@ -118,16 +121,19 @@ function endpoint({ name, self, underlay, port, mac, mtu, overlay }: Row, master
     mtu: mtu ?? 1450,
     overlay: overlay.map((address) => value(parseInterfaceAddress(address))),
     master: self ? (master === null ? undefined : value(parseDeviceName(master))) : bridged,
+    guard: guard === null ? 'off' : self ? 'on' : 'untold',
   }
 }
 
 function shellScript({ device, id }: Tunnel, host: Endpoint, others: readonly Endpoint[]): string {
   const mac = host.mac === undefined ? '' : ` address ${host.mac}`
+  const ports = host.guard === 'on' ? ` srcport ${String(SOURCE_PORTS.low)} ${String(SOURCE_PORTS.high)}` : ''
   return text([
     '#!/bin/sh',
     `# The tunnel ${device} of ${host.name}, as vxmesh kept it. Run it as root, once after each boot, on that host alone.`,
     'set -e',
-    `ip link add name ${device}${mac} mtu ${String(host.mtu)} type vxlan id ${String(id)} local ${host.underlay} dstport ${String(host.port)}`,
+    ...guardScript({ device, mode: 'vxlan', id }, host, others),
+    `ip link add name ${device}${mac} mtu ${String(host.mtu)} type vxlan id ${String(id)} local ${host.underlay} dstport ${String(host.port)}${ports}`,
     ...others.flatMap((other) => {
       const port = other.port === host.port ? '' : ` port ${String(other.port)}`
       const fdb = `dst ${other.underlay}${port} dev ${device}`
@@ -163,6 +169,7 @@ function netdev({ device, id }: Tunnel, host: Endpoint): string {
     `VNI=${String(id)}`,
     `Local=${host.underlay}`,
     `DestinationPort=${String(host.port)}`,
+    ...(host.guard === 'on' ? [`PortRange=${String(SOURCE_PORTS.low)}-${String(SOURCE_PORTS.high)}`] : []),
     'MacLearning=yes',
     'Independent=yes',
   ])
@@ -208,6 +215,7 @@ function netplan({ device, id }: Tunnel, host: Endpoint): string {
     `      id: ${String(id)}`,
     `      local: "${host.underlay}"`,
     `      port: ${String(host.port)}`,
+    ...(host.guard === 'on' ? [`      port-range: [${String(SOURCE_PORTS.low)}, ${String(SOURCE_PORTS.high)}]`] : []),
     '      mac-learning: true',
     `      mtu: ${String(host.mtu)}`,
     ...(host.mac === undefined ? [] : [`      macaddress: "${host.mac}"`]),

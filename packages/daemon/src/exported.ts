@@ -12,6 +12,8 @@ export type Endpoint = {
   readonly overlay: readonly InterfaceAddress[]
   /** The bridge that its device is a port of: of the host that was asked; others tell that there is one, not which. */
   readonly master: DeviceName | 'untold' | undefined
+  /** Whether it takes in only what members send: of the host that was asked. Where that has none, nobody is thought to. */
+  readonly guard: 'on' | 'off' | 'untold'
 }
 
 /** The files of one host: what each is called, and what is in it. */

@@ -73,6 +73,39 @@ describe('the MTU', () => {
   })
 })
 
+test.each([
+  ['grows with its underlay where it was what that had room for', 1450, 8950],
+  ['stays where somebody has set it by hand', 1300, 1300],
+])('the MTU %s, also while no daemon ran', async (_name, before, after) => {
+  const bench = new Workbench(directory)
+  await bench.start(B)
+  bench.host.alter(DEVICE, { mtu: before })
+  await bench.wait(20)
+  await bench.reconciler.stop()
+  bench.host.renumber([{ address: HERE, interface: 'eth0', mtu: 9000 }])
+  await bench.start(B)
+  await bench.wait(20)
+  expect(bench.host.inspect(DEVICE)?.link).toMatchObject({ mtu: after })
+})
+
+test('an address that a device lost with its link, or that somebody deleted, is given again as soon as it is up: a repair', async () => {
+  const bench = new Workbench(directory)
+  bench.addresses = ['192.168.234.1/23', 'fd00:234::1/64']
+  await bench.start(B)
+  const addresses = () => bench.host.inspect(DEVICE)?.addresses
+  bench.host.takeDown(DEVICE)
+  await bench.wait(1000)
+  expect([addresses(), await bench.repairs()]).toEqual([['192.168.234.1/23'], 0])
+  bench.host.alter(DEVICE, { up: true })
+  await bench.wait(20)
+  expect([addresses(), await bench.repairs()]).toEqual([bench.addresses, 1])
+  expect(bench.said).toContain('warn: provider0: given fd00:234::1/64 again')
+  bench.take('192.168.234.1/23')
+  await bench.wait(20)
+  expect([addresses()?.toSorted(), await bench.repairs()]).toEqual([bench.addresses, 2])
+  expect(bench.said).toContain('warn: provider0: given 192.168.234.1/23 again')
+})
+
 test('an address that was asked for is given again where it is gone and the device is up, to one that its maker made anew as well', async () => {
   const bench = new Workbench(directory)
   bench.plant()

@@ -48,10 +48,10 @@ describe('what is foreseen', () => {
 })
 
 describe('a dry run', () => {
-  const raw = (parts: Partial<RawUpOptions> = {}): RawUpOptions => ({
+  const VXLAN = { mode: 'vxlan', id: '16' }
+  const raw = (parts: Partial<RawUpOptions> = {}, name: Pick<RawUpOptions, 'mode' | 'id' | 'key'> = VXLAN): RawUpOptions => ({
     device: DEVICE,
-    mode: 'vxlan',
-    id: '16',
+    ...name,
     local: '127.0.0.1',
     address: ['192.168.234.1/23'],
     seed: [],
@@ -77,6 +77,20 @@ describe('a dry run', () => {
     ])
     expect(hold).toBeNull()
     expect(readdirSync(directory)).toEqual(['mesh'])
+  })
+
+  test('of multipoint GRE tells what becomes unreachable, and the guard', async () => {
+    const { inviteFile } = await initMesh(join(directory, 'mesh'))
+    const { commands } = await foresee(parseUpOptions(raw({ guard: 'on', invite: inviteFile }, { mode: 'gre', key: '1234' })))
+    expect(commands.map(({ command }) => command)).toEqual([
+      'ip link add name provider0 mtu 1472 type gre local 127.0.0.1 key 1234',
+      expect.stringMatching(/^ip link set dev provider0 alias vxmesh:[A-Za-z0-9]+:gre:1234$/),
+      'ip address add 192.168.234.1/23 dev provider0',
+      'ip link set dev provider0 up',
+      expect.stringMatching(/^nft 'add table inet vxmesh-provider0; .* ip protocol gre counter drop; }; }'$/),
+      'ip route add unreachable 192.168.234.0/24 metric 4278198272 protocol 118',
+      'ip route add unreachable 192.168.235.0/24 metric 4278198272 protocol 118',
+    ])
   })
 
   test('without an invite is refused as the start would be', async () => {

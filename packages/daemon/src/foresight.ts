@@ -8,7 +8,9 @@ import {
   passable,
   plan,
   removalHold,
+  table,
   wallTime,
+  wantedAlone,
   withStanding,
   ZERO_MAC,
   type Actual,
@@ -29,6 +31,7 @@ import { monotonicClock as clock } from './clock.ts'
 import { claimOf, specOf, withFormer } from './establish.ts'
 import { DEFAULTS } from './defaults.ts'
 import { withGuard } from './guard.ts'
+import { homing } from './home.ts'
 import { isMember, loadMembership, readInvite, type Membership } from './identity.ts'
 import { parseMember, withinUnderlay, type UpOptions } from './options.ts'
 import { inItsWords, kernelsFor, withLocals } from './prelude.ts'
@@ -96,8 +99,8 @@ async function foreseeAll(asked: UpOptions): Promise<PlanReport> {
   }
   if (membership === undefined)
     return together(
-      found.map(({ spec, steps, guarded, actual }) =>
-        foreseen(spec.device, steps, plan(guarded(new Map()), { ...actual, ours: new Set() }), {
+      found.map(({ spec, steps, claim, guarded, actual }) =>
+        foreseen(spec.device, steps, plan(guarded(table(wantedAlone(claim))), { ...actual, ours: new Set() }), {
           desired: { evicted: new Set() },
           hold: undefined,
         }),
@@ -137,17 +140,20 @@ type Found = {
 }
 
 async function find(kernel: Kernel, spec: TunnelSpec, store: Store): Promise<Found> {
-  const steps = await kernel.steps(spec)
+  const fresh = await kernel.steps(spec)
   const reading = await kernel.read(spec)
+  const change = reading && (await homing(kernel, store).look(spec, reading.device))
+  const steps = change === undefined ? fresh : await kernel.steps({ ...spec, ...change })
   const claim = reading === undefined ? claimOn(spec) : claimOf(spec, reading.device, undefined, store)
   // A device that is made sends as a guard wants it.
   const device = reading?.device ?? { privileged: true }
   const guarded = (wanted: Table) => withGuard(spec, claim, device, wanted)
-  if (reading === undefined) return { spec, steps, claim, guarded, actual: NOTHING_THERE }
+  if (reading === undefined) {
+    const { entries, marked } = await kernel.left(spec)
+    return { spec, steps, claim, guarded, actual: { entries, ours: marked } }
+  }
   return { spec, steps, claim, guarded, actual: { ...reading, ours: ownEntries(reading, store.written(spec.device)) } }
 }
-
-const NOTHING_THERE: Actual = { entries: new Map(), ours: new Set() }
 
 /** A store that remembers what a dry run notes, and writes none of it. */
 function openQuietly(directory: string): Store {

@@ -104,3 +104,13 @@ test('a device that somebody else made is guarded as it is, and status says what
   expect(rules().join()).not.toContain('udp sport')
   expect((await trouble()).join()).toContain('any user of this host')
 })
+
+test('who leaves takes it away though somebody has deleted the device', async () => {
+  bench.plant()
+  await bench.start('10.0.0.2')
+  bench.host.deleteDevice(DEVICE)
+  await bench.wait(100)
+  expect(bench.admitted()).toEqual(['10.0.0.2'])
+  await bench.reconciler.withdraw()
+  expect(bench.admitted()).toBeUndefined()
+})

@@ -1,6 +1,7 @@
 /** Where a tunnel is at home: the underlay address that it sends from, and the interface that has it. */
 import { followHome, homeOf, type Device, type Home, type IpAddress, type Kernel, type TunnelSpec } from '@vxmesh/core'
 import { mtuAt } from '@vxmesh/kernel-adapter'
+import type { Store } from './store.ts'
 
 /** What a device should be instead of what it is; `mtu` is in bytes. */
 export type Change = { readonly local?: IpAddress; readonly mtu?: number }
@@ -18,7 +19,10 @@ export type Homing = {
   look(spec: TunnelSpec, device: Device): Promise<Change | undefined>
 }
 
-export function homing(kernel: Kernel): Homing {
+/** Remembers over restarts what the underlay of a device had room for. */
+type Memory = Pick<Store, 'room' | 'noteRoom'>
+
+export function homing(kernel: Kernel, memory: Memory): Homing {
   let home: Home | undefined
   let room: number | undefined
   let lost = false
@@ -39,9 +43,13 @@ export function homing(kernel: Kernel): Homing {
       room = mtuAt(now, spec)
       if (origin === 'adopted') return undefined
       // Since the last look, or while nobody looked: then more than there is room for is not what somebody wanted.
-      const followed = before === undefined ? mtu > room : mtu === mtuAt(before, spec) && mtu !== room
-      const resized = followed && spec.mtu === undefined
-      if (now.local === local && !resized) return undefined
+      const former = before === undefined ? memory.room(spec.device) : mtuAt(before, spec)
+      const followed = mtu === former || (before === undefined && mtu > room)
+      const resized = followed && mtu !== room && spec.mtu === undefined
+      if (now.local === local && !resized) {
+        memory.noteRoom(spec.device, room)
+        return undefined
+      }
       return { ...(now.local === local ? {} : { local: now.local }), ...(resized ? { mtu: room } : {}) }
     },
   }

@@ -115,7 +115,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
   let orphaned: Table | undefined
   /** What was wanted when we ended: who leaves while the kernel is read is ours as well. */
   const remembered = options.decide().desired
-  const home = homing(kernel)
+  const home = homing(kernel, store)
   const fitting = fittings(kernel)
   let missing = false
   let looking: Promise<Reading | undefined> | undefined
@@ -217,7 +217,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   /** Gives what is there then, when the kernel has taken all of it. */
   async function attempt(
-    reading: Reading,
+    reading: Reading | undefined,
     operations: readonly Operation[],
     drifted: (operation: Operation) => boolean,
   ): Promise<Reading | undefined> {
@@ -226,7 +226,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       return reading
     }
     // On an adopted device the note comes first: an entry that is noted and missing is harmless, the reverse is an orphan.
-    const adopted = reading.device.origin === 'adopted'
+    const adopted = reading?.device.origin === 'adopted'
     if (adopted) store.noteWritten(spec.device, unmarked(operations))
     writes += operations.length
     const known = new Set(rejections.map(sentenceOf))
@@ -239,7 +239,7 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
       if (repair) repairs++
       if (rejection === undefined || !known.has(sentenceOf(rejection))) say(log, spec.device, operation, rejection, repair)
     }
-    const taken = rejections.length === 0 ? applied(reading, operations) : undefined
+    const taken = reading !== undefined && rejections.length === 0 ? applied(reading, operations) : undefined
     const after = adopted ? (taken ?? (await kernel.read(spec))) : undefined
     if (after !== undefined)
       store.keepWritten(spec.device, new Set([...store.written(spec.device)].filter((each) => after.entries.has(each))))
@@ -264,8 +264,9 @@ export function startReconciler(options: ReconcilerOptions): Reconciler {
 
   async function takeAway(): Promise<number> {
     const reading = await kernel.read(spec)
-    if (reading === undefined) return 0
-    const operations = plan(new Map(), { ...reading, ours: ownEntries(reading, store.written(spec.device)) })
+    const { entries, marked } = reading ?? (await kernel.left(spec))
+    const ours = reading === undefined ? marked : ownEntries(reading, store.written(spec.device))
+    const operations = plan(new Map(), { entries, ours })
     await attempt(reading, operations, () => false)
     return operations.filter((each) => !isOfGuard(each.entry) && !rejections.some(({ operation }) => operation === each)).length
   }

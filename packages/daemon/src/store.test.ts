@@ -134,6 +134,13 @@ describe('the entries written on an adopted device', () => {
   })
 })
 
+test('what the underlay of a device had room for is remembered', () => {
+  expect(open().room(DEVICE)).toBeUndefined()
+  open().noteRoom(DEVICE, 1450)
+  expect(open().room(DEVICE)).toBe(1450)
+  expect(open().room('constructor' as DeviceName)).toBeUndefined()
+})
+
 describe('the addresses given to a device', () => {
   test('are known over restarts, each device by itself', () => {
     const store = open()
@@ -207,11 +214,11 @@ describe('the state file of a daemon that had one tunnel', () => {
     ['another kind of tunnel', { mode: 'gre', id: 16 as GreKey }],
     ['a tunnel of GRE without a key', { mode: 'gre', id: undefined }],
   ])('counts for nothing on a device of that name with %s', (_name, tunnel) => {
-    writeFileSync(join(directory, 'state.json'), JSON.stringify({ ...old, asked }))
+    writeFileSync(join(directory, 'state.json'), JSON.stringify({ ...old, asked, rooms: { [DEVICE]: 1450 } }))
     const store = open()
     store.take(DEVICE, tunnel)
     expect([...store.written(DEVICE), ...store.given(DEVICE)]).toEqual([])
-    expect(store.hasNotes(DEVICE)).toBe(false)
+    expect([store.hasNotes(DEVICE), store.room(DEVICE)]).toEqual([false, undefined])
   })
 })
 

@@ -1,8 +1,8 @@
 /**
  * What the daemon remembers across restarts, apart from who it is: its incarnation, since when it claims what, which
- * entries on adopted devices it wrote, which addresses it gave to devices, the view, where members were found, and who is
- * evicted. A file that cannot be read is set aside and the mesh is asked instead; a disk that takes nothing stops nothing, and
- * is reported.
+ * entries on adopted devices it wrote, which addresses it gave to devices, what their underlay had room for, the view, where
+ * members were found, and who is evicted. A file that cannot be read is set aside and the mesh is asked instead; a disk that
+ * takes nothing stops nothing, and is reported.
  */
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -69,6 +69,8 @@ const stateFile = z.object({
   written: z.record(z.string(), z.array(z.string())),
   /** Older files do not have it. */
   given: z.record(z.string(), z.array(z.string())).default({}),
+  /** Older files do not have it. */
+  rooms: z.record(z.string(), z.number().int().positive()).default({}),
   asked: z.union([asked, askedForOne]).optional(),
 })
 const viewFile = z.object({
@@ -110,6 +112,9 @@ export type Store = {
   noteGiven(device: DeviceName, address: InterfaceAddress): void
   /** Forgets all but those that are asked for. */
   keepGiven(device: DeviceName, asked: readonly InterfaceAddress[]): void
+  /** The longest packet that the underlay had room for in the tunnel of a device when it was last noted, in bytes; undefined: it never was. */
+  room(device: DeviceName): number | undefined
+  noteRoom(device: DeviceName, room: number): void
   /** What the last start was asked for; undefined before the first. */
   asked(): Asked | undefined
   noteAsked(asked: Asked): void
@@ -126,7 +131,14 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
   const statePath = join(directory, 'state.json')
   const viewPath = join(directory, 'view.json')
   const evictionsPath = join(directory, 'evictions.json')
-  let state: StateFile = load(statePath, stateFile, trouble, read) ?? { version: 1, incarnation: 0, claims: {}, written: {}, given: {} }
+  let state: StateFile = load(statePath, stateFile, trouble, read) ?? {
+    version: 1,
+    incarnation: 0,
+    claims: {},
+    written: {},
+    given: {},
+    rooms: {},
+  }
   const view = load(viewPath, viewFile, trouble, read) ?? { version: 1, records: [], accusations: [], reissues: [], reached: [] }
   const { evictions } = load(evictionsPath, evictionsFile, trouble, read) ?? { evictions: [] }
 
@@ -185,7 +197,7 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
     take(device, { mode, id }) {
       const before = state.asked?.tunnels.find((tunnel) => tunnel.device === device)
       if (before === undefined || (before.mode === mode && (before.id ?? before.key) === id?.toString())) return
-      change({ written: without(state.written, device), given: without(state.given, device) })
+      change({ written: without(state.written, device), given: without(state.given, device), rooms: without(state.rooms, device) })
     },
     written: writtenOn,
     hasNotes: (device) => Object.hasOwn(state.written, device),
@@ -198,6 +210,10 @@ export function openStore(directory: string, trouble: StoreTrouble, replace: typ
         device,
         givenTo(device).filter((address) => asked.includes(address)),
       ),
+    room: (device) => (Object.hasOwn(state.rooms, device) ? state.rooms[device] : undefined),
+    noteRoom: (device, room) => {
+      if (!Object.hasOwn(state.rooms, device) || state.rooms[device] !== room) change({ rooms: { ...state.rooms, [device]: room } })
+    },
     asked: () => state.asked,
     noteAsked: (asked) => {
       if (JSON.stringify(asked) !== JSON.stringify(state.asked)) change({ asked })

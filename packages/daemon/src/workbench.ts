@@ -72,6 +72,7 @@ export class Workbench {
   /** What was asked of the device. */
   mtu: Mtu
   master: DeviceName | undefined
+  addresses: readonly string[] = SPEC.addresses
   /** Whether it has a guard, as the daemon would ask for one. */
   guard = false
   /** What its underlay had room for, as each turn saw it. */
@@ -111,10 +112,16 @@ export class Workbench {
     this.host.give(DEVICE, sure(parseInterfaceAddress(address)))
   }
 
+  /** Somebody takes an address away. */
+  take(address: string): void {
+    this.host.takeAway(DEVICE, sure(parseInterfaceAddress(address)))
+  }
+
   async start(...wanted: readonly string[]): Promise<void> {
     this.wanted = wanted
     this.store = openStore(this.#directory, (what) => this.said.push(what))
-    const spec = { ...SPEC, mtu: this.mtu, master: this.master, guard: this.guard }
+    const addresses = this.addresses.map((each) => sure(parseInterfaceAddress(each)))
+    const spec = { ...SPEC, addresses, mtu: this.mtu, master: this.master, guard: this.guard }
     const device = await this.#kernel().establish(spec)
     this.reconciler = startReconciler({
       kernel: this.#kernel(),

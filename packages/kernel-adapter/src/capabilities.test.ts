@@ -1,5 +1,9 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseIp } from '@vxmesh/core'
 import { expect, test } from 'vitest'
-import { missingNetAdmin } from './capabilities.ts'
+import { missingKind, missingNetAdmin } from './capabilities.ts'
 
 const ALL = '000001ffffffffff'
 const NET_ADMIN = '0000000000001000'
@@ -18,4 +22,27 @@ test.each<[string, string, string | undefined]>([
   ['nobody can by a status that says nothing', '', MISSING],
 ])('%s', (_name, text, missing) => {
   expect(missingNetAdmin(text)).toBe(missing)
+})
+
+const FOUR = parseIp('192.168.226.4')
+const SIX = parseIp('fd00:226::4')
+const NO_GRE = 'this kernel has no GRE: load its module (modprobe ip_gre; in a container, on the host)'
+
+test.each([
+  ['one that takes no modules and has no GRE', ['proc/version', 'sys/module/vxlan'], FOUR, NO_GRE],
+  ['one that has GRE built in', ['proc/version', 'sys/module/ip_gre'], FOUR, undefined],
+  ['one that may load it', ['proc/version', 'proc/modules', 'sys/module/vxlan'], FOUR, undefined],
+  ['one of which nothing is shown', [], FOUR, undefined],
+  ['one of which only processes are shown', ['sys/module/vxlan'], FOUR, undefined],
+  [
+    'one that has GRE over IPv4 only',
+    ['proc/version', 'sys/module/ip_gre'],
+    SIX,
+    NO_GRE.replace('GRE', 'GRE over IPv6').replace('ip_gre', 'ip6_gre'),
+  ],
+])('what a kernel lacks is told before it is asked for anything: %s', (_name, there, local, missing) => {
+  const root = mkdtempSync(join(tmpdir(), 'vxmesh-kinds-'))
+  for (const path of there) mkdirSync(join(root, path), { recursive: true })
+  expect(missingKind({ mode: 'gre', local: local.ok ? local.value : undefined }, root)).toBe(missing)
+  rmSync(root, { recursive: true })
 })

@@ -1,9 +1,11 @@
 /** What this process needs from the machine, asked before anything is touched. */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { MeshError } from '@vxmesh/core'
+import { join } from 'node:path'
+import { family, MeshError, type TunnelSpec } from '@vxmesh/core'
 import { TRY_TABLE } from './guard.ts'
 import { ask, type Answer } from './iproute2.ts'
-import { complaintOfNft } from './outcome.ts'
+import { complaintOfNft, GRE, IP6GRE, VXLAN, without } from './outcome.ts'
 import { version, type Command } from './render.ts'
 
 /** capabilities(7): bit 12. */
@@ -19,6 +21,15 @@ export async function missingForGuard(): Promise<string | undefined> {
   const said = await installed(async () => ask(TRY_TABLE))
   if (typeof said === 'string' || said.ok) return typeof said === 'string' ? said : undefined
   return `nft cannot be used here: ${complaintOfNft(said.stderr)}`
+}
+
+/** What device a tunnel needs is unknown to a kernel that takes no modules and has it not built in; undefined where it may have it. */
+export function missingKind({ mode, local }: Pick<TunnelSpec, 'mode' | 'local'>, root = '/'): string | undefined {
+  const needed = mode === 'vxlan' ? VXLAN : local !== undefined && family(local) === 'ipv6' ? IP6GRE : GRE
+  const shows = (path: string) => existsSync(join(root, path))
+  // A /proc may show processes alone, and a /sys be none.
+  if (!shows('proc/version') || !shows('sys/module')) return undefined
+  return shows('proc/modules') || shows(`sys/module/${needed.module}`) ? undefined : without(needed)
 }
 
 async function missingTool(tool: Command['tool']): Promise<string | undefined> {

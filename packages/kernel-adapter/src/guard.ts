@@ -105,6 +105,14 @@ export function guardCommand({ rules }: Guard, device: DeviceName, removes: bool
   return { tool: 'nft', args: [`add table ${table}; delete table ${table}; table ${table} { ${lines} }`] }
 }
 
+/** The same for a file that nft reads, with those whom it admits. */
+export function guardLines({ rules }: Guard, members: readonly IpAddress[], device: DeviceName): readonly string[] {
+  const table = `table ${tableOf(device).join(' ')}`
+  const [set = '', type = '', ...rest] = rules
+  const elements = members.length === 0 ? [] : [`elements = { ${members.join(', ')} }`]
+  return [table, `delete ${table}`, `${table} {`, set, type, ...elements, ...rest, '}']
+}
+
 export function admissionCommand(underlay: IpAddress, device: DeviceName, removes: boolean): Write {
   return { tool: 'nft', args: [removes ? 'delete' : 'add', 'element', ...tableOf(device), 'members', '{', underlay, '}'] }
 }

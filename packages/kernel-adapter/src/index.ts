@@ -1,6 +1,6 @@
 export { missingCapability, missingForGuard } from './capabilities.ts'
 export type { MemoryAddress } from './addresses.ts'
-export { guardOf } from './guard.ts'
+export { guardLines, guardOf, SOURCE_PORTS } from './guard.ts'
 export { mtuAt } from './link.ts'
 export type { PlantedLink } from './devices.ts'
 export { MemoryHost } from './memory.ts'

@@ -1,6 +1,5 @@
 /** The real kernel. Decisions are made elsewhere; here they are carried out. */
 import {
-  accept,
   halves,
   isOfGuard,
   MeshError,
@@ -13,37 +12,21 @@ import {
   type Operation,
   type Reading,
   type Rejection,
-  type Result,
-  type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
+import { missingKind } from './capabilities.ts'
 import { Echoes, echoesOf } from './echo.ts'
 import { parseHost } from './host.ts'
 import { GuardEye } from './guard-eye.ts'
 import { ask, untilRefused } from './iproute2.ts'
 import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
-import { parseRoutes, parseUnreachable } from './gre.ts'
 import { NOTHING, together, type Marked } from './marked.ts'
 import { isBridge, masterOf, ovsBridgeOf, type Master } from './master.ts'
 import { watchKernel } from './monitor.ts'
 import { complaints, explain, rejections, saysAbsent, spoken } from './outcome.ts'
-import { parseAddresses, parseEntries, parseLink, parseNeighbours, type Link } from './read.ts'
-import {
-  deleteLink,
-  entryCommand,
-  lineOf,
-  MONITORS,
-  showDevice,
-  showFdb,
-  showLink,
-  SHOW_HOST,
-  SHOW_UNREACHABLE,
-  showNeighbours,
-  showRoutes,
-  stepCommand,
-  words,
-  type Command,
-} from './render.ts'
+import { parseAddresses, parseLink } from './read.ts'
+import { deleteLink, entryCommand, lineOf, MONITORS, showDevice, showLink, SHOW_HOST, stepCommand, words, type Command } from './render.ts'
+import { barriers, parsed, remembering, sources, understood, unreadable } from './sources.ts'
 import { keepTools, singly, type KeptTools } from './tools.ts'
 
 /**
@@ -58,6 +41,7 @@ export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
     interfaces: async (without) => interfaces(without, watched.get(without)?.tools),
     hasBridge: async (name) => isBridge(await findMaster(name)),
     read: async (spec) => read(spec, watched.get(spec.device)),
+    left: async (spec) => left(spec),
     attempt: async (device, operations) => (operations.length === 0 ? [] : attempt(device, operations, watched.get(device))),
     watch: (device, wake) => {
       const each: Watched = { tools: keepTools(device), echoes: new Echoes(), understand: remembering(), guard: new GuardEye(device) }
@@ -76,47 +60,6 @@ export function iproute2Kernel(mode: Mode = 'vxlan'): Kernel {
 
 type Watched = { readonly tools: KeptTools; readonly echoes: Echoes; readonly understand: typeof understood; readonly guard: GuardEye }
 
-/** What shows entries of a device, and how it is understood. */
-type Source = { readonly command: Command; readonly understand: (text: string) => Result<Marked> }
-
-/** The sources of a device that has addresses in these networks. */
-function sources(device: DeviceName, link: Link, networks: readonly InterfaceAddress[]): readonly Source[] {
-  if (link.kind === 'vxlan') {
-    return [
-      { command: showFdb(device), understand: (text) => unmarked(parseEntries(text, link)) },
-      { command: showNeighbours(device), understand: (text) => parseNeighbours(text) },
-    ]
-  }
-  if (link.kind !== 'gre' && link.kind !== 'ip6gre') return []
-  const neighbours = { command: showNeighbours(device), understand: (text: string) => parseNeighbours(text, 'gre') }
-  return [
-    ...(link.kind === 'gre' ? [neighbours] : []),
-    { command: showRoutes(device), understand: (text) => parseRoutes(text, networks) },
-    { command: SHOW_UNREACHABLE, understand: (text) => parseUnreachable(text, networks) },
-  ]
-}
-
-function unmarked(entries: Result<Table>): Result<Marked> {
-  return entries.ok ? accept({ ...NOTHING, entries: entries.value }) : entries
-}
-
-type Shown = Source & { readonly text: string }
-
-function understood(_about: string, shown: readonly Shown[]): Marked {
-  return together(shown.map(({ command, text, understand }) => parsed(command, text, understand)))
-}
-
-/** Most readings show what the one before did: the same text about the same is the same table, and need not be understood again. */
-function remembering(): typeof understood {
-  let last: { readonly about: string; readonly shown: readonly Shown[]; readonly tables: Marked } | undefined
-  return (about, shown) => {
-    if (last?.about !== about || shown.some(({ text }, index) => text !== last?.shown[index]?.text)) {
-      last = { about, shown, tables: understood(about, shown) }
-    }
-    return last.tables
-  }
-}
-
 type Given = (address: InterfaceAddress) => void
 
 async function establish(spec: TunnelSpec, given: Given = () => {}): Promise<Device> {
@@ -125,7 +68,10 @@ async function establish(spec: TunnelSpec, given: Given = () => {}): Promise<Dev
 }
 
 async function steps(spec: TunnelSpec): Promise<readonly string[]> {
-  return (await decided(spec)).steps.map((step) => words(stepCommand(spec, step)))
+  const { present, steps: all } = await decided(spec)
+  const missing = present === undefined ? missingKind(spec) : undefined
+  if (missing !== undefined) throw new MeshError({ code: 'NOT_PERMITTED', reason: missing })
+  return all.map((step) => words(stepCommand(spec, step)))
 }
 
 async function decided(spec: TunnelSpec): Promise<{ readonly present: Present | undefined; readonly steps: readonly Step[] }> {
@@ -179,9 +125,22 @@ function asDevice(spec: TunnelSpec, present: Present): Device {
 async function read(spec: TunnelSpec, watched: Partial<Watched> = {}): Promise<Reading | undefined> {
   const present = await look(spec.device, watched.tools)
   if (present === undefined) return undefined
-  const tables = await readTables(spec.device, present, [...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves), watched)
+  const tables = await readTables(spec.device, present, networksOf(spec), watched)
   const guard = await (watched.guard ?? new GuardEye(spec.device)).read(spec.guard === true)
   return tables && { device: asDevice(spec, await inItsBridge(spec, present)), ...together([guard, tables]) }
+}
+
+/** What is of no device. */
+async function left(spec: TunnelSpec): Promise<Marked> {
+  const { command, understand } = barriers(networksOf(spec))
+  const shown = spec.mode === 'gre' ? await show(command) : undefined
+  const guard = await new GuardEye(spec.device).read(spec.guard === true)
+  return together([guard, shown === undefined ? NOTHING : parsed(command, shown, understand)])
+}
+
+/** What may be unreachable for the sake of a tunnel. */
+function networksOf({ addresses, formerAddresses = [] }: TunnelSpec): readonly InterfaceAddress[] {
+  return [...addresses, ...formerAddresses].flatMap(halves)
 }
 
 /**
@@ -261,12 +220,6 @@ async function show(command: Command, tools = singly): Promise<string | undefine
   throw unreadable(command, spoken(stderr))
 }
 
-function parsed<Value>(command: Command, text: string, parse: (text: string) => Result<Value>): Value {
-  const value = parse(text)
-  if (!value.ok) throw unreadable(command, value.reason)
-  return value.value
-}
-
 /** Carries steps out, in order, up to the first that is refused. `done` hears of each that was not. Open vSwitch has a tool of its own. */
 async function change(spec: TunnelSpec, steps: readonly Step[], done: (step: Step) => void = () => {}): Promise<void> {
   const odd = steps.findIndex((step) => step.kind === 'attach' && step.to === 'ovs')
@@ -288,8 +241,4 @@ async function changeLink(spec: TunnelSpec, steps: readonly Step[], done: (step:
   for (const step of steps.slice(0, count)) done(step)
   const refused = commands[count]
   if (refused !== undefined) throw new MeshError(explain(refused, reason))
-}
-
-function unreadable(command: Command, reason: string): MeshError {
-  return new MeshError({ code: 'KERNEL_UNREADABLE', what: words(command), reason })
 }

@@ -11,6 +11,7 @@ export function memoryKernel(host: MemoryHost): Kernel {
     interfaces: async (without) => host.interfacesNow(without),
     hasBridge: async (name) => host.bridges.has(name),
     read: async (spec) => host.readNow(spec),
+    left: async (spec) => host.leftNow(spec),
     attempt: async (device, operations) => host.attemptNow(device, operations),
     watch: (_device, wake) => {
       const unsubscribe = host.onChange(wake)

@@ -22,17 +22,16 @@ import {
   type Port,
   type Reading,
   type Rejection,
-  type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { ADDRESS_TAKEN, clash, interfaces, without, type MemoryAddress } from './addresses.ts'
 import { isCarrier, laidOpen, macFrom, madeLink, noSuch, plantedLink, type MemoryDevice, type PlantedLink } from './devices.ts'
-import { decide, deviceOf, restore, type Carrier, type Present, type Step } from './link.ts'
+import { decide, deviceOf, restore, type Present, type Step } from './link.ts'
 import { together } from './marked.ts'
 import { MemoryGuards } from './memory-guard.ts'
 import { explain, rejections } from './outcome.ts'
 import { showDevice, stepCommand, words } from './render.ts'
-import { EMPTY, erased, forgotten, lasting, replaced, unlinked, wiped, within, written, type Tables } from './tables.ts'
+import { EMPTY, erased, forgotten, lasting, replaced, unlinked, wiped, within, written, type Change, type Tables } from './tables.ts'
 
 export class MemoryHost {
   #host: readonly HostInterface[]
@@ -85,11 +84,13 @@ export class MemoryHost {
   readNow(spec: TunnelSpec): Reading | undefined {
     const device = this.#devices.get(spec.device)
     if (device === undefined) return undefined
-    const networks = [...device.addresses, ...spec.addresses, ...(spec.formerAddresses ?? [])].flatMap(halves)
-    return {
-      device: this.#device(spec, device),
-      ...together([this.guards.of(spec.device), device.tables, within(this.#unreachable, networks)]),
-    }
+    const own = within(this.#unreachable, device.addresses.flatMap(halves))
+    return { device: this.#device(spec, device), ...together([device.tables, own, this.leftNow(spec)]) }
+  }
+
+  /** `Kernel.left`, at once. */
+  leftNow({ device, addresses, formerAddresses = [] }: TunnelSpec): Tables {
+    return together([this.guards.of(device), within(this.#unreachable, [...addresses, ...formerAddresses].flatMap(halves))])
   }
 
   /** `Kernel.attempt`, at once. */
@@ -141,6 +142,12 @@ export class MemoryHost {
     if (device === undefined) return noSuch(name)
     if (device.addresses.some((held) => clash(held, address))) return `Error: ${ADDRESS_TAKEN[family(hostOf(address))]}`
     return this.#put(name, { ...device, addresses: [...device.addresses, address] })
+  }
+
+  /** Somebody's `ip address delete`. */
+  takeAway(name: DeviceName, address: InterfaceAddress): void {
+    const device = this.#devices.get(name)
+    if (device !== undefined) this.#release(name, device, address)
   }
 
   /** Somebody's `ip link delete`. */
@@ -207,15 +214,17 @@ export class MemoryHost {
     })
   }
 
-  #change(name: DeviceName, entry: Entry | undefined, change: (tables: Tables, link: Carrier) => Result<Tables>): string | undefined {
+  #change(name: DeviceName, entry: Entry | undefined, change: Change): string | undefined {
     const device = this.#devices.get(name)
-    if (device === undefined) return noSuch(name)
-    if (!isCarrier(device.link)) return 'RTNETLINK answers: Invalid argument'
-    const tables = entry?.kind === 'unreachable' ? this.#unreachable : device.tables
-    const changed = change(tables, device.link)
+    const link = device?.link
+    const ofHost = entry?.kind === 'unreachable'
+    if (!ofHost && link === undefined) return noSuch(name)
+    if (!ofHost && !isCarrier(link)) return 'RTNETLINK answers: Invalid argument'
+    const tables = ofHost ? this.#unreachable : (device?.tables ?? EMPTY)
+    const changed = change(tables, isCarrier(link) ? link : undefined)
     if (!changed.ok) return changed.reason
     if (changed.value === tables) return undefined
-    if (entry?.kind !== 'unreachable') return this.#put(name, { ...device, tables: changed.value })
+    if (!ofHost && device !== undefined) return this.#put(name, { ...device, tables: changed.value })
     this.#unreachable = changed.value
     return this.#wake()
   }

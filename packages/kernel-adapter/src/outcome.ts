@@ -14,27 +14,34 @@ export function explain(command: Call, stderr: string): Failure {
     const reason = `"${typed}" is not permitted: run as root, or with AmbientCapabilities=CAP_NET_ADMIN under systemd`
     return { code: 'NOT_PERMITTED', reason }
   }
-  const gre = KINDS.find(({ word }) => command.args.includes(word))
+  const gre = [GRE, IP6GRE].find(({ word }) => command.args.includes(word))
   const creates = command.args[0] === 'link' && command.args[1] === 'add'
   if (creates && /Unknown device type|Operation not supported/.test(stderr)) {
-    const { kind, module } = gre ?? { kind: 'vxlan', module: 'vxlan' }
-    const reason = `this kernel has no ${kind}: load its module (modprobe ${module}; in a container, on the host)`
-    return { code: 'NOT_PERMITTED', reason }
+    return { code: 'NOT_PERMITTED', reason: without(gre ?? VXLAN) }
   }
   const why = creates && gre !== undefined && stderr.includes('File exists') ? `: ${gre.taken}` : ''
   return { code: 'KERNEL_REFUSED', command: typed, reason: `${spoken(stderr)}${why}` }
 }
 
-/** Devices of GRE: what they are called, their module, their word in a command, and why there is no second. */
-const KINDS = [
-  { kind: 'GRE', module: 'ip_gre', word: 'gre', taken: 'another device has that local address and key' },
-  {
-    kind: 'GRE over IPv6',
-    module: 'ip6_gre',
-    word: 'ip6gre',
-    taken: 'another device takes all GRE over IPv6, and a network namespace has no two of them',
-  },
-]
+/** A kind of device: what it is called, and its module. */
+type Kind = { readonly kind: string; readonly module: string }
+
+export const VXLAN: Kind = { kind: 'vxlan', module: 'vxlan' }
+
+/** Devices of GRE: their word in a command as well, and why there is no second. */
+export const GRE = { kind: 'GRE', module: 'ip_gre', word: 'gre', taken: 'another device has that local address and key' }
+
+export const IP6GRE = {
+  kind: 'GRE over IPv6',
+  module: 'ip6_gre',
+  word: 'ip6gre',
+  taken: 'another device takes all GRE over IPv6, and a network namespace has no two of them',
+}
+
+/** Says that the kernel has no such devices, and how to get them. */
+export function without({ kind, module }: Kind): string {
+  return `this kernel has no ${kind}: load its module (modprobe ${module}; in a container, on the host)`
+}
 
 /** What the tool said, on one line. */
 export function spoken(stderr: string): string {

@@ -23,11 +23,14 @@ export type Tables = Marked
 
 export const EMPTY: Tables = NOTHING
 
+/** What becomes of tables by a change, on a device of that kind; undefined: of what is of no device. */
+export type Change = (tables: Tables, link: Carrier | undefined) => Result<Tables>
+
 const ABSENT = 'RTNETLINK answers: No such file or directory'
 const NO_ROUTE = 'RTNETLINK answers: No such process'
 
 /** A MAC address has one destination and a neighbour one MAC address, the zero MAC has as many as there are. `mark`: it is ours who write. */
-export function written(tables: Tables, link: Carrier, entry: Entry, mark: boolean): Result<Tables> {
+export function written(tables: Tables, link: Carrier | undefined, entry: Entry, mark: boolean): Result<Tables> {
   const complaint = objection(link, entry)
   if (complaint !== undefined) return refuse(complaint)
   const kept = plain(entry, link)
@@ -39,13 +42,15 @@ export function written(tables: Tables, link: Carrier, entry: Entry, mark: boole
 }
 
 /** What of a route is ours is replaced by us, whatever it was. */
-export function replaced(tables: Tables, link: Carrier, entry: Entry): Result<Tables> {
+export function replaced(tables: Tables, link: Carrier | undefined, entry: Entry): Result<Tables> {
   const freed = isRoute(entry) ? without(tables, (each) => slot(each) === slot(entry)) : tables
   return written(freed, link, entry, true)
 }
 
 /** Why the kernel, or the tool, does not take an entry at all. */
-function objection(link: Carrier, entry: Entry): string | undefined {
+function objection(link: Carrier | undefined, entry: Entry): string | undefined {
+  // What is unreachable is of no device.
+  if (link === undefined) return undefined
   const bridged = entry.kind === 'flood' || entry.kind === 'fdb'
   if (link.kind !== 'vxlan') {
     if (bridged) return 'Error: FDB add only supported for Ethernet devices.'
@@ -65,7 +70,7 @@ function objection(link: Carrier, entry: Entry): string | undefined {
  * kernel complains only where there is none at all. A neighbour goes whatever its MAC address. A route goes by its mark, if
  * that is named.
  */
-export function erased(tables: Tables, link: Carrier, entry: Entry, mark: boolean): Result<Tables> {
+export function erased(tables: Tables, link: Carrier | undefined, entry: Entry, mark: boolean): Result<Tables> {
   const kept = plain(entry, link)
   const place = slot(kept)
   const gone = (each: Entry) => slot(each) === place
@@ -124,10 +129,10 @@ function some({ entries }: Tables, kind: Entry['kind']): boolean {
 }
 
 /** An entry as the kernel keeps it: one with the device's own port is one without. */
-function plain(entry: Entry, link: Carrier): Entry {
+function plain(entry: Entry, link: Carrier | undefined): Entry {
   if (entry.kind !== 'flood' && entry.kind !== 'fdb') return entry
   const { port, ...rest } = entry
-  return port === undefined || port === link.port ? rest : { ...rest, port }
+  return port === undefined || port === link?.port ? rest : { ...rest, port }
 }
 
 /** Of what is unreachable, what is so in these networks. */
