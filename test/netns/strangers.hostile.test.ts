@@ -41,6 +41,8 @@ test('a thousand strangers a second from 26 addresses keep nobody out, and cost 
     `a join took ${String(Math.round(joined))} ms; the daemon ${String(Math.round(share * 100))} % of a core, ` +
       `${String(Math.round(after.megabytes - before.megabytes))} MB more, ${String(strange.length)} lines: ${attack.lines.at(-1) ?? ''}`,
   )
+  expect(share).toBeLessThanOrEqual(0.6)
+  expect(after.megabytes - before.megabytes).toBeLessThanOrEqual(32)
   expect(strange.length).toBeLessThanOrEqual(10)
   expect(lines.filter((line) => /is (suspect|dead|restarting)/.test(line))).toEqual([])
   expect((await bastion.sees(first))?.state).toBe('alive')

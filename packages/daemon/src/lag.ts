@@ -14,7 +14,7 @@ const WINDOW = seconds(10)
 
 export function watchLag(window: Duration = WINDOW): Disposable & { report(): StatusReport['event_loop_lag'] } {
   const delays = monitorEventLoopDelay({ resolution: EVERY })
-  const late = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e5) / 10 - EVERY)
+  const late = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e5 - 10 * EVERY) / 10)
   let last: StatusReport['event_loop_lag'] = null
   const timer = setInterval(() => {
     last = { p50_ms: late(delays.percentile(50)), p99_ms: late(delays.percentile(99)), max_ms: late(delays.max) }

@@ -191,8 +191,7 @@ test('a report has every field that the answer promises, and is nothing else', (
     ],
     health: [],
     dropped: { 'malformed frame': 2 },
-    anti_entropy: { comparisons: 3, bytes: 277 },
-    ...{ discovery: AROUND.discovery, event_loop_lag: AROUND.lag },
+    ...{ anti_entropy: { comparisons: 3, bytes: 277 }, discovery: AROUND.discovery, event_loop_lag: AROUND.lag },
   })
 })
 

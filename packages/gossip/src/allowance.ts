@@ -31,7 +31,7 @@ const NEWS_ADDS = 4
 
 /** A frame costs one, and another for so many bytes, or questions: those are answered. */
 const BYTES_FOR_ONE = 4096
-const QUESTIONS_FOR_ONE = 16
+const QUESTIONS_FOR_ONE = 4
 
 /** Whatever has to be verified, and what was not believed then: somebody's word that is about to be overruled may come over anybody's link. */
 export const ENVELOPE_COST = 1
