@@ -39,8 +39,9 @@ export default defineConfig({
           name: 'netns',
           include: [namespaces],
           exclude: [storm],
-          // They share one lab, whose names (the switch, the hosts) are the story's and exist once.
+          // They share one lab, whose names (the switch, the hosts) are the story's and exist once; and one process.
           fileParallelism: false,
+          isolate: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
         },
