@@ -52,6 +52,9 @@ const SIZED = ['links', 'dials', 'shunned', 'dropped', 'seeds', 'view', 'heard']
 const FLAPS_MOST = 20
 const FLAPS_WITHIN = seconds(60)
 
+/** In how many steps allowances are looked at once. */
+const ALLOWANCES_EVERY = 64
+
 /** No record fits into a frame this short. */
 const HEARTBEAT_MOST = 150
 
@@ -118,7 +121,8 @@ export class Laws {
       this.broken(host, 'law 1', 'went back to an earlier key of the mesh')
     if (before === undefined || SIZED.some((part) => before[part] !== state[part]) || before.watches.size !== state.watches.size)
       this.#sizes(host, state)
-    if (before !== undefined && before.allowances !== state.allowances) this.#allowances(host, state)
+    // What a peer used up comes back slowly: looking now and then misses none of it.
+    if (this.steps % ALLOWANCES_EVERY === 0) this.#allowances(host, state)
     this.#greetings(host, before, state, effects)
     this.#words(host, before, state, effects)
   }
