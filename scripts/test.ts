@@ -47,6 +47,11 @@ const tests = (project: string): Suite & { readonly project: string } => ({
   project,
   argv: (report) => [...vitest('run', project), ...reporting(report)],
 })
+/** The kernel's contract, which never waits, in a lab of its own beside that of the stories, which do. */
+const netns = (how: string, lab: Lab): readonly Suite[] => [
+  inLab('netns', `netns ${how}`, lab),
+  inLab('netns', `contract ${how}`, lab, 'contract'),
+]
 const inLab = (part: string, name: string, lab: Lab, project = part): Suite => ({ ...tests(project), part, name, lab })
 
 /**
@@ -56,8 +61,8 @@ const inLab = (part: string, name: string, lab: Lab, project = part): Suite => (
 const stages: readonly (readonly Suite[])[] = [
   [{ part: 'check', name: 'check', argv: (report) => ['node', 'scripts/check.ts', '--report', report] }, tests('unit'), tests('sim')],
   [
-    ...(process.getuid?.() === 0 ? [inLab('netns', 'netns as root', namespaces())] : []),
-    inLab('netns', 'netns rootless', namespaces('--rootless')),
+    ...(process.getuid?.() === 0 ? netns('as root', namespaces()) : []),
+    ...netns('rootless', namespaces('--rootless')),
     inLab('guest', 'guest', guest),
     { ...inLab('guest', 'guest long', guest, 'guest-long'), long: true },
     inLab('ovs', 'ovs', openVswitch),

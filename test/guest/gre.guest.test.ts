@@ -1,71 +1,19 @@
-/**
- * Multipoint GRE as an operator types it, and what of the kernel the adapter relies on. Runs in a guest (`test/guest/run`),
- * since many machines have no GRE.
- */
+/** What of the kernel's multipoint GRE the adapter relies on. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { openSwitch, type Host, type Switch } from '../netns/harness.ts'
-import { run, type Outcome } from '../netns/process.ts'
+import type { Host } from '../netns/harness.ts'
+import { entries, FIRST, openHosts, PAGES, SECOND, tried, typed, type Hosts } from './by-hand.ts'
 
-let net: Switch
+let hosts: Hosts
 let bastion: Host
 let first: Host
-let second: Host
 
 beforeAll(async () => {
-  net = await openSwitch()
-  bastion = await net.host('bastion', '192.168.226.4/24')
-  first = await net.host('host-00', '192.168.226.5/24')
-  second = await net.host('host-01', '192.168.226.6/24')
+  hosts = await openHosts()
+  ;({ bastion, first } = hosts)
 })
-afterEach(async () => run(['sh', '-c', 'for host in bastion host-00 host-01; do ip -netns $host link delete dev provider0; done; true']))
-afterAll(async () => net.dispose())
-
-/** What a person types on a host, line by line; the first that fails ends it. */
-async function typed(host: Host, page: string): Promise<string> {
-  return host.run(['sh', '-ec', page])
-}
-
-async function tried(host: Host, page: string): Promise<Outcome> {
-  return host.outcome(['sh', '-ec', page])
-}
-
-/** The operator's page, on each of the three hosts. */
-const PAGES = {
-  bastion: `
-    ip tunnel add provider0 mode gre local 192.168.226.4 key 1234
-    ip addr add 192.168.234.1/23 dev provider0
-    ip neighbour add 192.168.234.2 lladdr 192.168.226.5 dev provider0
-    ip neighbour add 192.168.234.3 lladdr 192.168.226.6 dev provider0
-    ip link set up dev provider0`,
-  first: `
-    ip tunnel add provider0 mode gre local 192.168.226.5 key 1234
-    ip addr add 192.168.234.2/23 dev provider0
-    ip neighbour add 192.168.234.1 lladdr 192.168.226.4 dev provider0
-    ip neighbour add 192.168.234.3 lladdr 192.168.226.6 dev provider0
-    ip link set up dev provider0`,
-  second: `
-    ip tunnel add provider0 mode gre local 192.168.226.6 key 1234
-    ip addr add 192.168.234.3/23 dev provider0
-    ip neighbour add 192.168.234.1 lladdr 192.168.226.4 dev provider0
-    ip neighbour add 192.168.234.2 lladdr 192.168.226.5 dev provider0
-    ip link set up dev provider0`,
-}
-
-const neighbours = z.array(
-  z.object({ dst: z.string(), lladdr: z.string().optional(), protocol: z.string().optional(), state: z.array(z.string()) }),
-)
-
-/** What is in a host's neighbour table, as `ADDRESS lladdr UNDERLAY STATE`, sorted. */
-async function entries(host: Host): Promise<readonly string[]> {
-  const shown = await host.run(['ip', '-Numeric', '-json', '-4', 'neighbour', 'show', 'dev', 'provider0', 'nud', 'all'])
-  return neighbours
-    .parse(JSON.parse(shown))
-    .map(({ dst, lladdr, state, protocol }) =>
-      [dst, 'lladdr', lladdr, state, ...(protocol === undefined ? [] : ['proto', protocol])].join(' '),
-    )
-    .toSorted()
-}
+afterEach(async () => hosts.clear())
+afterAll(async () => hosts.dispose())
 
 const received = z.tuple([z.object({ stats64: z.object({ rx: z.object({ packets: z.number() }) }) })])
 
@@ -87,17 +35,6 @@ const gre = z.tuple([
 async function link(host: Host, device = 'provider0'): Promise<z.infer<typeof gre>[0]> {
   return gre.parse(JSON.parse(await host.run(['ip', '-json', '-details', 'link', 'show', 'dev', device])))[0]
 }
-
-const FIRST = '192.168.234.2 lladdr 192.168.226.5 PERMANENT'
-const SECOND = '192.168.234.3 lladdr 192.168.226.6 PERMANENT'
-
-test('three hosts set up by hand reach one another', async () => {
-  await Promise.all([typed(bastion, PAGES.bastion), typed(first, PAGES.first), typed(second, PAGES.second)])
-  expect(await entries(bastion)).toEqual([FIRST, SECOND])
-  await typed(bastion, 'ping -c 1 -W 5 192.168.234.2; ping -c 1 -W 5 192.168.234.3')
-  await typed(first, 'ping -c 1 -W 5 192.168.234.1; ping -c 1 -W 5 192.168.234.3')
-  await typed(second, 'ping -c 1 -W 5 192.168.234.1; ping -c 1 -W 5 192.168.234.2')
-})
 
 describe('a device', () => {
   test('is described alike, whether made by `ip tunnel` or by `ip link`', async () => {
