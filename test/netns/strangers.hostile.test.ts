@@ -2,11 +2,15 @@
 import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import { openSwitch, until } from './harness.ts'
 import { converged, initMesh, member, messages } from './member.ts'
 import { used } from './used.ts'
 
 const SOURCES = 26
+
+/** What the attacker's program says every second, of all that it did. */
+const done = z.object({ knocks: z.number(), greeted: z.number() })
 
 test('a thousand strangers a second from 26 addresses keep nobody out, and cost neither memory nor the log', async () => {
   await using net = await openSwitch()
@@ -41,6 +45,9 @@ test('a thousand strangers a second from 26 addresses keep nobody out, and cost 
     `a join took ${String(Math.round(joined))} ms; the daemon ${String(Math.round(share * 100))} % of a core, ` +
       `${String(Math.round(after.megabytes - before.megabytes))} MB more, ${String(strange.length)} lines: ${attack.lines.at(-1) ?? ''}`,
   )
+  const { knocks, greeted } = done.parse(JSON.parse(attack.lines.at(-1) ?? ''))
+  expect(knocks).toBeGreaterThan(500 * attack.lines.length)
+  expect(greeted).toBeGreaterThan(0)
   expect(share).toBeLessThanOrEqual(0.6)
   expect(after.megabytes - before.megabytes).toBeLessThanOrEqual(32)
   expect(strange.length).toBeLessThanOrEqual(10)

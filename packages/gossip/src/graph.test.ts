@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parsePeerId, type PeerId } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { linksOf, neighbours, observersOf, ringsOf, ringsWith } from './graph.ts'
+import { FULL_MESH_MOST, linksOf, neighbours, observersOf, places, ringsOf, ringsWith } from './graph.ts'
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 
@@ -18,6 +18,16 @@ type Choose = (of: PeerId, among: readonly PeerId[]) => ReadonlySet<PeerId>
 
 function graphOf(choose: Choose, mesh: readonly PeerId[]): ReadonlyMap<PeerId, ReadonlySet<PeerId>> {
   return new Map(mesh.map((member) => [member, choose(member, mesh)]))
+}
+
+/** The same links, found at once for all of a large mesh: who is before and after each on rings in order. */
+function ringed(mesh: readonly PeerId[]): ReadonlyMap<PeerId, ReadonlySet<PeerId>> {
+  const graph = new Map(mesh.map((member) => [member, new Set<PeerId>()]))
+  for (const ring of places(mesh[0]!).keys()) {
+    const order = mesh.toSorted((a, b) => places(a)[ring]! - places(b)[ring]!)
+    for (const [index, member] of order.entries()) for (const by of [1, -1]) graph.get(member)!.add(order.at((index + by) % order.length)!)
+  }
+  return graph
 }
 
 /** How many hops it takes from one member to the farthest, or undefined when one is out of reach. */
@@ -42,7 +52,12 @@ describe.each([
   [10_000, 5, 10, 8],
 ])('links among %i members', (count, least, most, hops) => {
   const mesh = members(count)
-  const graph = graphOf(linksOf, mesh)
+  const graph = count <= FULL_MESH_MOST ? graphOf(linksOf, mesh) : ringed(mesh)
+
+  test('are what each finds by itself', () => {
+    const every = Math.ceil(count / 100)
+    for (const member of mesh.filter((_, index) => index % every === 0)) expect(linksOf(member, mesh)).toEqual(graph.get(member))
+  })
 
   test(`are ${String(least)} to ${String(most)} for each, never to oneself`, () => {
     for (const [member, links] of graph) {
