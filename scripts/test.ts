@@ -1,8 +1,9 @@
 /**
  * Runs all suites, or those named, and adds up: the last line is `N passed, N failed, N skipped`.
  *
- * The namespace tests run in labs: as root once as root and once rootless, else rootless only; the storm, which keeps the
- * whole machine busy, rootless and alone; what needs another kernel, GRE, in a guest; what needs Open vSwitch, with it.
+ * The namespace tests run in labs: as root once as root and once rootless (the kernel's contract rootless only where `netns`
+ * is named, then), else rootless only; the storm, which keeps the whole machine busy, rootless and alone; what needs another
+ * kernel, GRE, in a guest; what needs Open vSwitch, with it.
  * Where a lab cannot be had its tests are skipped, and what is missing is named; where the environment variable
  * VXMESH_PROMISE names it (`netns,guest,ovs`), they fail.
  */
@@ -47,12 +48,10 @@ const tests = (project: string): Suite & { readonly project: string } => ({
   project,
   argv: (report) => [...vitest('run', project), ...reporting(report)],
 })
-/** The kernel's contract, which never waits, in a lab of its own beside that of the stories, which do. */
-const netns = (how: string, lab: Lab): readonly Suite[] => [
-  inLab('netns', `netns ${how}`, lab),
-  inLab('netns', `contract ${how}`, lab, 'contract'),
-]
+const isRoot = process.getuid?.() === 0
 const inLab = (part: string, name: string, lab: Lab, project = part): Suite => ({ ...tests(project), part, name, lab })
+/** The kernel's contract, which never waits, in a lab of its own beside that of the stories, which do. */
+const contract = (how: string, lab: Lab): Suite => inLab('netns', `contract ${how}`, lab, 'contract')
 
 /**
  * What runs together, on two cores. The namespace tests mostly wait, and keep real time, so the busy ones are over by then;
@@ -61,8 +60,9 @@ const inLab = (part: string, name: string, lab: Lab, project = part): Suite => (
 const stages: readonly (readonly Suite[])[] = [
   [{ part: 'check', name: 'check', argv: (report) => ['node', 'scripts/check.ts', '--report', report] }, tests('unit'), tests('sim')],
   [
-    ...(process.getuid?.() === 0 ? netns('as root', namespaces()) : []),
-    ...netns('rootless', namespaces('--rootless')),
+    ...(isRoot ? [inLab('netns', 'netns as root', namespaces()), contract('as root', namespaces())] : []),
+    inLab('netns', 'netns rootless', namespaces('--rootless')),
+    { ...contract('rootless', namespaces('--rootless')), ...(isRoot ? { long: true as const } : {}) },
     inLab('guest', 'guest', guest),
     { ...inLab('guest', 'guest long', guest, 'guest-long'), long: true },
     inLab('ovs', 'ovs', openVswitch),
@@ -107,7 +107,7 @@ for (const stage of stages) {
 
 console.log()
 for (const { name, failed } of results) for (const test of failed) console.log(`failed: ${name}: ${test}`)
-for (const { name, totals, took } of results) console.log(`${name.padEnd(16)}${sentence(totals)} (${(took / 1000).toFixed(1)} s)`)
+for (const { name, totals, took } of results) console.log(`${name.padEnd(18)}${sentence(totals)} (${(took / 1000).toFixed(1)} s)`)
 const total = results.map(({ totals }) => totals).reduce(add, { passed: 0, failed: 0, skipped: 0 })
 console.log(sentence(total))
 process.exitCode = total.failed > 0 || total.passed + total.skipped === 0 ? 1 : 0

@@ -126,7 +126,9 @@ function kind(link: ByHand): string {
 
 export async function inspect(device: DeviceName): Promise<string | undefined> {
   const page = `ip -details address show dev ${device}; bridge fdb show dev ${device}; ip neighbour show dev ${device} nud permanent`
-  return typed(`ip link show dev ${device} >/dev/null && { ${page}; }`).catch(() => undefined)
+  const shown = await typed(`ip link show dev ${device} >/dev/null && { ${page}; }`).catch(() => undefined)
+  // Whether the kernel has asked yet who else has its own address is a matter of a second.
+  return shown?.replaceAll(' tentative', '')
 }
 
 /** Lines of `ip`, the first that fails being the last: in some labs a process takes its time. */
