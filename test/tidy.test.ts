@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join, normalize, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { mutants } from './sim/mutants.ts'
 
 type Rule = (path: string, text: string) => readonly string[]
 
@@ -211,6 +212,11 @@ describe('the repository is tidy', () => {
 
   test('the top level holds what the README lists, and nothing else', () => {
     expect(readdirSync(root).filter((name) => !topLevel.test(name))).toEqual([])
+  })
+
+  test('every bug of ./scripts/mutate can be planted: what it changes stands in its file, once', () => {
+    const stale = mutants.filter(({ file, text }) => readFileSync(join(root, file), 'utf8').split(text).length !== 2)
+    expect(stale.map(({ name }) => name)).toEqual([])
   })
 })
 

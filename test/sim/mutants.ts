@@ -146,7 +146,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what does not verify is passed on',
     file: `${gossip}/beliefs.ts`,
-    text: 'if (!opened.ok) return drop(turn, from, opened.reason)\n  const signed',
+    text: 'if (!opened.ok) return drop(turn, from, opened.reason, faithOf(turn.state))\n  const signed',
     becomes:
       'if (!opened.ok) {\n    forward(turn, link, from, (items) => (items.record = bytes))\n    return drop(turn, from, opened.reason)\n  }\n  const signed',
     histories: ['liar', 4, 5],
