@@ -2,7 +2,6 @@
 import {
   MeshError,
   milliseconds,
-  messageOf,
   type IpAddress,
   type Kernel,
   type MemberRecord,
@@ -17,22 +16,23 @@ import { monotonicClock as clock } from './clock.ts'
 import { openControl, type Control } from './control.ts'
 import { startFinder } from './discover.ts'
 import { foreseen, together } from './foresight.ts'
-import { loadMembership, readInvite, renewedBy, type Membership } from './identity.ts'
+import { readInvite, renewedBy } from './identity.ts'
 import { keep, type Kept } from './kept.ts'
 import { watchLag } from './lag.ts'
 import { expiryOf, warnOfExpiry } from './lifetimes.ts'
 import { followTunnels, listeningPlaces } from './listening.ts'
 import { makeLog, once, type Log, type Once } from './log.ts'
 import { askedOf, withinUnderlay, type UpOptions } from './options.ts'
-import { checkListening, keepWithin, LOOPBACK, lockDevice, lockState, makeKernels, withLocals, type Kernels } from './prelude.ts'
+import { prepare, type Prepared } from './prepare.ts'
+import { checkListening, keepWithin, LOOPBACK, lockDevice, lockState, makeKernels, withLocals } from './prelude.ts'
 import { evictionReport } from './progress.ts'
 import { carrierWords, entryCount } from './report.ts'
 import { inWordsOf } from './source.ts'
 import { cloneTrouble, EVICTED, seedTrouble, statusReport } from './status.ts'
 import { untilSignalled } from './signals.ts'
-import { openStore, wallClock, type Store } from './store.ts'
+import { wallClock, type Store } from './store.ts'
 import { certificatesReport, rotate, rotationReport, successionWords, takeIn } from './succeeding.ts'
-import { establishAll, startTunnel, tellOfFormer, type Carrier, type Tunnel } from './tunnel-runtime.ts'
+import { startTunnel, tellOfFormer, type Carrier, type Tunnel } from './tunnel-runtime.ts'
 
 /** The view is saved this long after it changed: what a restart finds may be that much older than what was known. */
 const SAVE_AFTER = milliseconds(500)
@@ -60,27 +60,21 @@ async function start(asked: UpOptions): Promise<void> {
   held.adopt(await lockState(options), async (lock) => lock.release())
   for (const tunnel of options.tunnels) held.adopt(await lockDevice(options, tunnel), async (lock) => lock.release())
   await checkListening(options)
-  const membership = await loadMembership(options.stateDir, invite)
-  keepWithin(membership.admission.bounds, options)
-  await run({ options, log, kernels, membership, control })
+  using ended = untilSignalled()
+  await run({ options, log, control, ended, ...(await prepare(options, log, kernels, invite)) })
 }
 
-type Parts = {
+type Parts = Prepared & {
   readonly options: UpOptions
   readonly log: Log
-  readonly kernels: Kernels
-  readonly membership: Membership
   readonly control: Control
+  readonly ended: ReturnType<typeof untilSignalled>
 }
 
-async function run({ options, log, kernels, membership, control }: Parts): Promise<void> {
+async function run({ options, log, control, ended, membership, store, trouble, established }: Parts): Promise<void> {
   const { identity, mesh: meshId, admission } = membership
   const { name, seeds } = options
-  using ended = untilSignalled()
-  const trouble = (what: string, error: unknown) => log.error({ event: 'state', reason: messageOf(error) }, what)
-  const store = openStore(options.stateDir, trouble)
   const kept = keep(options.stateDir, membership, (error) => trouble('cannot write down what we are a member by', error))
-  const established = await establishAll(kernels, options, meshId, store)
   tellOfFormer(store, options, log)
   store.noteAsked(askedOf(options))
   const tunnels: Tunnel[] = []

@@ -1,5 +1,5 @@
 /** Who this host is, and what admits it: made at the first start, kept in the state directory, needed at every other. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseMeshId, type Admission, type Bytes, type Lineage, type MeshId } from '@vxmesh/core'
 import { certifyMember, parseInvite, verifyChain, type ParsedInvite, type Seed } from '@vxmesh/gossip'
@@ -99,6 +99,14 @@ export async function loadMembership(directory: string, invite: ParsedInvite | u
   })
   saveMembership(directory, membership)
   return membership
+}
+
+/** Gives what takes away again of who this host is that is not there yet: for a first start that comes to nothing. */
+export function undoFirstStart(directory: string): () => void {
+  const absent = [KEY_FILE, CERTIFICATE_FILE].map((file) => join(directory, file)).filter((file) => !existsSync(file))
+  return () => {
+    for (const file of absent) rmSync(file, { force: true })
+  }
 }
 
 /** The membership of a host that has one, by another invite of its mesh: for the same key. Nothing is written. */
