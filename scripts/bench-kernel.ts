@@ -15,11 +15,11 @@ import {
   parseIp,
   parseVni,
   seconds,
+  sure,
   table,
   type Entry,
   type IpAddress,
   type Kernel,
-  type Result,
   type Table,
   type TunnelSpec,
 } from '@vxmesh/core'
@@ -58,11 +58,6 @@ const spec: TunnelSpec = {
   port: undefined,
   addresses: [],
   alias: 'vxmesh:bench:16',
-}
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
 }
 
 function address(text: string): IpAddress {

@@ -77,7 +77,7 @@ async function work(copy: string): Promise<void> {
 /** What catches the bug in a copy. */
 async function judge(copy: string, mutant: Mutant): Promise<Verdict> {
   const law = await brokenLaw(copy, [mutant.histories])
-  const test = await failedTest(copy, testsOf(mutant))
+  const test = await failedTest(copy, testsOf(mutant), mutant.expected)
   return { law: law === undefined && test === undefined ? await brokenLaw(copy, others) : law, test }
 }
 
@@ -114,12 +114,14 @@ async function brokenLaw(copy: string, histories: readonly Histories[]): Promise
   return undefined
 }
 
-async function failedTest(copy: string, files: readonly string[]): Promise<string | undefined> {
+/** Of the tests that fail the one that is expected to, or the first. */
+async function failedTest(copy: string, files: readonly string[], expected = ''): Promise<string | undefined> {
   if (files.length === 0) return undefined
   const config = ['--config', 'test/vitest.config.ts', '--configLoader', 'native', '--project', 'unit', '--project', 'sim']
-  const { code, said } = await ended(copy, ['vitest', 'run', ...config, '--bail', '1', '--maxWorkers', '1', ...files], files.length)
-  const [, what = 'a test run that failed'] = / FAIL .*? ([^ ]*\.test\.ts.*)/.exec(said) ?? []
-  return code === 0 ? undefined : what.replace(/^.*\//, '')
+  const { code, said } = await ended(copy, ['vitest', 'run', ...config, '--maxWorkers', '1', ...files], files.length)
+  if (code === 0) return undefined
+  const failed = [...said.matchAll(/ FAIL .*? ([^ ]*\.test\.ts.*)/g)].map(([, what = '']) => what.replace(/^.*\//, ''))
+  return failed.find((each) => each.includes(expected)) ?? failed[0] ?? 'a test run that failed'
 }
 
 async function ended(cwd: string, [command = '', ...args]: readonly string[], times = 1): Promise<Outcome> {

@@ -4,28 +4,23 @@ import {
   parseGreKey,
   parseInterfaceAddress,
   parseIp,
+  sure,
   type Entry,
   type InterfaceAddress,
   type IpAddress,
   type Operation,
-  type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { describeTarget } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Lab } from './kernel.contract.ts'
 
-function must<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
-
-const ip = (text: string): IpAddress => must(parseIp(text))
-const network = (text: string): InterfaceAddress => must(parseInterfaceAddress(text))
+const ip = (text: string): IpAddress => sure(parseIp(text))
+const network = (text: string): InterfaceAddress => sure(parseInterfaceAddress(text))
 const [HERE, HOST_00, HOST_01] = [ip('192.168.226.4'), ip('192.168.226.5'), ip('192.168.226.6')]
 const [HERE_6, OTHER_6, HOST_00_6, HOST_01_6] = [ip('fd00:226::4'), ip('fd00:226::14'), ip('fd00:226::5'), ip('fd00:226::6')]
-const device = must(parseDeviceName('provider0'))
-const KEY = must(parseGreKey(1234))
+const device = sure(parseDeviceName('provider0'))
+const KEY = sure(parseGreKey(1234))
 const OVERLAYS = ['192.168.234.1/23', 'fd00:234::1/64'].map(network)
 const SPEC: TunnelSpec = {
   device,
@@ -223,7 +218,7 @@ function overIpv6(lab: () => Lab): void {
   })
 
   test('on one device of a host and no other, since it takes whatever comes', async () => {
-    const second = lab().kernel.establish({ ...spec, device: must(parseDeviceName('provider1')), id: undefined })
+    const second = lab().kernel.establish({ ...spec, device: sure(parseDeviceName('provider1')), id: undefined })
     await expect(second).rejects.toThrow(/^the kernel refused .*: RTNETLINK answers: File exists: another device takes all GRE over IPv6/)
   })
 

@@ -8,6 +8,7 @@ import {
   parseMac,
   parsePort,
   parseVni,
+  sure,
   type Entry,
   type IpAddress,
   type MacAddress,
@@ -15,7 +16,7 @@ import {
 } from '@vxmesh/core'
 import { iproute2Kernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ip as address, kernelContract, must, OTHER, UNDERLAY } from './kernel.contract.ts'
+import { ip as address, kernelContract, OTHER, UNDERLAY } from './kernel.contract.ts'
 import { kernelModel } from './kernel.model.ts'
 import { inspect, makeLab, watchedLab } from './lab.ts'
 
@@ -29,11 +30,11 @@ kernelModel('the real kernel of a watched device', watchedLab, 8)
 
 describe('only the real kernel', () => {
   const kernel = iproute2Kernel()
-  const provider0 = must(parseDeviceName('provider0'))
+  const provider0 = sure(parseDeviceName('provider0'))
   const spec: TunnelSpec = {
     device: provider0,
     mode: 'vxlan',
-    id: must(parseVni(16)),
+    id: sure(parseVni(16)),
     local: UNDERLAY,
     port: undefined,
     addresses: [],
@@ -68,7 +69,7 @@ describe('only the real kernel', () => {
 
   test('has a learned entry, which knows no port, take one when it is written', async () => {
     await kernel.establish(spec)
-    const [mac, underlay, port] = [must(parseMac('02:00:00:00:00:05')), address('192.168.226.5'), must(parsePort(8472))]
+    const [mac, underlay, port] = [sure(parseMac('02:00:00:00:00:05')), address('192.168.226.5'), sure(parsePort(8472))]
     await bridge(`fdb add ${mac} dst ${underlay} dev provider0 dynamic`)
     expect(await read()).toEqual([])
     const entry: Entry = { kind: 'fdb', mac, underlay, port }
@@ -98,7 +99,7 @@ describe('only the real kernel', () => {
     ['by itself', '1'],
   ])('deletes a former address %s: promote_secondaries %s', async (_name, promote) => {
     const [former, also, asked, foreign] = ['192.168.234.1/23', '192.168.234.3/23', '192.168.234.2/23', '192.168.234.9/23'].map((text) =>
-      must(parseInterfaceAddress(text)),
+      sure(parseInterfaceAddress(text)),
     )
     await kernel.establish({ ...spec, addresses: [former!, also!] })
     for (const scope of ['all', 'provider0']) await writeFile(`/proc/sys/net/ipv4/conf/${scope}/promote_secondaries`, promote)
@@ -230,10 +231,10 @@ describe('only the real kernel', () => {
       await ip('link set dev provider0 name provider1')
       expect(await kernel.read(spec)).toBeUndefined()
       expect(await write(six)).toMatchObject([{ reason: 'Cannot find device "provider0"' }])
-      await kernel.establish({ ...spec, port: must(parsePort(8472)) })
+      await kernel.establish({ ...spec, port: sure(parsePort(8472)) })
       expect(await write(six)).toEqual([])
       expect(await read()).toEqual([six])
-      expect(await kernel.read({ ...spec, device: must(parseDeviceName('provider1')) })).toMatchObject({
+      expect(await kernel.read({ ...spec, device: sure(parseDeviceName('provider1')) })).toMatchObject({
         entries: new Map([[`flood ${five}`, flood(five)]]),
       })
     })
@@ -304,5 +305,5 @@ async function bridge(words: string): Promise<void> {
 }
 
 function macOf(number: number): MacAddress {
-  return must(parseMac(`02:00:00:00:00:0${String(number)}`))
+  return sure(parseMac(`02:00:00:00:00:0${String(number)}`))
 }

@@ -12,6 +12,7 @@ import {
   parsePort,
   parseVni,
   slot,
+  sure,
   type DeviceName,
   type Device,
   type Entry,
@@ -23,7 +24,6 @@ import {
   type Mode,
   type Operation,
   type Port,
-  type Result,
   type TunnelSpec,
   type Vni,
 } from '@vxmesh/core'
@@ -75,35 +75,30 @@ export type Lab = {
   readonly close: () => Promise<void>
 }
 
-export function must<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
-
-export const ip = (text: string): IpAddress => must(parseIp(text))
-export const port = (number: number): Port => must(parsePort(number))
-const vni = (number: number): Vni => must(parseVni(number))
+export const ip = (text: string): IpAddress => sure(parseIp(text))
+export const port = (number: number): Port => sure(parsePort(number))
+const vni = (number: number): Vni => sure(parseVni(number))
 
 export const UNDERLAY = ip('192.168.226.4')
 export const OTHER = ip('192.168.226.14')
 export const NARROW = ip('10.14.0.4')
 export const UNDERLAY_6 = ip('fd00:226::4')
 const [HOST_00, HOST_01, HOST_02] = [ip('192.168.226.5'), ip('192.168.226.6'), ip('192.168.226.7')]
-const provider0 = must(parseDeviceName('provider0'))
-const provider1 = must(parseDeviceName('provider1'))
-const br0 = must(parseDeviceName('br0'))
-const br1 = must(parseDeviceName('br1'))
-const OVERLAY = must(parseInterfaceAddress('192.168.234.1/23'))
-const OVERLAY_6 = must(parseInterfaceAddress('fd00:234::1/64'))
-const FORMER = must(parseInterfaceAddress('192.168.234.9/23'))
-const FOREIGN = must(parseInterfaceAddress('192.168.235.7/23'))
+const provider0 = sure(parseDeviceName('provider0'))
+const provider1 = sure(parseDeviceName('provider1'))
+const br0 = sure(parseDeviceName('br0'))
+const br1 = sure(parseDeviceName('br1'))
+const OVERLAY = sure(parseInterfaceAddress('192.168.234.1/23'))
+const OVERLAY_6 = sure(parseInterfaceAddress('fd00:234::1/64'))
+const FORMER = sure(parseInterfaceAddress('192.168.234.9/23'))
+const FOREIGN = sure(parseInterfaceAddress('192.168.235.7/23'))
 
 const COMMON = { device: provider0, local: UNDERLAY, port: undefined, addresses: [OVERLAY] } as const
 
 const SPEC: TunnelSpec = { ...COMMON, mode: 'vxlan', id: vni(16), alias: 'vxmesh:12D3KooWcontract:16' }
 
 const to = (underlay: IpAddress): Entry => ({ kind: 'flood', underlay })
-const MAC = must(parseMac('02:00:00:00:00:05'))
+const MAC = sure(parseMac('02:00:00:00:00:05'))
 const toPort = (underlay: IpAddress, number: number): Entry => ({ kind: 'flood', underlay, port: port(number) })
 const forOne = (underlay: IpAddress, number: number): Entry => ({ kind: 'fdb', mac: MAC, underlay, port: port(number) })
 
@@ -111,7 +106,7 @@ const fdb = (underlay: IpAddress): Entry => ({ kind: 'fdb', mac: MAC, underlay }
 const neighbour = (overlay: string, number: number): Entry => ({
   kind: 'neighbour',
   overlay: ip(overlay),
-  mac: must(parseMac(`02:00:00:00:00:0${String(number)}`)),
+  mac: sure(parseMac(`02:00:00:00:00:0${String(number)}`)),
 })
 const [THERE, THERE_6] = [neighbour('192.168.234.2', 5), neighbour('fd00:234::2', 5)]
 const adds = (...entries: readonly Entry[]): readonly Operation[] => entries.map((entry) => ({ kind: 'add', entry }))
@@ -136,7 +131,7 @@ type Dialect = {
   readonly many: number
 }
 
-const key = (number: number): GreKey => must(parseGreKey(number))
+const key = (number: number): GreKey => sure(parseGreKey(number))
 const VXLAN_BY_HAND = { kind: 'vxlan', id: vni(16), local: UNDERLAY } as const
 const GRE_BY_HAND = { kind: 'gre', id: key(1234), local: UNDERLAY } as const
 const SEVERAL: Dialect['made'][number] = [
@@ -322,7 +317,7 @@ function making(lab: () => Lab, { spec, to, port: own, mtu, made }: Dialect): vo
   })
 
   test('or nothing: one that cannot be finished is deleted again', async () => {
-    const twice = [OVERLAY_6, must(parseInterfaceAddress('fd00:234::1/72'))]
+    const twice = [OVERLAY_6, sure(parseInterfaceAddress('fd00:234::1/72'))]
     const refused = lab().kernel.establish({ ...spec, addresses: twice })
     await expect(refused).rejects.toMatchObject({
       failure: { code: 'KERNEL_REFUSED', command: 'ip address add fd00:234::1/72 dev provider0' },
@@ -384,7 +379,7 @@ function adopting(lab: () => Lab, { spec, to, byHand, adopted }: Dialect): void 
 function readdressing(lab: () => Lab, { spec, byHand }: Dialect): void {
   const former: TunnelSpec = { ...spec, addresses: [FORMER] }
   const changed: TunnelSpec = { ...spec, formerAddresses: [FORMER] }
-  const other = must(parseInterfaceAddress('10.1.1.1/24'))
+  const other = sure(parseInterfaceAddress('10.1.1.1/24'))
   const given: InterfaceAddress[] = []
   const note = (address: InterfaceAddress) => void given.push(address)
   beforeEach(() => void given.splice(0))
@@ -418,7 +413,7 @@ function readdressing(lab: () => Lab, { spec, byHand }: Dialect): void {
     ['from several to the middle one', ['192.168.234.1/23', '192.168.234.2/23', '192.168.234.3/23'], ['192.168.234.2/23']],
     ['from IPv4 to IPv6', ['192.168.234.1/23'], ['fd00:234::1/64']],
   ])('%s', async (_name, before, after) => {
-    const [formerAddresses, addresses] = [before, after].map((texts) => texts.map((text) => must(parseInterfaceAddress(text))))
+    const [formerAddresses, addresses] = [before, after].map((texts) => texts.map((text) => sure(parseInterfaceAddress(text))))
     await lab().kernel.establish({ ...spec, addresses: formerAddresses! })
     expect(await lab().kernel.establish({ ...spec, addresses: addresses!, formerAddresses: formerAddresses! })).toMatchObject({ addresses })
   })
@@ -644,7 +639,7 @@ function neighbourTraps(lab: () => Lab): void {
   })
 
   test('a device that gets another MAC address keeps all entries but its neighbours', async () => {
-    await lab().readdress(provider0, must(parseMac('02:00:00:00:00:77')))
+    await lab().readdress(provider0, sure(parseMac('02:00:00:00:00:77')))
     expect((await lab().kernel.read(SPEC))?.device.mac).toBe('02:00:00:00:00:77')
     expect([await slots(lab()), await marks(lab())]).toEqual([lasting, []])
   })
@@ -655,7 +650,7 @@ function neighbourTraps(lab: () => Lab): void {
   })
 
   test('neighbours outlive an address that is not the last', async () => {
-    const other = must(parseInterfaceAddress('10.1.1.1/24'))
+    const other = sure(parseInterfaceAddress('10.1.1.1/24'))
     await lab().kernel.establish({ ...SPEC, addresses: [other] })
     await lab().kernel.establish({ ...SPEC, addresses: [other], formerAddresses: [OVERLAY] })
     expect(await slots(lab())).toHaveLength(4)

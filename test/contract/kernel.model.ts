@@ -7,14 +7,15 @@ import {
   isHeld,
   obstacles,
   ownEntries,
-  passable,
   parseDeviceName,
   parseGreKey,
   parseInterfaceAddress,
   parseMac,
   parseVni,
+  passable,
   plan,
   slot,
+  sure,
   table,
   unmarked,
   type Entry,
@@ -28,7 +29,7 @@ import {
 } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ip, must, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { ip, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
 
 /** What happens next. Numbers pick from the pools below. */
 type Step =
@@ -54,17 +55,17 @@ type Dialect = {
   readonly forgets: { readonly down: readonly Entry['kind'][]; readonly readdress: readonly Entry['kind'][] }
 }
 
-const device = must(parseDeviceName('provider0'))
-const COMMON = { device, port: undefined, addresses: [must(parseInterfaceAddress('192.168.234.1/23'))] }
+const device = sure(parseDeviceName('provider0'))
+const COMMON = { device, port: undefined, addresses: [sure(parseInterfaceAddress('192.168.234.1/23'))] }
 
 const numbers = [1, 2, 3] as const
-const mac = (number: number): MacAddress => must(parseMac(`02:00:00:00:00:0${String(number)}`))
+const mac = (number: number): MacAddress => sure(parseMac(`02:00:00:00:00:0${String(number)}`))
 const underlay = (number: number) => ip(`192.168.226.10${String(number)}`)
 
 /** Each place has three things that it may lead to. */
 const VXLAN: Dialect = {
-  spec: { ...COMMON, mode: 'vxlan', id: must(parseVni(16)), local: UNDERLAY, alias: 'vxmesh:12D3KooWcontract:16' },
-  byHand: { kind: 'vxlan', id: must(parseVni(16)), local: UNDERLAY },
+  spec: { ...COMMON, mode: 'vxlan', id: sure(parseVni(16)), local: UNDERLAY, alias: 'vxmesh:12D3KooWcontract:16' },
+  byHand: { kind: 'vxlan', id: sure(parseVni(16)), local: UNDERLAY },
   pool: numbers.flatMap((at) => [
     { kind: 'flood', underlay: underlay(at) } as const,
     ...numbers.flatMap((to): Entry[] => [
@@ -84,16 +85,16 @@ const VXLAN: Dialect = {
   forgets: { down: ['neighbour'], readdress: ['neighbour'] },
 }
 
-const KEY = must(parseGreKey(1234))
+const KEY = sure(parseGreKey(1234))
 const GRE_SPEC = {
   ...COMMON,
   mode: 'gre',
   id: KEY,
-  addresses: [...COMMON.addresses, must(parseInterfaceAddress('fd00:234::1/64'))],
+  addresses: [...COMMON.addresses, sure(parseInterfaceAddress('fd00:234::1/64'))],
 } as const
 const BARRIERS = ['192.168.234.0/24', '192.168.235.0/24', 'fd00:234::/65'].map((network): Entry => ({
   kind: 'unreachable',
-  network: must(parseInterfaceAddress(network)),
+  network: sure(parseInterfaceAddress(network)),
 }))
 
 const GRE: Dialect = {

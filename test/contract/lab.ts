@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { execFile, spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { parseDeviceName, type DeviceName, type Entry, type Mode } from '@vxmesh/core'
+import { parseDeviceName, sure, type DeviceName, type Entry, type Mode } from '@vxmesh/core'
 import { describeTarget, iproute2Kernel } from '@vxmesh/kernel-adapter'
-import { must, NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
 
 const run = promisify(execFile)
 
@@ -67,7 +67,7 @@ export async function watchedLab(mode: Mode = 'vxlan'): Promise<Lab> {
 }
 
 function watching(lab: Lab): Lab {
-  const watch = lab.kernel.watch(must(parseDeviceName('provider0')), () => undefined)
+  const watch = lab.kernel.watch(sure(parseDeviceName('provider0')), () => undefined)
   return {
     ...lab,
     close: async () => {

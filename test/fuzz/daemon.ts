@@ -1,5 +1,5 @@
 /** The parsers of what a daemon finds in its files, and of what it is asked on its socket. */
-import { MeshError, parsePeerId, wallTime, type DeviceName, type Lineage } from '@vxmesh/core'
+import { MeshError, parsePeerId, sure, wallTime, type DeviceName, type Lineage } from '@vxmesh/core'
 import { openEviction, openReissue } from '@vxmesh/gossip'
 import { envelopeVerifier } from '@vxmesh/gossip/libp2p'
 import { lineageFrom } from '../../packages/daemon/src/succeeding.ts'
@@ -9,7 +9,7 @@ import { controlServer } from '../../packages/daemon/src/control.ts'
 import { membershipIn, renewedBy } from '../../packages/daemon/src/identity.ts'
 import { openStore } from '../../packages/daemon/src/store.ts'
 import { bytesOf, textOf, type Input } from './inputs.ts'
-import { answered, corpus, known, Wrong, type Target } from './target.ts'
+import { answered, corpus, Wrong, type Target } from './target.ts'
 import { sample } from './wire.ts'
 
 /** Line breaks, and what else a terminal would obey or be fooled by. */
@@ -113,7 +113,7 @@ const control = controlServer(() => ({
   evict: (eviction) => {
     const opened = openEviction({ mesh: sample.mesh, verifier: envelopeVerifier }, eviction)
     if (!opened.ok) throw new MeshError({ code: 'CONFIG_INVALID', where: 'the eviction', reason: opened.reason })
-    known(parsePeerId(opened.value.key))
+    sure(parsePeerId(opened.value.key))
     return EVICTIONS
   },
   rotation: () => ROTATION,

@@ -1,7 +1,7 @@
 /** What a target of the fuzzer is, and what is kept for it in the repository. */
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { MeshError, type Result } from '@vxmesh/core'
+import { MeshError } from '@vxmesh/core'
 import { bytesOf, textOf, type Form, type Input } from './inputs.ts'
 
 /** What is fuzzed, and how. */
@@ -53,9 +53,4 @@ export function asSample(input: Input): string {
   const text = textOf(input)
   const isText = Buffer.from(bytesOf(text)).equals(Buffer.from(input)) && !text.includes('\0')
   return isText ? JSON.stringify(text) : Buffer.from(input).toString('hex')
-}
-
-export function known<Value>(parsed: Result<Value>): Value {
-  if (!parsed.ok) throw new Error(parsed.reason)
-  return parsed.value
 }

@@ -13,6 +13,7 @@ import {
   parsePeerId,
   parsePort,
   parseVni,
+  sure,
   type DeviceName,
   type InterfaceAddress,
   type Result,
@@ -24,7 +25,7 @@ import { mayConcern } from '../../packages/kernel-adapter/src/monitor.ts'
 import { parseAddresses, parseEntries, parseIndex, parseLink, parseNeighbours } from '../../packages/kernel-adapter/src/read.ts'
 import { daemonTargets } from './daemon.ts'
 import { textOf, type Input } from './inputs.ts'
-import { corpus, known, same, Wrong, type Target } from './target.ts'
+import { corpus, same, Wrong, type Target } from './target.ts'
 import { wireTargets } from './wire.ts'
 
 /** What a parser of one value makes of a text; what it accepts it must accept again, as the same. */
@@ -51,9 +52,9 @@ const VALUES = [
   parseSeed,
 ].map((parse) => value<string | number>(parse))
 
-const DEVICE: DeviceName = known(parseDeviceName('provider0'))
+const DEVICE: DeviceName = sure(parseDeviceName('provider0'))
 const NETWORKS: readonly InterfaceAddress[] = ['192.168.234.0/24', '192.168.234.1/23', 'fd00:234::/64'].map((text) =>
-  known(parseInterfaceAddress(text)),
+  sure(parseInterfaceAddress(text)),
 )
 const LINK = corpus('iproute2')
   .map((text) => parseLink(textOf(text)))

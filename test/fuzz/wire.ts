@@ -2,6 +2,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import {
   accept,
+  parseGreKey,
   parseIncarnation,
   parseInterfaceAddress,
   parseIp,
@@ -12,9 +13,9 @@ import {
   parsePort,
   parseVni,
   parseWallTime,
-  parseGreKey,
-  ZERO_MAC,
+  sure,
   UNBOUND,
+  ZERO_MAC,
   type MemberRecord,
   type PeerId,
   type Signer,
@@ -46,7 +47,7 @@ import {
   type Frame,
 } from '../../packages/gossip/src/message.ts'
 import { bytesOf, textOf, type Input } from './inputs.ts'
-import { corpus, known, same, Wrong, type Target } from './target.ts'
+import { corpus, same, Wrong, type Target } from './target.ts'
 
 /** A key that is the same in every run: a private key in libp2p's protobuf form, made of one byte. */
 function identity(byte: number): Identity {
@@ -57,19 +58,19 @@ function identity(byte: number): Identity {
     type: 'pkcs8',
   })
   const half = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)
-  return known(parseIdentity(Uint8Array.from(Buffer.concat([Buffer.from('08011240', 'hex'), seed, half]))))
+  return sure(parseIdentity(Uint8Array.from(Buffer.concat([Buffer.from('08011240', 'hex'), seed, half]))))
 }
 
 const [meshKey, invite, member, other, second] = [identity(1), identity(2), identity(3), identity(4), identity(5)]
-const END = known(parseWallTime(1_900_000_000_000))
-const mesh = known(parseMeshId(meshKey.peer))
+const END = sure(parseWallTime(1_900_000_000_000))
+const mesh = sure(parseMeshId(meshKey.peer))
 const bounds = {
   ...UNBOUND,
   peer: member.peer,
-  name: known(parseMemberName('host-02')),
-  addresses: [known(parseInterfaceAddress('192.168.234.9/32')), known(parseInterfaceAddress('fd00:234::/64'))],
+  name: sure(parseMemberName('host-02')),
+  addresses: [sure(parseInterfaceAddress('192.168.234.9/32')), sure(parseInterfaceAddress('fd00:234::/64'))],
   members: 1,
-  notAfter: known(parseWallTime(1_900_000_000_000)),
+  notAfter: sure(parseWallTime(1_900_000_000_000)),
 }
 
 /**
@@ -93,8 +94,8 @@ const credulous = { mesh, verifier: believing }
 const trust = { mesh, verifier: envelopeVerifier }
 const nobody = () => undefined
 
-const incarnation = known(parseIncarnation(1_750_000_000_000))
-const ipv4 = known(parseIp('192.168.226.4'))
+const incarnation = sure(parseIncarnation(1_750_000_000_000))
+const ipv4 = sure(parseIp('192.168.226.4'))
 const content: Omit<MemberRecord, 'peer'> = {
   incarnation,
   bootId: 'c0ffee',
@@ -102,29 +103,29 @@ const content: Omit<MemberRecord, 'peer'> = {
   name: bounds.name,
   enforces: '00112233445566778899aabbccddeeff',
   control: [
-    { address: ipv4, port: known(parsePort(4788)) },
-    { address: known(parseIp('fd00:226::4')), port: known(parsePort(4788)) },
+    { address: ipv4, port: sure(parsePort(4788)) },
+    { address: sure(parseIp('fd00:226::4')), port: sure(parsePort(4788)) },
   ],
   tunnels: [
     {
       mode: 'vxlan',
-      id: known(parseVni(16)),
+      id: sure(parseVni(16)),
       underlay: ipv4,
-      port: known(parsePort(4789)),
-      mac: known(parseMac('02:00:00:00:00:01')),
+      port: sure(parsePort(4789)),
+      mac: sure(parseMac('02:00:00:00:00:01')),
       overlay: bounds.addresses,
-      claimedAt: known(parseWallTime(1_750_000_000_000)),
+      claimedAt: sure(parseWallTime(1_750_000_000_000)),
       mtu: 1450,
       mtuLimit: 1500,
     },
     {
       mode: 'gre',
-      id: known(parseGreKey(1234)),
-      underlay: known(parseIp('fd00:226::4')),
+      id: sure(parseGreKey(1234)),
+      underlay: sure(parseIp('fd00:226::4')),
       port: undefined,
       mac: ZERO_MAC,
       overlay: [],
-      claimedAt: known(parseWallTime(0)),
+      claimedAt: sure(parseWallTime(0)),
       mtu: 1472,
       mtuLimit: 1472,
     },
@@ -218,7 +219,7 @@ const ENVELOPES = [
 ]
 const GENUINE: ReadonlySet<string> = new Set(ENVELOPES.map((each) => Buffer.from(each).toString('hex')))
 
-const later = known(openLineage(trust, genuine.successions.slice(0, 1)))
+const later = sure(openLineage(trust, genuine.successions.slice(0, 1)))
 
 /** Nothing that was not signed is opened, whatever it looks like. */
 function isEnvelope(input: Input): boolean {
@@ -325,7 +326,7 @@ const BODIES = unsigned.invites.map((each) =>
 const language = languageOf(mesh)
 const PLACES = ['192.168.226.4', 'fd00:226::4', '192.168.226.77'].map((text) => ({
   peer: member.peer,
-  at: { address: known(parseIp(text)), port: known(parsePort(4788)) },
+  at: { address: sure(parseIp(text)), port: sure(parsePort(4788)) },
 }))
 const ANSWERS = PLACES.map((place) => language.answer(place))
 const SAID: ReadonlySet<string> = new Set(PLACES.map((place) => JSON.stringify({ kind: 'answer', ...place })))

@@ -33,25 +33,19 @@ export async function tried(host: Host, page: string): Promise<Outcome> {
 }
 
 /** The operator's page, on each of the three hosts. */
-export const PAGES = {
-  bastion: `
-    ip tunnel add provider0 mode gre local 192.168.226.4 key 1234
-    ip addr add 192.168.234.1/23 dev provider0
-    ip neighbour add 192.168.234.2 lladdr 192.168.226.5 dev provider0
-    ip neighbour add 192.168.234.3 lladdr 192.168.226.6 dev provider0
-    ip link set up dev provider0`,
-  first: `
-    ip tunnel add provider0 mode gre local 192.168.226.5 key 1234
-    ip addr add 192.168.234.2/23 dev provider0
-    ip neighbour add 192.168.234.1 lladdr 192.168.226.4 dev provider0
-    ip neighbour add 192.168.234.3 lladdr 192.168.226.6 dev provider0
-    ip link set up dev provider0`,
-  second: `
-    ip tunnel add provider0 mode gre local 192.168.226.6 key 1234
-    ip addr add 192.168.234.3/23 dev provider0
-    ip neighbour add 192.168.234.1 lladdr 192.168.226.4 dev provider0
-    ip neighbour add 192.168.234.2 lladdr 192.168.226.5 dev provider0
-    ip link set up dev provider0`,
+export const PAGES = { bastion: page(1), first: page(2), second: page(3) }
+
+/** Overlay addresses end in 1 to 3, underlay addresses in 4 to 6. */
+function page(number: number): string {
+  const neighbours = [1, 2, 3]
+    .filter((each) => each !== number)
+    .map((each) => `ip neighbour add 192.168.234.${String(each)} lladdr 192.168.226.${String(each + 3)} dev provider0`)
+  return [
+    `ip tunnel add provider0 mode gre local 192.168.226.${String(number + 3)} key 1234`,
+    `ip addr add 192.168.234.${String(number)}/23 dev provider0`,
+    ...neighbours,
+    'ip link set up dev provider0',
+  ].join('\n')
 }
 
 const neighbours = z.array(

@@ -1,11 +1,11 @@
 /** The contract of GRE against the real kernel, and what is left alone by all of it. */
-import { parseDeviceName } from '@vxmesh/core'
+import { parseDeviceName, sure } from '@vxmesh/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { DIALECTS, kernelContract, must } from '../contract/kernel.contract.ts'
+import { DIALECTS, kernelContract } from '../contract/kernel.contract.ts'
 import { inspect, lastingLab } from '../contract/lab.ts'
 import { loadGre } from './kinds.ts'
 
-const KERNELS_OWN = ['gre0', 'gretap0', 'erspan0', 'ip6gre0', 'ip6tnl0'].map((name) => must(parseDeviceName(name)))
+const KERNELS_OWN = ['gre0', 'gretap0', 'erspan0', 'ip6gre0', 'ip6tnl0'].map((name) => sure(parseDeviceName(name)))
 let before: readonly unknown[]
 let lab: Awaited<ReturnType<typeof lastingLab>>
 

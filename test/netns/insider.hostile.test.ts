@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
-import { openSwitch, until, type Host } from './harness.ts'
-import { converged, initMesh, MAIN, member, messages } from './member.ts'
+import { counter } from './counter.ts'
+import { openSwitch, until } from './harness.ts'
+import { converged, initMesh, MAIN, member, messages, started } from './member.ts'
 import { used } from './used.ts'
 
 const WAYS = ['malformed', 'rubbish', 'empty', 'again', 'asking', 'replays', 'boasting', 'accusing']
@@ -44,9 +45,7 @@ test('a member that floods a daemon with what cannot be believed, or is of no us
   await until('it asks', () => last.lines.length >= 1 || last.lines, { within: seconds(30) })
   const [start, began] = [await used(daemon.pid), performance.now()]
   const newcomer = second.up('--seed', bastion.underlay)
-  await until('the newcomer is up', () => messages(newcomer).some((line) => line.includes(' is up: ')) || messages(newcomer), {
-    within: seconds(30),
-  })
+  await started(newcomer)
   const joined = await converged([bastion, first, second], seconds(4))
   const share = ((await used(daemon.pid)).cpu - start.cpu) / ((performance.now() - began) / 1000)
   console.log(`a join took ${String(Math.round(joined))} ms, the daemon ${String(Math.round(share * 100))} % of a core`)
@@ -58,13 +57,6 @@ test('a member that floods a daemon with what cannot be believed, or is of no us
   expect(lines.filter((line) => line.includes('was dropped')).length).toBeLessThanOrEqual(2 * (WAYS.length + 1))
 })
 
-const COUNT = 'add table ip count { chain came { type filter hook prerouting priority raw; counter; }; }'
-
-/** How many packets of IP have come to a host. */
-async function came(host: Host): Promise<number> {
-  return Number(/counter packets (\d+)/.exec(await host.run(['nft', 'list', 'table', 'ip', 'count']))?.[1])
-}
-
 test('a member that says what may not be is sent nothing for it, nor is anybody else, and the others go on', async () => {
   await using net = await openSwitch()
   await using mesh = await initMesh()
@@ -72,7 +64,7 @@ test('a member that says what may not be is sent nothing for it, nor is anybody 
   const first = member(mesh, await net.host('host-00', '192.168.226.5/24'), '192.168.234.2/23')
   const second = member(mesh, await net.host('host-01', '192.168.226.6/24'), '192.168.234.3/23')
   const [hostile, victim] = [await net.host('hostile', '192.168.226.100/24'), await net.host('victim', '192.168.226.66/24')]
-  await victim.run(['nft', COUNT])
+  const came = await counter(victim)
   const daemon = bastion.up()
   // What an invite binds nobody takes from whoever came by it; else the earlier claim holds, and anybody may say that it is his.
   const bound = join(mesh.directory, 'bound.invite')
@@ -96,11 +88,9 @@ test('a member that says what may not be is sent nothing for it, nor is anybody 
   const places = await lie('places')
   expect([await bastion.flood(), await first.flood()]).toEqual([[first.underlay], [bastion.underlay]])
   const newcomer = second.up('--seed', bastion.underlay)
-  await until('the newcomer is up', () => messages(newcomer).some((line) => line.includes(' is up: ')) || messages(newcomer), {
-    within: seconds(30),
-  })
+  await started(newcomer)
   const joined = await converged([bastion, first, second], seconds(4))
-  expect(await came(victim)).toBe(0)
+  expect(await came()).toBe(0)
   places.signal('SIGKILL')
 
   for (const way of ['claims', 'limits']) {
@@ -115,7 +105,7 @@ test('a member that says what may not be is sent nothing for it, nor is anybody 
   expect(lag?.p99_ms).toBeLessThanOrEqual(50)
   expect(members.flatMap(({ note }) => (note === null ? [] : [note])).join('\n')).toContain('192.168.234.2 belongs to host-00')
   expect(messages(daemon).filter((line) => /member (host-00|host-01) .* is (suspect|dead|restarting)/.test(line))).toEqual([])
-  expect(await came(victim)).toBe(0)
+  expect(await came()).toBe(0)
   await bastion.host.outcome(['ping', '-c', '1', '-W', '1', '192.168.226.66'])
-  expect(await came(victim)).toBeGreaterThan(0)
+  expect(await came()).toBeGreaterThan(0)
 })

@@ -23,12 +23,12 @@ import {
   parseMemberName,
   parsePort,
   parseVni,
+  sure,
   wallTime,
   type Bytes,
   type Incarnation,
   type MemberRecord,
   type PeerId,
-  type Result,
   type TunnelClaim,
 } from '@vxmesh/core'
 import {
@@ -47,11 +47,6 @@ import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed } from '@vxmes
 import { openRecord } from '../../packages/gossip/src/message.ts'
 import { startTransport, type Transport } from '../../packages/gossip/src/libp2p/transport.ts'
 import { Record as RecordMessage } from '../../packages/gossip/src/wire.js'
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 const [file = '', target = '', way = '', rate = '1000'] = process.argv.slice(2)
 const { mesh, certificate, privateKey } = sure(parseInvite(envelopeVerifier, readFileSync(file, 'utf8')))

@@ -10,24 +10,19 @@ import { readFileSync } from 'node:fs'
 import {
   FIRST_KEY,
   instant,
-  parseInterfaceAddress,
   parseIncarnation,
+  parseInterfaceAddress,
   parseIp,
   parseMac,
   parseMemberName,
   parsePort,
   parseVni,
+  sure,
   wallTime,
   type IpAddress,
-  type Result,
 } from '@vxmesh/core'
 import { certifyMember, parseInvite, verifyChain } from '@vxmesh/gossip'
 import { envelopeVerifier, makeIdentity, parseIdentity, parseSeed, startMesh } from '@vxmesh/gossip/libp2p'
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 const [file = '', seed = '', own = '', victim = ''] = process.argv.slice(2)
 const { mesh, certificate, privateKey } = sure(parseInvite(envelopeVerifier, readFileSync(file, 'utf8')))

@@ -103,6 +103,12 @@ export function member<At extends Place>(
   }
 }
 
+/** Waits until a daemon says that its device is up: it knows its mesh by then, or is about to. */
+export async function started(daemon: Process): Promise<void> {
+  const up = (): boolean => messages(daemon).some((line) => line.includes(' is up: '))
+  await until('a daemon says that its device is up', () => up() || messages(daemon), { within: seconds(30) })
+}
+
 /** A request to a control socket, as curl would make it. Sockets are files, and files are the same on every host here. */
 export async function http(
   control: string,

@@ -4,7 +4,7 @@ import { seconds } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { openSwitch, until } from './harness.ts'
-import { converged, initMesh, member, messages } from './member.ts'
+import { converged, initMesh, member, messages, started } from './member.ts'
 import { used } from './used.ts'
 
 const SOURCES = 26
@@ -34,9 +34,7 @@ test('a thousand strangers a second from 26 addresses keep nobody out, and cost 
   const end = await used(daemon.pid)
   const share = (end.cpu - start.cpu) / ((performance.now() - began) / 1000)
   const newcomer = second.up('--seed', bastion.underlay)
-  await until('the newcomer is up', () => messages(newcomer).some((line) => line.includes(' is up: ')) || messages(newcomer), {
-    within: seconds(30),
-  })
+  await started(newcomer)
   const joined = await converged([bastion, first, second], seconds(6))
   const after = await used(daemon.pid)
   const lines = messages(daemon).slice(said)

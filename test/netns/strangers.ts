@@ -9,15 +9,10 @@
 import { randomBytes } from 'node:crypto'
 import net, { type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { parseIp, parseMeshId, parsePort, type Result } from '@vxmesh/core'
+import { parseIp, parseMeshId, parsePort, sure } from '@vxmesh/core'
 import { certifyInvite, certifyMember, encodeFrame } from '@vxmesh/gossip'
 import { makeIdentity, parseSeed } from '@vxmesh/gossip/libp2p'
 import { startTransport, type Transport } from '../../packages/gossip/src/libp2p/transport.ts'
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 const [target = '', rate = '1000'] = process.argv.slice(2)
 const addresses = Object.values(networkInterfaces())

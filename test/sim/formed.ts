@@ -2,11 +2,11 @@
  * A mesh that has stood for long, without the history that led to it: every member knows every record and has verified
  * it, and what follows from that is computed once and shared, which immutable state allows. The links are made as always.
  */
-import { after, instant, parseIncarnation, wallTime, type Duration, type Instant, type PeerId } from '@vxmesh/core'
+import { after, instant, parseIncarnation, sure, wallTime, type Duration, type Instant, type PeerId } from '@vxmesh/core'
 import { begin, circleOf, places, type Content, type State } from '@vxmesh/gossip'
 import type { Host } from './host.ts'
 import type { Seals } from './seals.ts'
-import { memberName, trusted, WALL_START } from './world.ts'
+import { memberName, WALL_START } from './world.ts'
 
 type Rings = State['circle']['rings']
 
@@ -30,7 +30,7 @@ export function form(hosts: readonly Host[], seals: Seals): Formed {
     random: () => 0,
     wall: () => wallTime(0),
   }
-  const above = trusted(parseIncarnation(WALL_START - 1))
+  const above = sure(parseIncarnation(WALL_START - 1))
   const content = introduced[0]?.content ?? { name: memberName(first.name), enforces: '', control: [], tunnels: [] }
   const { state } = begin({ content, above, seeds: [], saved: { records: others, accusations: [], evictions: [] } }, instant(0), env)
   const reached = state.view.map(({ signed }) => new Set(signed.record.tunnels.map(({ underlay }) => underlay)))
@@ -57,7 +57,7 @@ export function asSeenBy({ state, rings }: Formed, self: PeerId, content: Conten
 /** The neighbours of all members at once, by sorting. */
 function ringsOfAll(members: readonly PeerId[]): ReadonlyMap<PeerId, Rings> {
   const rings = new Map<PeerId, Rings[number][]>(members.map((member) => [member, []]))
-  const count = places(members[0] ?? trusted({ ok: false, reason: 'nobody' })).length
+  const count = places(members[0] ?? sure({ ok: false, reason: 'nobody' })).length
   for (let ring = 0; ring < count; ring++) {
     const placed = members.map((peer) => ({ peer, place: places(peer)[ring] ?? 0 }))
     placed.sort((a, b) => a.place - b.place)

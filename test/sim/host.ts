@@ -10,6 +10,7 @@ import {
   parseWallTime,
   sameTunnel,
   slot,
+  sure,
   unreachable,
   wallTime,
   type Bytes,
@@ -48,7 +49,7 @@ import { carryOutTurn, decideTurn, withdraw, type Turn } from './reconcile.ts'
 import { Reconciler } from './reconciler.ts'
 import { peerNamed } from './seals.ts'
 import { describe, describeEffect } from './trace.ts'
-import { CONTROL_PORT, memberName, trusted, WALL_START, type World } from './world.ts'
+import { CONTROL_PORT, memberName, WALL_START, type World } from './world.ts'
 
 export type HostOptions = MachineOptions & {
   readonly name: string
@@ -189,7 +190,7 @@ export class Host implements Station {
     const { seals } = this.#world
     this.#keep({ claimedAt: this.disk.known.claimedAt ?? WALL_START })
     const content = this.#content(this.#establish())
-    const record = { ...content, bootId: FORMED_BOOT, leaving: false, incarnation: trusted(parseIncarnation(WALL_START)) }
+    const record = { ...content, bootId: FORMED_BOOT, leaving: false, incarnation: sure(parseIncarnation(WALL_START)) }
     return { content, bytes: sealRecord(seals.mesh, this.signer, seals.admit(this.peer), record).bytes }
   }
 
@@ -219,7 +220,7 @@ export class Host implements Station {
       random: () => dice.next(),
       wall: () => wallTime(this.clock.wall(schedule.now)),
     }
-    const above = trusted(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
+    const above = sure(parseIncarnation(Math.max(this.disk.known.incarnation, wall)))
     const seeds = withoutSeeds ? [] : this.#seeds
     const { lineage, former: fallback } = this.disk.known
     const beginning = { content: this.#content(claims), above, seeds, saved: envelopes(this.disk.known), lineage, fallback }
@@ -477,7 +478,7 @@ export class Host implements Station {
   }
 
   #claim({ id, local: underlay, port, mac, mtu, addresses: overlay }: Device): TunnelClaim {
-    const claimedAt = trusted(parseWallTime(this.disk.known.claimedAt ?? 0))
+    const claimedAt = sure(parseWallTime(this.disk.known.claimedAt ?? 0))
     return { mode: 'vxlan', id, underlay, port, mac, mtu, mtuLimit: mtu, overlay, claimedAt }
   }
 

@@ -1,8 +1,8 @@
 /** Stories of what members say about themselves: leaving, moving, losing what they knew, claiming the same. */
-import { milliseconds, parseMac, seconds, type Entry, type IpAddress, type MacAddress } from '@vxmesh/core'
+import { milliseconds, parseMac, seconds, sure, type Entry, type IpAddress, type MacAddress } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { Cluster } from './cluster.ts'
-import { ip, trusted } from './world.ts'
+import { ip } from './world.ts'
 
 const A = '10.0.0.1'
 const B = '10.0.0.2'
@@ -179,7 +179,7 @@ describe('what others do to the kernel', () => {
     expect(cluster.entries('a')).toEqual([])
     const foreign: readonly Entry[] = [
       { kind: 'fdb', mac: macOf(fdb), underlay: ip(STRANGER) },
-      { kind: 'neighbour', overlay: overlayOf(neighbour), mac: trusted(parseMac('02:00:00:00:00:99')) },
+      { kind: 'neighbour', overlay: overlayOf(neighbour), mac: sure(parseMac('02:00:00:00:00:99')) },
     ]
     for (const write of foreign) cluster.tamper('a', { write })
     for (const name of ['b', 'c']) cluster.start(name)

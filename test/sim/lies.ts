@@ -1,9 +1,8 @@
 /** What a member that was admitted and lies says to everybody it is linked to, at full speed. */
 import { sealAccusation, sealRecord, encodeFrame, parseFrame, type Environment, type State } from '@vxmesh/gossip'
-import { parseIncarnation, type Bytes, type PeerId } from '@vxmesh/core'
+import { parseIncarnation, sure, type Bytes, type PeerId } from '@vxmesh/core'
 import type { Dice } from './dice.ts'
 import { signerOf } from './seals.ts'
-import { trusted } from './world.ts'
 
 /** A liar's surroundings: what it knows, what it overheard, and its dice. */
 type Liar = { readonly state: State; readonly env: Environment; readonly overheard: readonly Bytes[]; readonly dice: Dice }
@@ -33,7 +32,7 @@ export const forgeRecords: Lie = ({ state, env, dice }) => {
   const altered = Uint8Array.from(bytes)
   const at = dice.below(altered.length)
   altered[at] = (altered[at] ?? 0) ^ (1 + dice.below(255))
-  const incarnation = trusted(parseIncarnation(record.incarnation + 1))
+  const incarnation = sure(parseIncarnation(record.incarnation + 1))
   const own = sealRecord(env.trust.mesh, env.signer, admission, { ...record, incarnation })
   const renamed = Uint8Array.from(sealRecord(env.trust.mesh, env.signer, env.admission, { ...record, incarnation, leaving: true }).bytes)
   renamed.set(bytes.subarray(0, 52))
@@ -47,7 +46,7 @@ export const claimAddresses: Lie = ({ state, env, dice }) => {
   if (own === undefined || others.length === 0) return []
   const underlay = dice.pick(others).signed.record.tunnels[0]?.underlay
   const tunnels = own.tunnels.map((tunnel) => ({ ...tunnel, underlay: underlay ?? tunnel.underlay }))
-  const incarnation = trusted(parseIncarnation(own.incarnation + 1))
+  const incarnation = sure(parseIncarnation(own.incarnation + 1))
   return [encodeFrame({ records: [sealRecord(env.trust.mesh, env.signer, env.admission, { ...own, incarnation, tunnels }).bytes] })]
 }
 
@@ -67,7 +66,7 @@ export const sayNothing: Lie = () => [encodeFrame({})]
 export const boast: Lie = ({ state, env, dice }) => {
   const own = state.view.get(env.signer.peer)?.signed.record
   if (own === undefined) return []
-  const incarnation = trusted(parseIncarnation(own.incarnation + 1 + dice.below(1000)))
+  const incarnation = sure(parseIncarnation(own.incarnation + 1 + dice.below(1000)))
   return [encodeFrame({ records: [sealRecord(env.trust.mesh, env.signer, env.admission, { ...own, incarnation }).bytes] })]
 }
 

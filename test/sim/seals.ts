@@ -10,6 +10,7 @@ import {
   parseMeshId,
   parsePeerId,
   refuse,
+  sure,
   wallTime,
   type Admission,
   type Bytes,
@@ -18,7 +19,6 @@ import {
   type MeshId,
   type PeerId,
   type Reissue,
-  type Result,
   type Signer,
   type Verifier,
   type View,
@@ -50,11 +50,6 @@ export function peerNamed(text: string): PeerId {
   const peer = parsePeerId(`12D3KooW${[...digest.subarray(0, 44)].map((byte) => ALPHABET[byte % ALPHABET.length]).join('')}`)
   if (!peer.ok) throw new Error(peer.reason)
   return peer.value
-}
-
-function known<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
 }
 
 /** The keys of one simulated world, and one mesh in it. */
@@ -112,7 +107,7 @@ export class Seals {
 
   /** What admits a peer. */
   admit(peer: PeerId): Admission {
-    return known(verifyChain(this.trust, certifyMember(this.mesh, this.#invite, this.#inviteCertificate, peer)))
+    return sure(verifyChain(this.trust, certifyMember(this.mesh, this.#invite, this.#inviteCertificate, peer)))
   }
 
   /** The key of the mesh, as one knows it, is followed by another. */
@@ -120,7 +115,7 @@ export class Seals {
     this.#rotations++
     const [from, to] = [keyOf(this.mesh, lineage), peerNamed(`${this.mesh} key ${String(this.#rotations)}`)]
     const succession = sealSuccession(this.mesh, this.signer(from), this.signer(to), LATER)
-    return known(openLineage(this.trust, [...lineage.map(({ bytes }) => bytes), succession]))
+    return sure(openLineage(this.trust, [...lineage.map(({ bytes }) => bytes), succession]))
   }
 
   /** The key of the mesh, as one knows it, certifies members anew whom another had. */
@@ -131,13 +126,13 @@ export class Seals {
     return former.flatMap(({ signed: { admission } }) => {
       // As the operator's command does: whom no key of the mesh admitted that it knows of it does not take over.
       const admitted = verifyChain(trust, admission.chain)
-      return admitted.ok ? [known(openReissue(trust, reissue(this.signer(key), this.mesh, admitted.value, wallTime(++this.#issued))))] : []
+      return admitted.ok ? [sure(openReissue(trust, reissue(this.signer(key), this.mesh, admitted.value, wallTime(++this.#issued))))] : []
     })
   }
 
   /** The mesh key, as one knows it, says that this one is a member no more. */
   evict(peer: PeerId, lineage: Lineage): Eviction {
-    return known(openEviction(this.trust, sealEviction(this.signer(keyOf(this.mesh, lineage)), peer, this.mesh, lineage)))
+    return sure(openEviction(this.trust, sealEviction(this.signer(keyOf(this.mesh, lineage)), peer, this.mesh, lineage)))
   }
 
   /** Whether `peer` really sealed the envelope with this hash. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { conflicts, trespass } from './claims.ts'
-import { claim, ip, letter, peer, signed, sure, viewOf, VNI } from './samples.ts'
+import { claim, ip, letter, peer, signed, viewOf, VNI } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
-import { instant, parseInterfaceAddress, parseMemberName, parseVni, parseWallTime, ZERO_MAC, type PeerId } from './values.ts'
+import { instant, parseInterfaceAddress, parseMemberName, parseVni, parseWallTime, sure, ZERO_MAC, type PeerId } from './values.ts'
 
 const at = (time: number) => ({ claimedAt: sure(parseWallTime(time)) })
 const overlay = (...addresses: readonly string[]) => ({ overlay: addresses.map((address) => sure(parseInterfaceAddress(address))) })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { desired, withStanding, type Caution, type Desired } from './desired.ts'
-import { claim, ip, letter, peer, signed, sure, viewOf } from './samples.ts'
+import { claim, ip, letter, peer, signed, viewOf } from './samples.ts'
 import type { Standing } from './member.ts'
 import type { TunnelClaim } from './record.ts'
 import { slot, table } from './table.ts'
@@ -13,6 +13,7 @@ import {
   parsePort,
   parseVni,
   parseWallTime,
+  sure,
   ZERO_MAC,
   type PeerId,
 } from './values.ts'

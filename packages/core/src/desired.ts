@@ -81,7 +81,7 @@ export function desired(
       continue
     }
     const claim = belief.signed.record.tunnels.find((tunnel) => sameTunnel(tunnel, own))
-    if (belief.evicted && claim !== undefined) for (const entry of [...entriesFor(claim, own), admission(claim)]) condemned.add(slot(entry))
+    if (belief.evicted && claim !== undefined) for (const each of slotsOf(claim, own)) condemned.add(each)
     verdicts.set(
       peer,
       out ? { kind: 'unwanted', why: 'gone' } : verdict(standing, belief.signed, claim, own, lost.get(peer) ?? lost.get(self)),
@@ -116,10 +116,14 @@ function unclaimed(
   for (const [peer, { signed }] of view) {
     const standing = standings.get(peer)
     if (standing === undefined || isForwarded(standing)) continue
-    for (const claim of signed.record.tunnels)
-      if (sameTunnel(claim, own)) for (const entry of [...entriesFor(claim, own), admission(claim)]) former.add(slot(entry))
+    for (const claim of signed.record.tunnels) if (sameTunnel(claim, own)) for (const each of slotsOf(claim, own)) former.add(each)
   }
   return kept.filter((entry) => !former.has(slot(entry)))
+}
+
+/** Where all that a member can have here stands. */
+function slotsOf(claim: TunnelClaim, own: TunnelClaim): readonly Slot[] {
+  return [...entriesFor(claim, own), admission(claim)].map(slot)
 }
 
 function verdict(

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { isHeld, MASS_FAILURE_HOLD, removalHold, START_GRACE, START_HOLD, type Hold, type Surroundings } from './hold.ts'
 import type { Operation } from './plan.ts'
-import { ip, sure } from './samples.ts'
+import { ip } from './samples.ts'
 import { slot } from './table.ts'
-import { instant, parseMac } from './values.ts'
+import { instant, parseMac, sure } from './values.ts'
 
 const settled: Surroundings = {
   now: instant(100_000),

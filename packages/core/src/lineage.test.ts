@@ -18,8 +18,8 @@ import {
   type Succession,
 } from './lineage.ts'
 import { UNBOUND, type SignedRecord } from './record.ts'
-import { letter, peer, show, signed, sure } from './samples.ts'
-import { parseMeshId, wallTime } from './values.ts'
+import { letter, peer, show, signed } from './samples.ts'
+import { parseMeshId, sure, wallTime } from './values.ts'
 import { EMPTY_VIEW, isPrivate, withRecord, withReissue } from './view.ts'
 
 const MESH = sure(parseMeshId(peer('M')))

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Verdict } from './desired.ts'
 import { leastMtu, limitOf, memberMtus, parseMtu, refit, type Fit, type Mtu } from './mtu.ts'
-import { claim, peer, signed, sure, viewOf } from './samples.ts'
-import { parseInterfaceAddress, type PeerId } from './values.ts'
+import { claim, peer, signed, viewOf } from './samples.ts'
+import { parseInterfaceAddress, sure, type PeerId } from './values.ts'
 
 test.each([
   ['mesh', 'mesh'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { applied, obstacles, passable, plan, type Operation } from './plan.ts'
-import { claim, ip, sure } from './samples.ts'
-import { parseInterfaceAddress, parsePort } from './values.ts'
+import { claim, ip } from './samples.ts'
+import { parseInterfaceAddress, parsePort, sure } from './values.ts'
 import { slot, table, type Entry, type Slot, type Table } from './table.ts'
 
 const flood = (number: number) => ({ kind: 'flood', underlay: ip(`10.0.0.${String(number)}`) }) as const

@@ -13,18 +13,12 @@ import {
   parsePort,
   parseVni,
   parseWallTime,
+  sure,
   type Bytes,
   type Incarnation,
   type IpAddress,
   type PeerId,
-  type Result,
 } from './values.ts'
-
-/** The value of a result that is known to be good. */
-export function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 export function peer(letter: string): PeerId {
   return sure(parsePeerId(`12D3KooW${letter.repeat(44)}`))

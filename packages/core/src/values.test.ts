@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ip, sure } from './samples.ts'
+import { ip } from './samples.ts'
 import {
   addressRange,
   contains,
@@ -19,6 +19,7 @@ import {
   parsePort,
   parseVni,
   parseWallTime,
+  sure,
   type Result,
 } from './values.ts'
 

@@ -19,6 +19,12 @@ export function refuse<Reason = string>(reason: Reason): { readonly ok: false; r
   return { ok: false, reason }
 }
 
+/** The value of a result that is known to be good; that it is not is a bug. */
+export function sure<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(result.reason)
+  return result.value
+}
+
 /** Bytes of our own, never shared with another thread. */
 export type Bytes = Uint8Array<ArrayBuffer>
 

@@ -7,6 +7,8 @@ import {
   parseMac,
   parsePort,
   parseVni,
+  sure,
+  wallTime,
   type Belief,
   type Device,
   type DeviceName,
@@ -14,10 +16,8 @@ import {
   type MemberName,
   type MemberRecord,
   type PeerId,
-  type Result,
   type Standing,
   type TunnelClaim,
-  wallTime,
 } from '@vxmesh/core'
 import type { State } from '@vxmesh/gossip'
 import { expect, test } from 'vitest'
@@ -25,11 +25,6 @@ import { statusAnswer, type StatusReport } from './answers.ts'
 import { exportFiles } from './export.ts'
 import { renderStatus } from './report.ts'
 import { statusReport } from './status.ts'
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 const SELF = 'A' as PeerId
 const MAPS = EMPTY_VIEW as unknown as { concat(entries: Iterable<readonly [PeerId, unknown]>): never }

@@ -8,6 +8,7 @@ import {
   parsePort,
   parseVni,
   slot,
+  sure,
   table,
   type DeviceName,
   type Entry,
@@ -16,7 +17,6 @@ import {
   type Kernel,
   type MemberMtu,
   type Mtu,
-  type Result,
   type TunnelSpec,
 } from '@vxmesh/core'
 import { describeTarget, MemoryHost, memoryKernel } from '@vxmesh/kernel-adapter'
@@ -26,11 +26,6 @@ import { withGuard } from './guard.ts'
 import { makeLog } from './log.ts'
 import { startReconciler, type Reconciler } from './reconciler.ts'
 import { openStore, type Store } from './store.ts'
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 export function ip(text: string): IpAddress {
   return sure(parseIp(text))

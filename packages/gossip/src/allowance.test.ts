@@ -1,7 +1,7 @@
-import { instant, parseIncarnation } from '@vxmesh/core'
+import { instant, parseIncarnation, sure } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { ALLOWANCE, leftOf } from './allowance.ts'
-import { a, b, c, d, mesh, recordOf, start, Stepped, sure } from './libp2p/stepped.ts'
+import { a, b, c, d, mesh, recordOf, start, Stepped } from './libp2p/stepped.ts'
 import { sealAccusation, type Frame } from './message.ts'
 
 /** A member that is linked to two others. */

@@ -1,17 +1,17 @@
 import {
   EMPTY_VIEW,
-  NO_EVICTIONS,
   FIRST_KEY,
-  UNBOUND,
-  withEviction,
   incarnationAbove,
+  NO_EVICTIONS,
   parseIncarnation,
   parseMemberName,
   parseMeshId,
   parsePeerId,
+  sure,
+  UNBOUND,
   withAccusation,
+  withEviction,
   withRecord,
-  type Result,
   type Knowledge,
 } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
@@ -19,11 +19,6 @@ import { bucketOf, difference, differingBuckets, bucketsOf, EMPTY_ROOT, rootAfte
 import { openEviction, sealEviction } from './certificate.ts'
 import { envelopeVerifier, makeIdentity } from './libp2p/signer.ts'
 import { sealAccusation, sealRecord } from './message.ts'
-
-function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 const [meshKey, a, b, c] = await Promise.all(Array.from({ length: 4 }, makeIdentity))
 const mesh = sure(parseMeshId(meshKey!.peer))

@@ -1,23 +1,7 @@
-import { parseIncarnation, UNBOUND, wallTime, type Bounds } from '@vxmesh/core'
+import { parseIncarnation, sure, UNBOUND, wallTime, type Bounds } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember, openEviction, sealEviction, verifyChain } from './certificate.ts'
-import {
-  a,
-  b,
-  c,
-  chainOf,
-  content,
-  d,
-  inviteIdentity,
-  meshKey,
-  recordOf,
-  SEED,
-  start,
-  Stepped,
-  stranger,
-  sure,
-  trust,
-} from './libp2p/stepped.ts'
+import { a, b, c, chainOf, content, d, inviteIdentity, meshKey, recordOf, SEED, start, Stepped, stranger, trust } from './libp2p/stepped.ts'
 import type { Identity } from './libp2p/signer.ts'
 import { sealAccusation, sealRecord } from './message.ts'
 

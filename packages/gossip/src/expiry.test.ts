@@ -1,8 +1,8 @@
-import { EXPIRY_GRACE, incarnationAbove, UNBOUND, wallTime } from '@vxmesh/core'
+import { EXPIRY_GRACE, incarnationAbove, sure, UNBOUND, wallTime } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember, verifyChain } from './certificate.ts'
 import type { Identity } from './libp2p/signer.ts'
-import { a, b, c, content, d, inviteIdentity, meshKey, recordOf, start, Stepped, sure, trust } from './libp2p/stepped.ts'
+import { a, b, c, content, d, inviteIdentity, meshKey, recordOf, start, Stepped, trust } from './libp2p/stepped.ts'
 import { sealRecord } from './message.ts'
 
 const YEAR = 365 * 86_400_000

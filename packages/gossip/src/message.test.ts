@@ -9,16 +9,17 @@ import {
   parsePort,
   parseVni,
   parseWallTime,
+  sure,
+  ZERO_MAC,
   type Bytes,
   type MemberRecord,
   type Result,
   type TunnelClaim,
-  ZERO_MAC,
 } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { envelopeVerifier } from './libp2p/signer.ts'
-import { a as self, admissionOf, b as other, chainOf, inviteIdentity as invite, mesh, sure, trust } from './libp2p/stepped.ts'
+import { a as self, admissionOf, b as other, chainOf, inviteIdentity as invite, mesh, trust } from './libp2p/stepped.ts'
 import {
   encodeFrame,
   ENVELOPE_MOST,

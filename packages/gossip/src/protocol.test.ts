@@ -1,4 +1,4 @@
-import { incarnationAbove, parseIncarnation } from '@vxmesh/core'
+import { incarnationAbove, parseIncarnation, sure } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember } from './certificate.ts'
 import type { Identity } from './libp2p/signer.ts'
@@ -17,7 +17,6 @@ import {
   start,
   Stepped,
   stranger,
-  sure,
   trust,
 } from './libp2p/stepped.ts'
 import { openRecord, sealAccusation, sealRecord, type Frame } from './message.ts'

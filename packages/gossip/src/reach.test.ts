@@ -5,6 +5,7 @@ import {
   parseMac,
   parsePort,
   parseVni,
+  sure,
   wallTime,
   type IpAddress,
   type PeerId,
@@ -14,7 +15,7 @@ import { describe, expect, test } from 'vitest'
 import { sealRecord } from './message.ts'
 import { whereabouts } from './reach.ts'
 import type { Effect } from './state.ts'
-import { a, admissionOf, b, c, chainOf, content, mesh, start, Stepped, sure } from './libp2p/stepped.ts'
+import { a, admissionOf, b, c, chainOf, content, mesh, start, Stepped } from './libp2p/stepped.ts'
 import type { Identity } from './libp2p/signer.ts'
 
 const ip = (text: string): IpAddress => sure(parseIp(text))

@@ -1,12 +1,11 @@
-import { wallTime, type Bytes, type Lineage } from '@vxmesh/core'
+import { sure, type Bytes } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { certifyMember, reissue, sealEviction, verifyChain } from './certificate.ts'
+import { certifyMember, sealEviction, verifyChain } from './certificate.ts'
 import { rootOf, summarise } from './digest.ts'
+import { END, anew, keysOf, loser, loserKey, met, other, second, winner, winnerKey } from './libp2p/rotated.ts'
 import {
   a,
-  admissionOf,
   b,
-  c,
   chainOf,
   d,
   inviteIdentity,
@@ -17,24 +16,12 @@ import {
   recordOf,
   secondKey,
   Stepped,
-  sure,
   thirdKey,
   trust,
 } from './libp2p/stepped.ts'
 import type { Identity } from './libp2p/signer.ts'
 import { sealRecord } from './message.ts'
 import { sealSuccession } from './succession.ts'
-
-const DAY = 86_400_000
-const END = wallTime(30 * DAY)
-const second = sealSuccession(mesh, meshKey, secondKey, END)
-const other = sealSuccession(mesh, meshKey, otherKey, END)
-const [winner, loser] = secondKey.peer < otherKey.peer ? [second, other] : [other, second]
-const [winnerKey, loserKey] = winner === second ? [secondKey, otherKey] : [otherKey, secondKey]
-
-const met = () => new Stepped(a).meet(1, b).meet(2, c).meet(3, d)
-const anew = (of: Identity, key = secondKey): Bytes => reissue(key, mesh, admissionOf(of.peer), wallTime(1))
-const keysOf = (lineage: Lineage) => lineage.map(({ to }) => to)
 
 describe('a rotation by two operators at once', () => {
   test('the same one holds everywhere, and both are told', () => {

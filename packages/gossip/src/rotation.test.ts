@@ -1,45 +1,26 @@
-import { UNBOUND, wallTime, type Bytes, type Lineage } from '@vxmesh/core'
+import { sure } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
-import { certifyInvite, certifyMember, reissue, sealEviction, verifyChain } from './certificate.ts'
+import { certifyMember, sealEviction, verifyChain } from './certificate.ts'
 import { rootOf, summarise } from './digest.ts'
+import { DAY, END, anew, keysOf, loser, loserKey, met, newcomer, rotated, second, winner } from './libp2p/rotated.ts'
 import {
   a,
-  admissionOf,
   b,
   c,
   chainOf,
   d,
   inviteIdentity,
-  lineageOf,
   mesh,
   meshKey,
-  otherKey,
   recordOf,
   secondKey,
   Stepped,
   stranger,
-  sure,
   thirdKey,
   trust,
 } from './libp2p/stepped.ts'
-import type { Identity } from './libp2p/signer.ts'
 import { openRecord, sealRecord } from './message.ts'
 import { bytesOf, sealSuccession } from './succession.ts'
-
-const DAY = 86_400_000
-const END = wallTime(30 * DAY)
-const second = sealSuccession(mesh, meshKey, secondKey, END)
-const other = sealSuccession(mesh, meshKey, otherKey, END)
-const rotated = lineageOf(second)
-const [winner, loser] = secondKey.peer < otherKey.peer ? [second, other] : [other, second]
-const loserKey = winner === second ? otherKey : secondKey
-
-const met = () => new Stepped(a).meet(1, b).meet(2, c).meet(3, d)
-const anew = (of: Identity, key = secondKey): Bytes => reissue(key, mesh, admissionOf(of.peer), wallTime(1))
-/** What one shows at the door that came by an invite of a later key. */
-const newcomer = (of: Identity, key = secondKey): Bytes =>
-  certifyMember(mesh, inviteIdentity, certifyInvite(key, inviteIdentity.peer, UNBOUND, mesh), of.peer)
-const keysOf = (lineage: Lineage) => lineage.map(({ to }) => to)
 
 describe('a rotation that comes over a link', () => {
   test('is written down before it is said on, and is news once', () => {

@@ -1,39 +1,15 @@
-import { keyOf, UNBOUND, wallTime, type Bytes, type Lineage, type Signer } from '@vxmesh/core'
+import { keyOf, sure, UNBOUND, wallTime, type Bytes, type Lineage, type Signer } from '@vxmesh/core'
 import { describe, expect, test } from 'vitest'
 import { certifyInvite, certifyMember, openReissue, parseInvite, reissue, renderInvite, verifyChain } from './certificate.ts'
-import {
-  a,
-  admissionOf,
-  b,
-  c,
-  d,
-  inviteIdentity,
-  lineageOf,
-  mesh,
-  meshKey,
-  otherKey,
-  secondKey,
-  Stepped,
-  stranger,
-  sure,
-  thirdKey,
-  trust,
-} from './libp2p/stepped.ts'
+import { DAY, END, met, newcomer, rotated, second } from './libp2p/rotated.ts'
+import { admissionOf, b, inviteIdentity, mesh, meshKey, otherKey, secondKey, stranger, thirdKey, trust } from './libp2p/stepped.ts'
 import { privateKeyBytes, type Identity } from './libp2p/signer.ts'
 import { HELLO_MOST } from './message.ts'
 import { openLineage, sealSuccession } from './succession.ts'
 
-const DAY = 86_400_000
-const END = wallTime(30 * DAY)
-const second = sealSuccession(mesh, meshKey, secondKey, END)
 const third = sealSuccession(mesh, secondKey, thirdKey, wallTime(60 * DAY))
-const rotated = lineageOf(second)
-const met = () => new Stepped(a).meet(1, b).meet(2, c).meet(3, d)
 /** Another, in its name. */
 const forged = ({ peer }: Identity): Signer => ({ peer, seal: (domain, payload) => stranger.seal(domain, payload) })
-/** What one shows at the door that came by an invite of a later key. */
-const newcomer = (of: Identity): Bytes =>
-  certifyMember(mesh, inviteIdentity, certifyInvite(secondKey, inviteIdentity.peer, UNBOUND, mesh), of.peer)
 
 describe('successions', () => {
   test('are believed in order, from the first key on, and say until when the key before holds', () => {

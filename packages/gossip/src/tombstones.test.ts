@@ -1,6 +1,6 @@
-import { EMPTY_VIEW, instant, judge, FIRST_KEY, NO_EVICTIONS, NOBODY_JUDGED, parseIncarnation } from '@vxmesh/core'
+import { EMPTY_VIEW, FIRST_KEY, instant, judge, NO_EVICTIONS, NOBODY_JUDGED, parseIncarnation, sure } from '@vxmesh/core'
 import { expect, test } from 'vitest'
-import { a, b, recordOf, start, Stepped, sure } from './libp2p/stepped.ts'
+import { a, b, recordOf, start, Stepped } from './libp2p/stepped.ts'
 import { makeIdentity } from './libp2p/signer.ts'
 import { rootOf } from './digest.ts'
 import { tombstonesMost } from './tombstones.ts'

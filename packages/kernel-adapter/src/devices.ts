@@ -5,6 +5,7 @@ import {
   parseGreKey,
   parseMac,
   parseVni,
+  sure,
   type DeviceName,
   type IpAddress,
   type MacAddress,
@@ -28,7 +29,7 @@ export type MemoryDevice = Present & { readonly tables: Tables }
 /** What every new device is. */
 const FRESH = { alias: undefined, up: false } as const
 const FRESH_VXLAN = { ...FRESH, bound: undefined, master: undefined } as const
-const FRESH_GRE = { ...FRESH, port: undefined, mac: must(parseMac('00:00:00:00:00:00')), master: undefined } as const
+const FRESH_GRE = { ...FRESH, port: undefined, mac: sure(parseMac('00:00:00:00:00:00')), master: undefined } as const
 
 /** The link that somebody makes, with what he does not say. */
 export function plantedLink(planted: PlantedLink, mac: () => MacAddress): Link {
@@ -60,7 +61,7 @@ export function madeLink(
   const taken = others.some((link) => link.kind === kind && (link.kind !== 'gre' || (link.id === id && link.local === local)))
   if (taken) return { ok: false, reason: 'RTNETLINK answers: File exists' }
   if (kind === 'ip6gre') return { ok: true, value: { ...FRESH_GRE, kind, local: undefined, external: true, mtu } }
-  const key = id === undefined ? undefined : must(parseGreKey(id))
+  const key = id === undefined ? undefined : sure(parseGreKey(id))
   return { ok: true, value: { ...FRESH_GRE, kind, id: key, local, remote: undefined, external: false, mtu } }
 }
 
@@ -73,7 +74,7 @@ export function laidOpen({ link, addresses, tables }: MemoryDevice): Present & T
 /** Locally administered, different for every seed. */
 export function macFrom(seed: string): MacAddress {
   const octets = createHash('sha256').update(seed).digest('hex').slice(0, 10).match(/../g) ?? []
-  return must(parseMac(['02', ...octets].join(':')))
+  return sure(parseMac(['02', ...octets].join(':')))
 }
 
 export function isCarrier(link: Link | undefined): link is Carrier {
@@ -83,9 +84,4 @@ export function isCarrier(link: Link | undefined): link is Carrier {
 /** What the tool says of a device that is not there. */
 export function noSuch(name: DeviceName): string {
   return `Cannot find device "${name}"`
-}
-
-function must<Value>(parsed: Result<Value>): Value {
-  if (!parsed.ok) throw new Error(parsed.reason)
-  return parsed.value
 }

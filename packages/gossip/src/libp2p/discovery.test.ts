@@ -1,10 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { instant, parseInterfaceAddress, parseIp, parseMeshId, parsePort, type ControlAddress, type Lan, type PeerId } from '@vxmesh/core'
+import {
+  instant,
+  parseInterfaceAddress,
+  parseIp,
+  parseMeshId,
+  parsePort,
+  sure,
+  type ControlAddress,
+  type Lan,
+  type PeerId,
+} from '@vxmesh/core'
 import type { Seed, State } from '../state.ts'
 import { languageOf } from './announcement.ts'
 import { startDiscovery, type Discovery } from './discovery.ts'
 import type { Group, GroupEvents } from './multicast.ts'
-import { a, b, c, mesh, Stepped, stranger, sure } from './stepped.ts'
+import { a, b, c, mesh, Stepped, stranger } from './stepped.ts'
 
 const language = languageOf(mesh)
 

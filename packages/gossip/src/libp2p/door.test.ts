@@ -1,7 +1,6 @@
-import { instant, parseIp, type IpAddress } from '@vxmesh/core'
+import { instant, parseIp, sure, type IpAddress } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { makeDoor } from './door.ts'
-import { sure } from './stepped.ts'
 
 const ip = (text: string): IpAddress => sure(parseIp(text))
 

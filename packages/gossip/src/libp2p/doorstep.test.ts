@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { parseIp } from '@vxmesh/core'
+import { parseIp, sure } from '@vxmesh/core'
 import { expect, test } from 'vitest'
 import { makeDoorstep } from './doorstep.ts'
-import { sure } from './stepped.ts'
 
 const member = sure(parseIp('192.0.2.2'))
 const doorstepOf = () => makeDoorstep((address) => address === member)

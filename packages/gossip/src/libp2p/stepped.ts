@@ -1,16 +1,11 @@
 /** Members to test the protocol with: real keys and certificates, stepped by hand. */
-import { instant, wallTime, parseIncarnation, parseMemberName, parseMeshId, type Bytes, type PeerId, type Result } from '@vxmesh/core'
+import { instant, parseIncarnation, parseMemberName, parseMeshId, sure, wallTime, type Bytes, type PeerId } from '@vxmesh/core'
 import { certifyInvite, certifyMember, verifyChain } from '../certificate.ts'
 import { openLineage } from '../succession.ts'
 import { encodeFrame, openRecord, parseFrame, sealRecord, type Frame } from '../message.ts'
 import { begin, step, type Beginning } from '../protocol.ts'
 import { isSeed, type Effect, type Environment, type Input, type Seed, type State } from '../state.ts'
 import { envelopeVerifier, makeIdentity, type Identity } from './signer.ts'
-
-export function sure<Value>(result: Result<Value>): Value {
-  if (!result.ok) throw new Error(result.reason)
-  return result.value
-}
 
 export function seedAt(text: string): Seed {
   const target: string = text
