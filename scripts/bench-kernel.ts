@@ -305,7 +305,7 @@ async function childTicks(): Promise<number> {
 }
 
 /** As the daemon is started: by scripts/vxmesh, and by its own first line. */
-const NURSERY = ['--max-semi-space-size=2', '--initial-old-space-size=64']
+const NURSERY = ['--max-semi-space-size=2', '--initial-old-space-size=48', '--heap-growing-percent=30']
 
 /** Resident memory, in MiB, of a program that holds a table of this size, after some changes and many full readings. */
 async function resident(count: number): Promise<number> {

@@ -12,7 +12,7 @@ import { outcome, run, start, type Outcome, type Process } from './process.ts'
 
 /** The program: what scripts/test has built, or the sources as they are. */
 export const MAIN = process.env['VXMESH_MAIN'] ?? join(import.meta.dirname, '../../packages/daemon/src/main.ts')
-const VXMESH = ['node', '--max-semi-space-size=2', '--initial-old-space-size=64', MAIN] as const
+const VXMESH = ['node', '--max-semi-space-size=2', '--initial-old-space-size=48', '--heap-growing-percent=30', MAIN] as const
 
 /** A directory for one test, with the mesh key and the invite in it. */
 export type Mesh = AsyncDisposable & { readonly directory: string; readonly invite: string }

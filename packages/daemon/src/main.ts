@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=2 --initial-old-space-size=64
+#!/usr/bin/env -S node --max-semi-space-size=2 --initial-old-space-size=48 --heap-growing-percent=30
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 
