@@ -12,6 +12,7 @@ import { seconds } from '@vxmesh/core'
 import { openSwitch, until, type Switch } from '../test/netns/harness.ts'
 import { http, initMesh, member, messages, type Member, type Mesh } from '../test/netns/member.ts'
 import { run, type Process } from '../test/netns/process.ts'
+import { number, numbers, usage } from './usage.ts'
 
 /** A member of a benchmark: its daemon, and the monitor that sees its kernel change. */
 type Peer = { readonly at: Member; readonly monitor: Process; readonly daemon: Process }
@@ -29,17 +30,22 @@ type Figures = {
   readonly cpuPercent: number
 }
 
-const { values } = parseArgs({
-  options: {
-    sizes: { type: 'string', default: '3,8,16,32' },
-    runs: { type: 'string', default: '5' },
-    idle: { type: 'string', default: '30' },
-    out: { type: 'string', default: 'bench-results.json' },
-  },
+const { sizes, runs, idle, out } = usage('bench', () => {
+  const { values } = parseArgs({
+    options: {
+      sizes: { type: 'string', default: '3,8,16,32' },
+      runs: { type: 'string', default: '5' },
+      idle: { type: 'string', default: '30' },
+      out: { type: 'string', default: 'bench-results.json' },
+    },
+  })
+  return {
+    sizes: numbers('--sizes', values.sizes, { least: 2, most: 250 }),
+    runs: number('--runs', values.runs, { least: 1, most: 1000 }),
+    idle: number('--idle', values.idle, { least: 1, most: 3600 }),
+    out: values.out,
+  }
 })
-const sizes = values.sizes.split(',').map(Number)
-const runs = Number(values.runs)
-const idle = Number(values.idle)
 
 /** How closely the clock is read: events are looked for this often, in milliseconds. */
 const GRAIN = 2
@@ -213,4 +219,4 @@ for (const size of sizes) {
   results.push(figures)
   row([figures.members, figures.startMs, figures.joinMs, figures.startPercent, figures.leaveMs, figures.rssMiB, figures.cpuPercent])
 }
-await writeFile(values.out, `${JSON.stringify({ date: new Date().toISOString(), machine, idleSeconds: idle, results }, undefined, 2)}\n`)
+await writeFile(out, `${JSON.stringify({ date: new Date().toISOString(), machine, idleSeconds: idle, results }, undefined, 2)}\n`)

@@ -2,28 +2,31 @@
 import { parseArgs } from 'node:util'
 import { Found, fuzz } from '../test/fuzz/fuzz.ts'
 import { targets } from '../test/fuzz/targets.ts'
+import { number, usage } from './usage.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    inputs: { type: 'string', default: '1000000' },
-    seed: { type: 'string', default: '1' },
-    list: { type: 'boolean', default: false },
-  },
+const asked = usage('fuzz', () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      inputs: { type: 'string', default: '1000000' },
+      seed: { type: 'string', default: '1' },
+      list: { type: 'boolean', default: false },
+    },
+  })
+  const stray = positionals.find((name) => !targets.some((target) => target.name === name))
+  if (stray !== undefined) throw new Error(`no target is called ${JSON.stringify(stray)}; --list names them`)
+  return {
+    list: values.list,
+    inputs: number('--inputs', values.inputs, { least: 1, most: 1_000_000_000 }),
+    seed: number('--seed', values.seed, { least: 0, most: 2 ** 32 - 1 }),
+    chosen: positionals.length === 0 ? targets : targets.filter(({ name }) => positionals.includes(name)),
+  }
 })
-const [inputs, seed] = [values.inputs, values.seed].map((text) => (/^[0-9]{1,10}$/.test(text) ? Number(text) : undefined))
-const stray = positionals.find((name) => !targets.some((target) => target.name === name))
-const chosen = positionals.length === 0 ? targets : targets.filter(({ name }) => positionals.includes(name))
 
-if (values.list) for (const { name, says } of targets) console.log(`${name.padEnd(16)}${says}`)
-else if (inputs === undefined || seed === undefined || stray !== undefined) {
-  console.error(
-    stray === undefined ? 'fuzz: --inputs and --seed are whole numbers' : `fuzz: no target is called ${stray}; --list names them`,
-  )
-  process.exitCode = 2
-} else {
+if (asked.list) for (const { name, says } of targets) console.log(`${name.padEnd(16)}${says}`)
+else {
   console.log(`${'target'.padEnd(16)}${['inputs', 'accepted', 'seconds', 'slowest'].map((each) => each.padStart(12)).join('')}`)
-  for (const target of chosen) await run(target, inputs, seed)
+  for (const target of asked.chosen) await run(target, asked.inputs, asked.seed)
 }
 
 async function run(target: (typeof targets)[number], inputs: number, seed: number): Promise<void> {

@@ -2,7 +2,6 @@
  * One history of a simulated mesh. The same words tell the same history, on any machine: nothing here looks at a clock.
  * Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
  */
-import { messageOf } from '@vxmesh/core'
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
@@ -13,6 +12,7 @@ import { plot } from '../test/sim/plot.ts'
 import { begin, DEFAULTS, replayOf, stories, type Ask } from '../test/sim/stories.ts'
 import { measure, suites } from '../test/sim/suites.ts'
 import { Trace } from '../test/sim/trace.ts'
+import { number, usage } from './usage.ts'
 
 type Wanted =
   | { readonly ask: Ask; readonly traced: boolean; readonly seeds: number; readonly picture: string | undefined }
@@ -49,20 +49,10 @@ ${Object.entries(stories)
 Exit codes: 0 all laws held, 1 a law was broken, 2 wrong usage.
 `
 
-try {
-  main(process.argv.slice(2))
-} catch (error) {
-  const [line = ''] = messageOf(error).split('\n')
-  console.error(`simulate: ${line}`)
-  process.exitCode = 2
-}
-
-function main(args: readonly string[]): void {
-  const wanted = parse(args)
-  if (wanted === undefined) process.stdout.write(HELP)
-  else if ('suite' in wanted) measureIt(wanted)
-  else tellThem(wanted)
-}
+const wanted = usage('simulate', () => parse(process.argv.slice(2)))
+if (wanted === undefined) process.stdout.write(HELP)
+else if ('suite' in wanted) measureIt(wanted)
+else tellThem(wanted)
 
 function parse(args: readonly string[]): Wanted | undefined {
   const { values } = parseArgs({
@@ -86,10 +76,10 @@ function parse(args: readonly string[]): Wanted | undefined {
   const story = Object.hasOwn(stories, scenario) ? stories[scenario] : undefined
   if (story === undefined)
     throw new Error(`no scenario is called ${JSON.stringify(scenario)}; there are: ${Object.keys(stories).join(', ')}`)
-  const seed = number('--seed', values.seed, { least: 0, most: SEED_MOST, whole: true })
-  const members = number('--members', values.members, { least: story.least, most: MEMBERS_MOST, whole: true })
+  const seed = number('--seed', values.seed, { least: 0, most: SEED_MOST })
+  const members = number('--members', values.members, { least: story.least, most: MEMBERS_MOST })
   const minutes = number('--minutes', values.minutes, { least: 0.01, most: MINUTES_MOST, whole: false })
-  const seeds = number('--seeds', values.seeds, { least: 1, most: SEEDS_MOST, whole: true })
+  const seeds = number('--seeds', values.seeds, { least: 1, most: SEEDS_MOST })
   if (seeds > 1 && values.plot !== undefined) throw new Error('--plot draws one history: leave out --seeds')
   // Written once before the history, which may take minutes, is told: a place that takes no file is known at once.
   if (values.plot !== undefined) writeFileSync(values.plot, '')
@@ -116,17 +106,6 @@ function measureIt({ suite, report }: Extract<Wanted, { suite: string }>): void 
   }
   tell(`\`./scripts/simulate --suite ${suite}\`, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machine}`)
   measure(chosen, tell)
-}
-
-type Range = { readonly least: number; readonly most: number; readonly whole: boolean }
-
-function number(option: string, text: string | undefined, { least, most, whole }: Range): number {
-  const value = text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value
-  const kind = whole ? 'a whole number' : 'a number'
-  throw new Error(
-    `${option} is ${kind} from ${String(least)} to ${String(most)}${text === undefined ? ', and must be given' : ''}; see --help`,
-  )
 }
 
 function tellThem({ ask, traced, seeds, picture }: Extract<Wanted, { ask: Ask }>): void {
