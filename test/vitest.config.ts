@@ -34,7 +34,7 @@ export default defineConfig({
         },
       },
       // A second one has what is left of a processor while unit tests wait, and all of it after them.
-      { extends: true, test: { name: 'sim', include: [simulation], testTimeout: 120_000, maxWorkers: 2 } },
+      { extends: true, test: { name: 'sim', include: [simulation], testTimeout: 600_000, maxWorkers: 2 } },
       {
         extends: true,
         test: {

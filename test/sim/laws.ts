@@ -296,7 +296,11 @@ export class Laws {
     const stranger = this.#hosts.find((each) => 'underlay' in entry && each.address === entry.underlay && !state.view.has(each.peer))
     if (stranger !== undefined && this.truth.isBlameless(stranger, host))
       this.broken(host, 'law 3', `removes ${place} of ${stranger.name}, of which it has not even heard`)
-    if (!this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${place} though it hears nobody`)
+    // Whom all others have told that they leave waits for nobody.
+    const expects =
+      state.view.size <= 1 ||
+      state.view.some(({ signed }, peer) => peer !== host.peer && !signed.record.leaving && !state.evictions.has(peer))
+    if (expects && !this.truth.couldHear(host)) this.broken(host, 'law 4', `removes ${place} though it hears nobody`)
   }
 
   /** Laws 4 and 6: after a turn was carried out, but for what the kernel refused. */

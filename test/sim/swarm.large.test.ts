@@ -1,7 +1,7 @@
 /** The larger meshes: a history of them says little that those of small ones do not, and costs much. */
 import { swarms } from './swarm.ts'
 
-const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 20)
+const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 50)
 
 swarms([
   { members: 8, histories: SEEDS },

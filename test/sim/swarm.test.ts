@@ -2,12 +2,12 @@
 import { expect, test } from 'vitest'
 import { history, swarms } from './swarm.ts'
 
-const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 20)
+const SEEDS = Number(process.env['VXMESH_SEEDS'] ?? 50)
 
 swarms([
   { members: 2, histories: 4 * SEEDS },
   { members: 3, histories: 4 * SEEDS },
-  { members: 5, histories: 3 * SEEDS },
+  { members: 5, histories: 4 * SEEDS },
 ])
 
 test.each([2, 5, 8])('one seed is one history, in a mesh of %i', (size) => {
