@@ -13,7 +13,7 @@ import {
 } from '@vxmesh/core'
 import { describeTarget } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Lab } from './kernel.contract.ts'
+import type { Lab } from './setting.ts'
 
 const ip = (text: string): IpAddress => sure(parseIp(text))
 const network = (text: string): InterfaceAddress => sure(parseInterfaceAddress(text))

@@ -16,9 +16,10 @@ import {
 } from '@vxmesh/core'
 import { iproute2Kernel, missingCapability } from '@vxmesh/kernel-adapter'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ip as address, kernelContract, OTHER, UNDERLAY } from './kernel.contract.ts'
+import { kernelContract } from './kernel.contract.ts'
 import { kernelModel } from './kernel.model.ts'
 import { inspect, makeLab, watchedLab } from './lab.ts'
+import { ip as address, OTHER, UNDERLAY } from './setting.ts'
 
 const run = promisify(execFile)
 const zero = '00:00:00:00:00:00'

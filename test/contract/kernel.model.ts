@@ -29,7 +29,7 @@ import {
 } from '@vxmesh/core'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ip, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { ip, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './setting.ts'
 
 /** What happens next. Numbers pick from the pools below. */
 type Step =

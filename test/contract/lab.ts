@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { parseDeviceName, sure, type DeviceName, type Entry, type Mode } from '@vxmesh/core'
 import { describeTarget, iproute2Kernel } from '@vxmesh/kernel-adapter'
-import { NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { NARROW, OTHER, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './setting.ts'
 
 const run = promisify(execFile)
 

@@ -1,6 +1,7 @@
 import { MemoryHost, memoryKernel, type PlantedLink } from '@vxmesh/kernel-adapter'
-import { kernelContract, NARROW, OTHER, port, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './kernel.contract.ts'
+import { kernelContract } from './kernel.contract.ts'
 import { kernelModel } from './kernel.model.ts'
+import { NARROW, OTHER, port, UNDERLAY, UNDERLAY_6, type ByHand, type Lab } from './setting.ts'
 
 kernelContract('the fake kernel', makeLab)
 kernelContract('the fake kernel', makeLab, 'gre')

@@ -1,7 +1,8 @@
 /** The contract of GRE against the real kernel, and what is left alone by all of it. */
 import { parseDeviceName, sure } from '@vxmesh/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { DIALECTS, kernelContract } from '../contract/kernel.contract.ts'
+import { DIALECTS } from '../contract/dialects.ts'
+import { kernelContract } from '../contract/kernel.contract.ts'
 import { inspect, lastingLab } from '../contract/lab.ts'
 import { loadGre } from './kinds.ts'
 
